@@ -1,0 +1,110 @@
+"""What a gateway records of one request, and the batch it travels in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Outcome(StrEnum):
+    """How a request, or one attempt of it, ended. Closed; also a telemetry label."""
+
+    OK = "ok"
+    UPSTREAM_ERROR = "upstream_error"  # 5xx, refused, reset, malformed answer
+    UPSTREAM_REJECTED = "upstream_rejected"  # 4xx of the upstream
+    RATE_LIMITED = "rate_limited"  # 429 or quota of the upstream
+    TIMEOUT = "timeout"
+    TRUNCATED = "truncated"  # ended without terminator or finish reason
+    FILTERED = "filtered"  # content filter
+    REFUSED = "refused"  # the model declined, by a structured signal
+    CANCELLED = "cancelled"  # the client left
+    CALLER_ERROR = "caller_error"  # refused by the gateway: bad JSON, key, service
+    NO_VERSION = "no_version"  # the service has no version yet
+    INTERNAL_ERROR = "internal_error"
+
+
+FAILURES = frozenset(
+    {Outcome.UPSTREAM_ERROR, Outcome.UPSTREAM_REJECTED, Outcome.RATE_LIMITED, Outcome.TIMEOUT, Outcome.TRUNCATED}
+)
+
+
+class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """One request, from its arrival to its last byte.
+
+    Two outcomes: ``outcome`` is the user's, after any rescue; ``assigned_outcome`` is that of the first
+    attempt at the variant the unit was assigned to, which is what a release is judged by. Metrics of the
+    assigned variant (``ttft_us`` and others) are 0 with a rescued request; read them only when
+    ``variant == served``.
+
+    Durations are integer microseconds of a monotonic clock, times integer microseconds since the Unix
+    epoch, cost integer nano-USD with -1 for *unknown*; token counts are -1 when nobody told them.
+    """
+
+    request_id: str
+    started_at_us: int
+    key: str
+    service: str
+    path: str
+    release: str  # "" outside releases
+    attempt: int
+    step: int
+    revision: int
+    variant: str  # assigned
+    version: str  # of the assigned variant
+    served: str  # variant that answered, "" if none, "fallback" for a target that is no version
+    served_version: str
+    unit_hash: int  # 64 bits, of salt and unit
+    propensity: int  # basis points with which this variant was chosen
+    outcome: str
+    assigned_outcome: str
+    status: int  # sent to the client, 0 if none
+    stream: bool
+    ttft_us: int  # start to first content event sent, 0 if none
+    tpot_us: int  # (duration - ttft) / (output tokens - 1), 0 if unknown
+    duration_us: int
+    own_us: int  # CPU-side time in the gateway before the upstream request was written
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    is_estimated: bool  # token counts are an estimate (cancelled or broken before usage came)
+    cost_nano_usd: int
+    attempts: int
+    fallbacks: int  # attempts that went to another deployment than the assigned one
+    malformed_events: int
+    finish_reason: str
+    model: str  # the model that answered, as the upstream names it
+
+
+COLUMNS: tuple[str, ...] = Observation.__struct_fields__
+
+
+class ObservationBatch(msgspec.Struct, kw_only=True):
+    """Observations as columns, in the order of :data:`COLUMNS`.
+
+    ``(boot_id, sequence)`` identifies the batch: control stores it and the observations in one
+    transaction, so a batch sent twice counts once.
+    """
+
+    gateway: str
+    boot_id: str
+    sequence: int
+    columns: dict[str, list[Any]]
+
+    @classmethod
+    def of(cls, gateway: str, boot_id: str, sequence: int, rows: list[Observation]) -> ObservationBatch:
+        """Transpose ``rows`` (at least one)."""
+        transposed = zip(*map(msgspec.structs.astuple, rows), strict=True)
+        columns = {name: list(values) for name, values in zip(COLUMNS, transposed, strict=True)}
+        return cls(gateway=gateway, boot_id=boot_id, sequence=sequence, columns=columns)
+
+    def rows(self) -> list[Observation]:
+        """The observations again; columns a newer gateway added are ignored.
+
+        Raises:
+            KeyError: a column is missing.
+            ValueError: columns differ in length.
+        """
+        return [Observation(*row) for row in zip(*(self.columns[name] for name in COLUMNS), strict=True)]

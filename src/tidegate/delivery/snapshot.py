@@ -1,0 +1,214 @@
+"""The routing table that control publishes and every gateway serves from.
+
+A snapshot is immutable and whole: a gateway swaps one for the next and never edits it. It is also what
+lies on a gateway's disk, so it carries references to secrets (``env:NAME``, ``file:PATH``,
+``memory:NAME``), never a secret; literals travel beside it in :class:`Secrets` and stay in memory.
+
+The link between the two halves (JSON lines and msgpack over HTTP, control's side under ``/link/v1``):
+
+    GET  /link/v1/snapshots?gateway=ID&boot=BOOT   a stream of LinkMessage, one JSON document a line:
+                                                   a snapshot at once and after each change, a lease
+                                                   renewal every second
+    POST /link/v1/heartbeats                       Heartbeat as JSON: every second, and at once after a
+                                                   snapshot was put in force (the acknowledgement)
+    POST /link/v1/observations                     ObservationBatch as msgpack (delivery.observation)
+
+All three take ``authorization: Bearer <join token>`` when control has one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from tidegate.wire.insertion import Insertion
+
+FORMAT = 1
+TOTAL_WEIGHT = 10_000
+
+
+class Price(msgspec.Struct, frozen=True, kw_only=True):
+    """Pico-USD per token, integers, so that costs add up exactly (0.10 USD per million = 100_000)."""
+
+    input: int
+    output: int
+    cached: int
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """The four timers, in seconds. ``first_token`` counts from the sent request to the first content
+    event of a stream; keepalives do not satisfy it."""
+
+    connect: float = 2.0
+    first_token: float = 10.0
+    idle: float = 30.0
+    total: float = 300.0
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """A vendor account or own server.
+
+    Attributes:
+        base_url: as the vendor documents it (``https://api.openai.com/v1``, ``https://api.anthropic.com``).
+        credential: reference to the key, or ``None`` for servers that need none.
+        headers: extra request headers.
+        prices: by model, ``*`` for the rest; a model without a price costs *unknown*, never zero.
+        ca_file: PEM bundle that replaces the system's trust store for this provider.
+        max_in_flight: requests at once to this provider from one gateway; 0 means no bound.
+    """
+
+    name: str
+    dialect: Literal["openai", "anthropic"]
+    base_url: str
+    credential: str | None = None
+    headers: dict[str, str] = {}
+    prices: dict[str, Price] = {}
+    ca_file: str | None = None
+    max_in_flight: int = 0
+
+
+class Target(msgspec.Struct, frozen=True, kw_only=True):
+    """A fallback: a provider's model that receives the same rendered request."""
+
+    provider: str
+    model: str
+
+
+class VariantRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """One arm: a version, its share of new units, and what it puts into each request."""
+
+    name: str  # "stable", "candidate", or an experiment's own
+    version: str  # support-bot/v1.4.0-3fa9c1d2
+    weight: int  # basis points
+    provider: str
+    insertion: Insertion
+    fallbacks: tuple[Target, ...] = ()
+    timeouts: Timeouts = Timeouts()
+    max_attempts: int = 3
+
+
+class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
+    """Which release, attempt and step the observations of this revision belong to."""
+
+    id: str
+    attempt: int
+    step: int
+    candidate: str  # variant name
+    cutoff_failures: int = 5  # hard failures in a row after which a gateway stops using the candidate
+    on_lease_expiry: Literal["stable", "hold"] = "stable"
+
+
+class Segment(msgspec.Struct, frozen=True, kw_only=True):
+    """A named set of units; every given condition must hold. Patterns are globs."""
+
+    header: dict[str, str] = {}
+    metadata: dict[str, str] = {}
+    key: str | None = None
+    user: str | None = None
+
+
+class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """How one service is served. ``variants`` is empty until it has a first version."""
+
+    name: str
+    stable: str | None = None  # name of the variant that users get and rescues come from
+    variants: tuple[VariantRoute, ...] = ()
+    salt: str = ""
+    unit: Literal["request", "conversation", "user"] = "conversation"
+    derive_conversation: bool = False
+    segments: dict[str, Segment] = {}
+    release: ReleaseContext | None = None
+
+
+class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A credential by its SHA-256; ``services`` empty means every service."""
+
+    name: str
+    sha256: str
+    roles: tuple[str, ...] = ("invoke",)
+    services: tuple[str, ...] = ()
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """One whole routing table.
+
+    Attributes:
+        revision: rises by one with each published change.
+        epoch: rises with each new leader; a lower epoch is never put in force.
+        lease_seconds: how long the snapshot holds after its last renewal before a gateway reverts to
+            stable alone.
+        open_access: no keys are configured and the gateway listens on loopback: any credential is taken.
+        mac_key: secret that signs request ids, hex; the file on disk is readable by its owner only.
+    """
+
+    format: int = FORMAT
+    revision: int
+    epoch: int
+    lease_seconds: float = 10.0
+    open_access: bool = False
+    mac_key: str = ""
+    keys: tuple[AccessKey, ...] = ()
+    providers: dict[str, Provider] = {}
+    services: dict[str, ServiceRoute] = {}
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True):
+    """A renewal: the named revision is still the one in force."""
+
+    revision: int
+    epoch: int
+    seconds: float
+
+
+class LinkMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One line from control: a snapshot with the secrets it refers to as ``memory:NAME``, or a lease."""
+
+    snapshot: Snapshot | None = None
+    secrets: dict[str, str] = {}
+    lease: Lease | None = None
+
+
+class Cutoff(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway stopped using a candidate on its own after hard failures in a row."""
+
+    service: str
+    release: str
+    attempt: int
+    variant: str
+    failures: int
+    reason: str  # the last failure's outcome code
+
+
+class BreakerState(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment's breaker as a gateway sees it."""
+
+    deployment: str  # provider/model
+    state: Literal["admitting", "probing", "blocking"]
+    failures: int
+
+
+class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway says of itself every second; its ``revision`` is the acknowledgement.
+
+    Attributes:
+        boot_id: new with each process, so sequence numbers of batches never collide.
+        in_flight: requests under way by version reference.
+        spool_batches: observation batches waiting for control.
+        dropped: observations lost since the process started (full spool).
+        stopping: the gateway drains and will be gone; it leaves every quorum.
+    """
+
+    gateway: str
+    boot_id: str
+    pid: int
+    address: str
+    build: str
+    revision: int
+    epoch: int
+    in_flight: dict[str, int] = {}
+    breakers: tuple[BreakerState, ...] = ()
+    cutoffs: tuple[Cutoff, ...] = ()
+    spool_batches: int = 0
+    dropped: int = 0
+    stopping: bool = False

@@ -1,0 +1,95 @@
+"""Engines and transactions.
+
+SQLite runs in WAL mode with ``BEGIN IMMEDIATE``, so that a transaction takes the write lock before it
+reads what it will compare, and with ``synchronous=FULL`` for state: what was answered as done survives a
+power cut. PostgreSQL runs the same code at SERIALIZABLE.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from tidegate.errors import OperatorError
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
+
+
+def async_url(url: str) -> sa.URL:
+    """``sqlite:///file.db`` or ``postgresql://…`` with the asynchronous driver named.
+
+    Raises:
+        OperatorError: another database, or not a URL.
+    """
+    try:
+        parsed = sa.make_url(url)
+    except sa.exc.ArgumentError as error:
+        raise OperatorError(
+            f"storage.database {url!r} is not a database URL", remedy="use sqlite:///FILE or postgresql://…"
+        ) from error
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        known = ", ".join(sorted(_DRIVERS))
+        raise OperatorError(f"storage.database speaks {parsed.get_backend_name()!r}; known are {known}")
+    return parsed.set(drivername=driver)
+
+
+def observations_url(url: str) -> str:
+    """Where observations live beside ``url``: a second file for SQLite, the same database otherwise."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        return url
+    stem, dot, suffix = parsed.database.rpartition(".")
+    name = f"{stem}-observations.{suffix}" if dot else f"{parsed.database}-observations"
+    return parsed.set(database=name).render_as_string(hide_password=False)
+
+
+class Database:
+    """One engine; ``read()`` and ``write()`` are the only ways in."""
+
+    def __init__(self, url: str, *, durability: Literal["full", "normal"] = "full") -> None:
+        self.url = url
+        self.engine = _engine(async_url(url), durability)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A connection with a consistent view; nothing written in it is kept."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction: commits at the end of the block, rolls back whole on any exception."""
+        async with self.engine.connect() as opened:
+            connection = await opened.execution_options(tidegate_write=True)
+            async with connection.begin():
+                yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self.engine.dispose()
+
+
+def _engine(url: sa.URL, durability: str) -> AsyncEngine:
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, isolation_level="SERIALIZABLE", pool_pre_ping=True)
+    engine = create_async_engine(url, connect_args={"timeout": 30})
+
+    @sa.event.listens_for(engine.sync_engine, "connect")
+    def _configure(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions on its own
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", f"synchronous={durability}", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @sa.event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        is_write = connection.get_execution_options().get("tidegate_write", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if is_write else "BEGIN")
+
+    return engine
