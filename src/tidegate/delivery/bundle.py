@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidegate.delivery.quantities import Seconds
 from tidegate.wire.insertion import Message
 
 
@@ -24,12 +25,12 @@ class PromptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class TimeoutsSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Seconds on the wire; ``None`` inherits (bundle over service over built-in)."""
+    """``None`` inherits (bundle over service over built-in)."""
 
-    connect: float | None = None
-    first_token: float | None = None
-    idle: float | None = None
-    total: float | None = None
+    connect: Seconds | None = None
+    first_token: Seconds | None = None
+    idle: Seconds | None = None
+    total: Seconds | None = None
 
 
 class RoutingSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
