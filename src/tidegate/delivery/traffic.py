@@ -1,0 +1,146 @@
+"""Who gets which variant: a deterministic, monotone function of unit and weights.
+
+The gateway calls it for each request, control for ``explain-route``; both get the same answer, because
+nothing else takes part. The hash is murmur3 of ``salt:unit``; the candidate owns the points from 0 up to
+its weight and stable the rest, so that raising a weight moves units from stable to the candidate and
+never back.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from fnmatch import translate
+from typing import Literal, NamedTuple
+
+import mmh3
+
+from tidegate.delivery.snapshot import TOTAL_WEIGHT, Segment, ServiceRoute
+
+UnitKind = Literal["request", "conversation", "user"]
+
+
+class Unit(NamedTuple):
+    """What is randomised, and what it is."""
+
+    kind: Literal["header", "conversation", "user", "request"]
+    id: str
+
+
+class Assignment(NamedTuple):
+    """The variant a unit belongs to.
+
+    Attributes:
+        arm: index into the arms given.
+        unit_hash: 64 bits that stand for the unit in observations.
+        propensity: basis points with which this variant is chosen.
+    """
+
+    arm: int
+    unit_hash: int
+    propensity: int
+
+
+class Arms:
+    """Variants in order of their points: every other variant as declared, stable last.
+
+    Args:
+        salt: of the service; another salt shuffles all units.
+        weights: basis points, summing to 10,000, in the order of the route's variants.
+        stable: index of stable in ``weights``.
+
+    Raises:
+        ValueError: weights that are negative or do not sum to 10,000 (invariant I1).
+    """
+
+    __slots__ = ("_bounds", "_prefix", "_sole", "_weights")
+
+    def __init__(self, salt: str, weights: Sequence[int], stable: int) -> None:
+        if any(weight < 0 for weight in weights) or sum(weights) != TOTAL_WEIGHT:
+            raise ValueError(f"weights {list(weights)} must be >= 0 and sum to {TOTAL_WEIGHT}")
+        order = [index for index in range(len(weights)) if index != stable] + [stable]
+        bounds: list[tuple[int, int]] = []
+        upper = 0
+        for index in order:
+            upper += weights[index]
+            if weights[index]:
+                bounds.append((upper, index))
+        self._bounds = tuple(bounds)
+        self._sole = bounds[0][1] if len(bounds) == 1 else None
+        self._weights = tuple(weights)
+        self._prefix = f"{salt}:"
+
+    def assign(self, unit: str) -> Assignment:
+        """The variant of ``unit``; the same for ever under the same salt and weights."""
+        name = self._prefix + unit
+        unit_hash = mmh3.hash64(name, signed=False)[0]
+        if self._sole is not None:
+            return Assignment(self._sole, unit_hash, TOTAL_WEIGHT)
+        point = (mmh3.hash(name, signed=False) * TOTAL_WEIGHT) >> 32
+        for upper, index in self._bounds:
+            if point < upper:
+                return Assignment(index, unit_hash, self._weights[index])
+        raise AssertionError("weights sum to the whole, so a point below it lies in an arm")
+
+
+def arms_of(route: ServiceRoute) -> Arms:
+    """The arms of a service that has a stable or a candidate.
+
+    Raises:
+        ValueError: the route has no variants, or its weights break I1.
+    """
+    names = [variant.name for variant in route.variants]
+    stable = names.index(route.stable) if route.stable in names else len(names) - 1
+    return Arms(route.salt, [variant.weight for variant in route.variants], stable)
+
+
+def unit_of(
+    kind: UnitKind,
+    *,
+    header: str | None,
+    conversation: str | None,
+    user: str | None,
+    request_id: str,
+) -> Unit:
+    """What is randomised for one request, by the service's ``unit``.
+
+    The header ``x-tidegate-unit`` always wins, because only the application knows its units; a
+    conversation falls back to its user, a user to the single request.
+    """
+    if header:
+        return Unit("header", header)
+    if kind == "conversation" and conversation:
+        return Unit("conversation", conversation)
+    if kind != "request" and user:
+        return Unit("user", user)
+    return Unit("request", request_id)
+
+
+class SegmentRule:
+    """One compiled segment: conditions are globs, and all of them must hold."""
+
+    __slots__ = ("_headers", "_key", "_metadata", "_user", "name")
+
+    def __init__(self, name: str, segment: Segment) -> None:
+        self.name = name
+        self._headers = {header.lower(): _glob(pattern) for header, pattern in segment.header.items()}
+        self._metadata = {field: _glob(pattern) for field, pattern in segment.metadata.items()}
+        self._key = _glob(segment.key)
+        self._user = _glob(segment.user)
+
+    def holds(self, headers: Mapping[str, str], metadata: Mapping[str, object], key: str, user: str | None) -> bool:
+        """Whether the request belongs to the segment. Header names are lower-case."""
+        return (
+            all(_matches(pattern, headers.get(name)) for name, pattern in self._headers.items())
+            and all(_matches(pattern, metadata.get(name)) for name, pattern in self._metadata.items())
+            and _matches(self._key, key)
+            and _matches(self._user, user)
+        )
+
+
+def _glob(pattern: str | None) -> re.Pattern[str] | None:
+    return None if pattern is None else re.compile(translate(pattern))
+
+
+def _matches(pattern: re.Pattern[str] | None, value: object) -> bool:
+    return pattern is None or (value is not None and pattern.match(str(value)) is not None)
