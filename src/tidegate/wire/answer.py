@@ -1,0 +1,50 @@
+"""What an upstream's reply amounts to: a whole answer, or a fault."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.wire.usage import Usage
+
+
+class Answer(msgspec.Struct, kw_only=True):
+    """A whole, non-streamed 2xx reply in the client's dialect.
+
+    Attributes:
+        body: bytes for the client.
+        finish_reason: as the client's dialect names it; of the first choice, ``""`` when none was given.
+        model: the model that answered, as the upstream names it.
+        is_refused: the model declined, by a structured signal.
+        is_filtered: a content filter cut the answer, by a structured signal.
+        is_whole: valid JSON of the shape its endpoint promises; ``False`` is an upstream error.
+    """
+
+    body: bytes
+    usage: Usage | None = None
+    finish_reason: str = ""
+    model: str = ""
+    is_refused: bool = False
+    is_filtered: bool = False
+    is_whole: bool = True
+
+
+class UpstreamFault(msgspec.Struct, kw_only=True):
+    """An error an upstream reported, as status and body or as an event inside a stream.
+
+    Attributes:
+        status: the upstream's status, or the one its in-stream error type stands for.
+        code: the upstream's own code or type.
+        message: its sentence, credentials redacted.
+        body: an error body in the client's dialect, fit to be sent.
+        is_content_filter: a content filter refused the request; retrying cannot help.
+        is_quota: the account is exhausted (not a passing rate limit).
+        is_context_length: the request is longer than the model's context.
+    """
+
+    status: int
+    code: str
+    message: str
+    body: bytes
+    is_content_filter: bool = False
+    is_quota: bool = False
+    is_context_length: bool = False

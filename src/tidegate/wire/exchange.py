@@ -1,0 +1,109 @@
+"""One attempt against an upstream, in bytes: what is sent, and what its reply means.
+
+An exchange between equal dialects passes bytes through (:mod:`tidegate.wire.passthrough`); between
+different ones it translates (:mod:`tidegate.wire.translate`, loaded when first needed).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from tidegate.wire.answer import Answer, UpstreamFault
+from tidegate.wire.kinds import DIALECTS, Dialect, Kind
+from tidegate.wire.passthrough import open_passthrough
+
+if TYPE_CHECKING:
+    from tidegate.wire.insertion import Insertion
+    from tidegate.wire.json_object import JsonObject
+    from tidegate.wire.request import RequestFacts
+    from tidegate.wire.usage import Usage
+
+__all__ = ["Answer", "Exchange", "StreamRelay", "UpstreamFault", "open_exchange"]
+
+
+class StreamRelay(Protocol):
+    """Follows one streamed answer. Any chunking of the same bytes gives the same output and final state.
+
+    Attributes:
+        has_content: a content event was seen: the attempt is committed. Role-only and empty deltas,
+            ``message_start``, pings and comments are not content.
+        content_events: events that carried content.
+        finish_reason: as the client's dialect names it, of the first choice that told one.
+        usage: the last one told.
+        is_complete: a terminator or finish reason was seen; ``False`` after ``end()`` is a truncation.
+        fault: an error event inside the stream. Before content nothing of it is given out; after content
+            it is given out in the client's dialect, and nothing behind it.
+        malformed_events: events that were no JSON; they are passed on as they are.
+        model: the model that answered, as the upstream names it.
+    """
+
+    has_content: bool
+    content_events: int
+    finish_reason: str
+    usage: Usage | None
+    is_complete: bool
+    fault: UpstreamFault | None
+    malformed_events: int
+    model: str
+    is_refused: bool
+    is_filtered: bool
+
+    def feed(self, data: bytes) -> bytes:
+        """What may be passed on after these bytes: whole events only."""
+        ...
+
+    def end(self) -> bytes:
+        """The upstream's body ended: what is still to be passed on."""
+        ...
+
+
+class Exchange(Protocol):
+    """One attempt against an upstream.
+
+    Attributes:
+        path: appended to the provider's ``base_url``.
+        headers: the dialect's own (``content-type``, ``anthropic-version`` ...), never credentials.
+    """
+
+    @property
+    def path(self) -> str:
+        """Appended to the provider's ``base_url``."""
+        ...
+
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]:
+        """What the dialect needs upstream, lower-case names, no credentials."""
+        ...
+
+    def request_parts(self) -> list[bytes | memoryview]:
+        """The request body in slices; large values are views of the client's body, never copies."""
+        ...
+
+    def stream(self) -> StreamRelay:
+        """A fresh relay for a streamed 2xx answer."""
+        ...
+
+    def answer(self, body: bytes) -> Answer:
+        """Read a whole non-streamed 2xx answer."""
+        ...
+
+    def error(self, status: int, body: bytes) -> UpstreamFault:
+        """Read a reply that is not 2xx."""
+        ...
+
+
+def open_exchange(
+    kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion, dialect: Dialect
+) -> Exchange:
+    """Render a request for an upstream of ``dialect``.
+
+    Raises:
+        UnsupportedByDialectError: the upstream's dialect cannot serve this kind of request.
+        MalformedBodyError: a field that the insertion touches has the wrong shape, or a template
+            variable is missing.
+    """
+    if DIALECTS[kind] == dialect:
+        return open_passthrough(kind, body, facts, insertion)
+    from tidegate.wire.translate import open_translated  # noqa: PLC0415 - few gateways ever translate
+
+    return open_translated(kind, body, facts, insertion, dialect)

@@ -1,0 +1,103 @@
+"""A JSON object seen from its top level: keys are decoded, values stay the sender's own bytes."""
+
+from __future__ import annotations
+
+import re
+from codecs import getincrementaldecoder
+
+import msgspec
+
+from tidegate.wire.errors import MalformedBodyError
+
+_DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_OPENING = re.compile(rb"[ \t\n\r]*\{")
+_SEPARATOR = re.compile(rb"[ \t\n\r]*,")
+_UTF8_BLOCK = 1 << 18
+
+
+class JsonObject:
+    """A top-level view of a JSON object.
+
+    Attributes:
+        fields: key -> raw value, in the sender's order. The values are views: they keep the body alive, and
+            a ``bytearray`` body cannot be resized while they do.
+    """
+
+    __slots__ = ("fields",)
+
+    def __init__(self, fields: dict[str, msgspec.Raw]) -> None:
+        self.fields = fields
+
+    @classmethod
+    def parse(cls, body: bytes | bytearray) -> JsonObject:
+        """Decode one level of ``body``; deeper levels are checked for syntax, not built.
+
+        Raises:
+            MalformedBodyError: no JSON, not an object, not UTF-8, nested too deeply, or a key twice.
+        """
+        try:
+            if not body.isascii():
+                _check_utf8(body)
+            fields = _DECODE(body)
+        except RecursionError:
+            raise MalformedBodyError("the body is nested too deeply") from None
+        except UnicodeDecodeError:
+            raise MalformedBodyError("the body is not valid UTF-8") from None
+        except msgspec.ValidationError:
+            raise MalformedBodyError("the body must be a JSON object") from None
+        except msgspec.DecodeError as error:
+            raise MalformedBodyError(f"the body is not valid JSON: {error}") from None
+        if len(body) != _compact_length(fields):
+            _refuse_duplicates(body, fields)
+        return cls(fields)
+
+
+def _check_utf8(body: bytes | bytearray) -> None:
+    """Decode block by block, so that a body of 100 MB never exists as text."""
+    decoder = getincrementaldecoder("utf-8")()
+    view = memoryview(body)
+    for start in range(0, len(view), _UTF8_BLOCK):
+        decoder.decode(view[start : start + _UTF8_BLOCK])
+    decoder.decode(b"", final=True)
+
+
+def _compact_length(fields: dict[str, msgspec.Raw]) -> int:
+    """The least bytes these fields can take: a body of just that length has no room for another pair."""
+    length = 4 * len(fields) + 1 if fields else 2
+    for key, raw in fields.items():
+        length += len(key) + len(raw)  # type: ignore[arg-type]  # Raw has no __len__ in its stub
+    return length
+
+
+def _refuse_duplicates(body: bytes | bytearray, fields: dict[str, msgspec.Raw]) -> None:
+    """Walk the top level key by key; each value is stepped over by one comparison of memory.
+
+    The decoder keeps the last of equal keys, so an earlier occurrence either differs from the value kept
+    or is met again later.
+    """
+    seen: set[str] = set()
+    opening = _OPENING.match(body)
+    position = opening.end() if opening else 0
+    while len(seen) < len(fields):
+        token = _KEY.match(body, position)
+        if token is None:
+            raise MalformedBodyError("the body is not valid JSON")
+        key = msgspec.json.decode(token[1], type=str)
+        raw = fields[key]
+        if key in seen or not body.startswith(raw, token.end()):  # type: ignore[arg-type]  # Raw is a buffer
+            raise _duplicate(key)
+        position = token.end() + len(raw)  # type: ignore[arg-type]
+        seen.add(key)
+        separator = _SEPARATOR.match(body, position)
+        if separator is None:
+            if len(seen) == len(fields):
+                return
+            raise _duplicate(key)
+        position = separator.end()
+    token = _KEY.match(body, position)
+    raise _duplicate(msgspec.json.decode(token[1], type=str) if token else "?")
+
+
+def _duplicate(key: str) -> MalformedBodyError:
+    return MalformedBodyError(f"the key {key!r} appears twice", where=key)

@@ -1,0 +1,82 @@
+"""Token counts of one answer, from the shapes that the dialects report them in.
+
+Counts are the last non-null ones an upstream told, never sums; -1 means nobody told.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, gc=False):
+    """Tokens of one answer.
+
+    Attributes:
+        input_tokens: everything the model read, cached parts included.
+        output_tokens: everything it wrote, reasoning included.
+        cached_tokens: the part of ``input_tokens`` read from the provider's prompt cache.
+        reasoning_tokens: the part of ``output_tokens`` that was reasoning.
+    """
+
+    input_tokens: int = -1
+    output_tokens: int = -1
+    cached_tokens: int = -1
+    reasoning_tokens: int = -1
+
+
+class _Details(msgspec.Struct):
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+
+
+class OpenAIUsage(msgspec.Struct):
+    """The ``usage`` object of chat, completions, embeddings (``prompt_tokens``) and responses (``input_tokens``)."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_tokens_details: _Details | None = None
+    completion_tokens_details: _Details | None = None
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    input_tokens_details: _Details | None = None
+    output_tokens_details: _Details | None = None
+
+    def usage(self) -> Usage:
+        """The neutral form."""
+        read = self.prompt_tokens_details or self.input_tokens_details
+        written = self.completion_tokens_details or self.output_tokens_details
+        return Usage(
+            _known(self.prompt_tokens, self.input_tokens),
+            _known(self.completion_tokens, self.output_tokens),
+            _known(read.cached_tokens if read else None),
+            _known(written.reasoning_tokens if written else None),
+        )
+
+
+class AnthropicUsage(msgspec.Struct):
+    """The ``usage`` object of messages: ``input_tokens`` counts only what no cache served."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+    def usage(self, earlier: Usage | None = None) -> Usage:
+        """The neutral form; counts this report lacks are taken from the ``earlier`` one of the same stream."""
+        before = earlier or Usage()
+        if self.input_tokens is None:
+            read, cached = before.input_tokens, before.cached_tokens
+        else:
+            fetched = self.cache_read_input_tokens or 0
+            read = self.input_tokens + fetched + (self.cache_creation_input_tokens or 0)
+            cached = fetched if self.cache_read_input_tokens is not None else before.cached_tokens
+        written = before.output_tokens if self.output_tokens is None else self.output_tokens
+        return Usage(read, written, cached, before.reasoning_tokens)
+
+
+def _known(*counts: int | None) -> int:
+    """The first count that is there, else -1."""
+    for count in counts:
+        if count is not None:
+            return count
+    return -1
