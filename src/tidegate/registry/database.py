@@ -7,15 +7,23 @@ power cut. PostgreSQL runs the same code at SERIALIZABLE.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from tidegate.errors import OperatorError
 
+T = TypeVar("T")
+_ATTEMPTS = 12  # of a change that lost against others; the last wait is about a second
+_FIRST_WAIT_SECONDS = 0.005
+_LONGEST_WAIT_SECONDS = 1.0
+# PostgreSQL: serialization failure, deadlock, unique violation (two writers chose the same next number)
+_REPEATABLE = frozenset({"40001", "40P01", "23505"})
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -49,7 +57,7 @@ def observations_url(url: str) -> str:
 
 
 class Database:
-    """One engine; ``read()`` and ``write()`` are the only ways in."""
+    """One engine; ``read()``, ``write()`` and ``transact()`` are the only ways in."""
 
     def __init__(self, url: str, *, durability: Literal["full", "normal"] = "full") -> None:
         self.url = url
@@ -58,20 +66,66 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A connection with a consistent view; nothing written in it is kept."""
-        async with self.engine.connect() as connection:
-            yield connection
+        async with self.engine.connect() as opened:
+            yield await opened.execution_options(postgresql_readonly=True)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction: commits at the end of the block, rolls back whole on any exception."""
+        """A transaction: commits at the end of the block, rolls back whole on any exception.
+
+        On PostgreSQL it may end in a serialization failure; use :meth:`transact` where that must not reach
+        the caller.
+        """
         async with self.engine.connect() as opened:
             connection = await opened.execution_options(tidegate_write=True)
             async with connection.begin():
                 yield connection
 
+    async def transact(self, change: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+        """Run ``change`` in a transaction, again from its beginning when another writer was faster.
+
+        ``change`` must therefore have no effect but on its connection.
+
+        Raises:
+            OperatorError: the database is full, locked for too long, or not to be written.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                async with self.write() as connection:
+                    return await change(connection)
+            except sa.exc.DBAPIError as error:
+                if getattr(error.orig, "sqlstate", None) not in _REPEATABLE or attempt == _ATTEMPTS - 1:
+                    raise _translated(error) from error
+            await asyncio.sleep(_wait_seconds(attempt))
+        raise AssertionError  # the last attempt returns or raises
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()
+
+
+def _wait_seconds(attempt: int) -> float:
+    """Full jitter, so that losers do not meet again."""
+    longest = min(_LONGEST_WAIT_SECONDS, _FIRST_WAIT_SECONDS * 2**attempt)
+    return random.uniform(0, longest)  # noqa: S311  # spreads retries, keeps no secret
+
+
+_REMEDIES = {
+    "database or disk is full": "free space on the disk of storage.database",
+    "database is locked": "another process has held the write lock for 30 s; end it",
+    "readonly database": "let the account that runs Tidegate write storage.database and its folder",
+    "unable to open database": "let the account that runs Tidegate write the folder of storage.database",
+    "disk I/O error": "check the disk of storage.database",
+}
+
+
+def _translated(error: sa.exc.DBAPIError) -> Exception:
+    """What an operator must mend becomes an :class:`OperatorError`; the rest stays what it is."""
+    said = str(error.orig)
+    for text, remedy in _REMEDIES.items():
+        if text in said:
+            return OperatorError(f"the database cannot be written: {text}", code="storage_failed", remedy=remedy)
+    return error
 
 
 def _engine(url: sa.URL, durability: str) -> AsyncEngine:
