@@ -1,0 +1,17 @@
+"""Identifiers that sort by the time they were made: ``rel_01k5c8z3q2v7m4xw``."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+_TIME_CHARACTERS = 11  # 55 bits of microseconds since the epoch: until the year 3111
+_RANDOM_CHARACTERS = 5
+
+
+def new_id(prefix: str, now: datetime) -> str:
+    """``prefix_`` and 16 characters: microseconds of ``now``, then 25 random bits."""
+    microseconds = int(now.timestamp() * 1_000_000)
+    stamp = "".join(_ALPHABET[(microseconds >> shift) & 31] for shift in range(5 * (_TIME_CHARACTERS - 1), -1, -5))
+    return f"{prefix}_{stamp}{''.join(secrets.choice(_ALPHABET) for _ in range(_RANDOM_CHARACTERS))}"

@@ -1,0 +1,133 @@
+"""Incidents: the record of each automatic rollback, its evidence frozen when it was opened."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.errors import NotFoundError
+from tidegate.registry.identifiers import new_id
+from tidegate.registry.instants import from_optional, from_text, to_text
+from tidegate.registry.schema import incidents
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """One automatic rollback.
+
+    Attributes:
+        trigger: what started it: a guardrail, hard limit, cut-off, deadline …
+        evidence: the numbers as they stood at the decision.
+        exposed_requests: requests the candidate was assigned in this attempt.
+        time_to_stable_seconds: from the breach to the last gateway's acknowledgement; ``None`` until then.
+    """
+
+    id: str
+    service: str
+    release: str
+    attempt: int
+    trigger: str
+    summary: str
+    evidence: dict[str, Any]
+    exposed_requests: int
+    time_to_stable_seconds: float | None
+    opened_at: datetime
+    closed_at: datetime | None
+    notes: str
+
+
+async def open_incident(
+    connection: AsyncConnection,
+    *,
+    service: str,
+    release: str,
+    attempt: int,
+    trigger: str,
+    summary: str,
+    evidence: dict[str, Any],
+    exposed_requests: int,
+    now: datetime,
+) -> Incident:
+    """Record it; the second call for the same attempt returns the first one's record."""
+    known = await of_attempt(connection, release, attempt)
+    if known is not None:
+        return known
+    incident = Incident(
+        id=new_id("inc", now),
+        service=service,
+        release=release,
+        attempt=attempt,
+        trigger=trigger,
+        summary=summary,
+        evidence=evidence,
+        exposed_requests=exposed_requests,
+        time_to_stable_seconds=None,
+        opened_at=now,
+        closed_at=None,
+        notes="",
+    )
+    values = msgspec.structs.asdict(incident)
+    values |= {"evidence": msgspec.json.encode(evidence).decode(), "opened_at": to_text(now)}
+    await connection.execute(sa.insert(incidents).values(values))
+    return incident
+
+
+async def of_attempt(connection: AsyncConnection, release: str, attempt: int) -> Incident | None:
+    """The incident of one attempt, if it had one."""
+    found = await connection.execute(
+        sa.select(incidents).where(incidents.c.release == release, incidents.c.attempt == attempt)
+    )
+    row = found.mappings().first()
+    return None if row is None else _incident(row)
+
+
+async def record_time_to_stable(connection: AsyncConnection, identifier: str, seconds: float) -> None:
+    """Every gateway serves stable again; the first call counts."""
+    unknown = sa.and_(incidents.c.id == identifier, incidents.c.time_to_stable_seconds.is_(None))
+    await connection.execute(sa.update(incidents).where(unknown).values(time_to_stable_seconds=seconds))
+
+
+async def close_incident(connection: AsyncConnection, identifier: str, now: datetime, exposed_requests: int) -> None:
+    """The rollback is complete: nothing of the candidate is in flight any more."""
+    still_open = sa.and_(incidents.c.id == identifier, incidents.c.closed_at.is_(None))
+    await connection.execute(
+        sa.update(incidents).where(still_open).values(closed_at=to_text(now), exposed_requests=exposed_requests)
+    )
+
+
+async def read_incident(connection: AsyncConnection, identifier: str) -> Incident:
+    """One incident.
+
+    Raises:
+        NotFoundError: no such incident.
+    """
+    row = (await connection.execute(sa.select(incidents).where(incidents.c.id == identifier))).mappings().first()
+    if row is None:
+        raise NotFoundError(f"there is no incident {identifier!r}")
+    return _incident(row)
+
+
+async def list_incidents(
+    connection: AsyncConnection, *, service: str | None = None, before: str | None = None, limit: int = 50
+) -> list[Incident]:
+    """Newest first; ``before`` is the id of the last one seen."""
+    statement = sa.select(incidents).order_by(incidents.c.id.desc()).limit(limit)
+    if service is not None:
+        statement = statement.where(incidents.c.service == service)
+    if before is not None:
+        statement = statement.where(incidents.c.id < before)
+    return [_incident(row) for row in (await connection.execute(statement)).mappings()]
+
+
+def _incident(row: sa.RowMapping) -> Incident:
+    return Incident(
+        **{
+            **row,
+            "evidence": msgspec.json.decode(row["evidence"]),
+            "opened_at": from_text(row["opened_at"]),
+            "closed_at": from_optional(row["closed_at"]),
+        }
+    )

@@ -1,0 +1,147 @@
+"""Observations as rows, and the counts of releases folded from them in the same transaction.
+
+A batch counts once: its ``(boot_id, sequence)`` is stored beside its rows, and a batch that is already
+there changes nothing. Rows are kept by number and age; counts stay as long as their release.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.delivery.observation import Observation, ObservationBatch
+from tidegate.delivery.summary import Summary
+from tidegate.errors import InvalidInputError
+from tidegate.registry.instants import to_text
+from tidegate.registry.schema import batches, counts, requests
+
+CountKey = tuple[str, int, int, str]  # release, attempt, step, variant
+
+_ENCODER = msgspec.json.Encoder()
+_ROW_DECODER = msgspec.json.Decoder(Observation)
+_SUMMARY_DECODER = msgspec.json.Decoder(Summary)
+_INSERT_ROWS = requests.insert()
+
+
+class StoredObservation(msgspec.Struct, frozen=True, kw_only=True):
+    """An observation and the cursor that continues after it."""
+
+    cursor: str
+    observation: Observation
+
+
+async def store_batch(
+    connection: AsyncConnection, batch: ObservationBatch, rows: Sequence[Observation], now: datetime
+) -> bool:
+    """Store ``rows``; ``False`` (and nothing done) when the batch was stored before."""
+    key = sa.and_(batches.c.boot_id == batch.boot_id, batches.c.sequence == batch.sequence)
+    if await connection.scalar(sa.select(batches.c.sequence).where(key)) is not None:
+        return False
+    await connection.execute(
+        sa.insert(batches).values(boot_id=batch.boot_id, sequence=batch.sequence, stored_at=to_text(now))
+    )
+    if rows:
+        encode = _ENCODER.encode
+        await connection.execute(
+            _INSERT_ROWS,
+            [
+                {
+                    "request_id": row.request_id,
+                    "started_at_us": row.started_at_us,
+                    "service": row.service,
+                    "release": row.release,
+                    "outcome": row.outcome,
+                    "row": encode(row).decode(),
+                }
+                for row in rows
+            ],
+        )
+    return True
+
+
+async def add_counts(connection: AsyncConnection, added: Mapping[CountKey, Summary]) -> None:
+    """Add each summary to what its key counted before."""
+    for (release, attempt, step, variant), summary in added.items():
+        key = {"release": release, "attempt": attempt, "step": step, "variant": variant}
+        where = sa.and_(*(counts.c[name] == value for name, value in key.items()))
+        known = await connection.scalar(sa.select(counts.c.summary).where(where))
+        total = summary if known is None else _SUMMARY_DECODER.decode(known) + summary
+        text = _ENCODER.encode(total).decode()
+        if known is None:
+            await connection.execute(sa.insert(counts).values(**key, summary=text))
+        else:
+            await connection.execute(sa.update(counts).where(where).values(summary=text))
+
+
+async def read_counts(connection: AsyncConnection, releases: Iterable[str]) -> dict[str, dict[CountKey, Summary]]:
+    """All counts of each of ``releases``; a release nobody was observed in maps to an empty dict."""
+    found: dict[str, dict[CountKey, Summary]] = {release: {} for release in releases}
+    for row in await connection.execute(sa.select(counts).where(counts.c.release.in_(found))):
+        found[row.release][(row.release, row.attempt, row.step, row.variant)] = _SUMMARY_DECODER.decode(row.summary)
+    return found
+
+
+async def of_request(connection: AsyncConnection, request_id: str) -> list[Observation]:
+    """What is known of one request; empty when it is unknown or was forgotten."""
+    statement = sa.select(requests.c.row).where(requests.c.request_id == request_id).order_by(requests.c.id)
+    return [_ROW_DECODER.decode(text) for text in await connection.scalars(statement)]
+
+
+async def newest(
+    connection: AsyncConnection,
+    *,
+    service: str | None = None,
+    release: str | None = None,
+    after: str | None = None,
+    limit: int = 50,
+) -> list[StoredObservation]:
+    """Newest first, optionally of one service or release; ``after`` is the cursor of the last one seen.
+
+    Raises:
+        InvalidInputError: ``after`` is no cursor of this listing.
+    """
+    statement = sa.select(requests.c.id, requests.c.started_at_us, requests.c.row).limit(limit)
+    if service is not None:  # served by the index (service, started_at_us)
+        statement = statement.where(requests.c.service == service)
+        order = (requests.c.started_at_us, requests.c.id)
+    else:
+        order = (requests.c.id, requests.c.started_at_us)
+    if release is not None:
+        statement = statement.where(requests.c.release == release)
+    if after is not None:
+        started_at_us, identifier = _cursor(after)
+        last = {"started_at_us": started_at_us, "id": identifier}
+        statement = statement.where(sa.tuple_(*order) < sa.tuple_(*(last[column.name] for column in order)))
+    statement = statement.order_by(*(column.desc() for column in order))
+    return [
+        StoredObservation(cursor=f"{row.started_at_us}-{row.id}", observation=_ROW_DECODER.decode(row.row))
+        for row in await connection.execute(statement)
+    ]
+
+
+async def forget(
+    connection: AsyncConnection, *, keep: int, started_before: datetime, stored_before: datetime, chunk: int = 5000
+) -> int:
+    """Delete at most ``chunk`` of the oldest rows that are over ``keep`` or too old; returns how many.
+
+    Batch keys stored before ``stored_before`` go too: no gateway sends a batch again after that.
+    """
+    oldest, latest = (await connection.execute(sa.select(sa.func.min(requests.c.id), sa.func.max(requests.c.id)))).one()
+    await connection.execute(sa.delete(batches).where(batches.c.stored_at < to_text(stored_before)))
+    if oldest is None:
+        return 0
+    limit_us = int(started_before.timestamp() * 1_000_000)
+    superfluous = sa.or_(requests.c.id <= latest - keep, requests.c.started_at_us < limit_us)
+    among_the_oldest = requests.c.id < oldest + chunk
+    return (await connection.execute(sa.delete(requests).where(among_the_oldest, superfluous))).rowcount
+
+
+def _cursor(text: str) -> tuple[int, int]:
+    started_at_us, _, identifier = text.partition("-")
+    if not (started_at_us.isdigit() and identifier.isdigit()):
+        raise InvalidInputError(f"{text!r} is not a cursor", remedy="pass the cursor of the last page as it came")
+    return int(started_at_us), int(identifier)
