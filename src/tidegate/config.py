@@ -1,0 +1,307 @@
+"""Settings of a whole installation, from one YAML file and the environment.
+
+The only module that reads ``os.environ`` and configuration files. ``${NAME}`` and ``${file:PATH}`` are
+filled in when the file is read, except in a provider's ``api_key``: that one becomes a reference, which
+each gateway resolves for itself, so that no secret is stored or sent.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tidegate.delivery.quantities import decode_quantity
+from tidegate.delivery.service import ProviderSpec, ServiceSpec
+from tidegate.delivery.snapshot import AccessKey
+from tidegate.documents import Document, decode, nearest, parse_document
+from tidegate.errors import InvalidInputError, OperatorError
+
+DEFAULT_FILE = "tidegate.yaml"
+ROLES = ("invoke", "viewer", "operator", "approver", "admin")
+_VARIABLE = re.compile(r"\$\{(file:)?([^}]+)\}")
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 takes a free one."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """Read ``127.0.0.1:7400``, ``[::1]:7400``, ``:7400`` (every interface).
+
+        Raises:
+            InvalidInputError: no port, or not a number from 0 to 65535.
+        """
+        host, colon, port = text.rpartition(":")
+        if not colon or not port.isdecimal() or int(port) > 65_535:
+            raise InvalidInputError(f"{text!r} is not an address", remedy="write HOST:PORT, such as 127.0.0.1:7400")
+        return cls(host.strip("[]") or "0.0.0.0", int(port))
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def url(self) -> str:
+        """``http://HOST:PORT``; any-interface addresses by loopback."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host and "[" not in host else f"http://{host}:{self.port}"
+
+
+class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Addresses of the two front doors."""
+
+    gateway: str = "127.0.0.1:7400"
+    control: str = "127.0.0.1:7401"
+
+
+class StorageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where durable truth lies. Relative paths start at the configuration file's folder.
+
+    Attributes:
+        database: ``sqlite:///FILE`` or ``postgresql://…``.
+        artifacts: a folder, or ``s3://BUCKET/PREFIX``.
+        gateway: folder of the gateways' last snapshot and unsent observations.
+    """
+
+    database: str = "sqlite:///tidegate.db"
+    artifacts: str = "./artifacts"
+    gateway: str = "./.tidegate"
+
+
+class KeySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A credential of a tenant, with its rights."""
+
+    name: str
+    key: str
+    roles: tuple[str, ...] = ("invoke",)
+    services: tuple[str, ...] = ()
+
+    def access_key(self) -> AccessKey:
+        """The key without its secret."""
+        return AccessKey(
+            name=self.name, sha256=sha256(self.key.encode()).hexdigest(), roles=self.roles, services=self.services
+        )
+
+
+class ServiceSettings(ServiceSpec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A service and, inline, the bundle of its first version."""
+
+    stable: dict[str, Any] | None = None
+
+    def spec(self) -> ServiceSpec:
+        """The service without its first version."""
+        return ServiceSpec(**{name: getattr(self, name) for name in ServiceSpec.__struct_fields__})
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One installation: what ``tidegate.yaml`` says."""
+
+    listen: ListenSettings = ListenSettings()
+    storage: StorageSettings = StorageSettings()
+    providers: dict[str, ProviderSpec] = {}
+    keys: tuple[KeySpec, ...] = ()
+    services: dict[str, ServiceSettings] = {}
+    join_token: str | None = None
+    workers: int = 1
+
+    @property
+    def gateway_address(self) -> Address:
+        """Where applications connect."""
+        return Address.parse(self.listen.gateway)
+
+    @property
+    def control_address(self) -> Address:
+        """Where people, the API's clients and gateways connect."""
+        return Address.parse(self.listen.control)
+
+
+def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Read and check a configuration file.
+
+    Args:
+        path: the file; ``None`` takes ``tidegate.yaml`` here, or the defaults where there is none.
+        environ: for ``${NAME}``; ``None`` takes the process's own with the ``.env`` beside the file.
+
+    Raises:
+        OperatorError: the file cannot be read, or it would open an unprotected door to other machines.
+        InvalidInputError: what is wrong in it, with its line.
+    """
+    if path is None:
+        path = Path(DEFAULT_FILE)
+        text = _read(path) if path.exists() else ""
+    else:
+        text = _read(path)
+    environ = environment(path.parent) if environ is None else environ
+    settings = parse_settings(text, source=str(path), environ=environ, folder=path.parent.absolute())
+    check_exposure(settings)
+    return settings
+
+
+def parse_settings(text: str, *, source: str, environ: Mapping[str, str], folder: Path) -> Settings:
+    """Decode the text of a configuration file.
+
+    Raises:
+        InvalidInputError: what is wrong in it, with its line.
+    """
+    document = parse_document(text, source)
+    filled = Document(_fill(document, document.value, (), environ, folder), source, document.lines)
+    settings = decode(filled, Settings, hook=decode_quantity)
+    _check(settings, filled)
+    return msgspec.structs.replace(settings, storage=_anchored(settings.storage, folder))
+
+
+def environment(folder: Path = Path()) -> dict[str, str]:
+    """The process's environment over the ``.env`` file of a folder (``NAME=value`` lines, ``#`` comments).
+
+    Raises:
+        InvalidInputError: a line of ``.env`` that is no assignment.
+    """
+    found: dict[str, str] = {}
+    file = folder / ".env"
+    lines = _read(file).splitlines() if file.is_file() else []
+    for number, line in enumerate(lines, start=1):
+        content = line.strip().removeprefix("export ").strip()
+        if not content or content.startswith("#"):
+            continue
+        name, equals, value = content.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise InvalidInputError("this is not NAME=value", where=f"{file}:{number}")
+        found[name.strip()] = _unquoted(value.strip())
+    return found | os.environ  # noqa: TID251 - the one place that reads the environment
+
+
+def secret_of(reference: str, environ: Mapping[str, str]) -> str:
+    """Resolve ``env:NAME`` or ``file:PATH``.
+
+    Raises:
+        OperatorError: the variable or file does not exist here.
+    """
+    kind, _, name = reference.partition(":")
+    if kind == "env":
+        if name in environ:
+            return environ[name]
+        raise OperatorError(f"environment variable {name} is not set", remedy=f"export {name}, or write it into .env")
+    if kind == "file":
+        return _read(Path(name)).strip()
+    raise OperatorError(f"{kind}: is not a kind of secret that can be resolved here")
+
+
+def check_exposure(settings: Settings) -> None:
+    """Refuse to open a door to other machines that nobody guards.
+
+    Raises:
+        OperatorError: an address beyond loopback without keys, or control's without an operator's key.
+    """
+    if not settings.keys:
+        for name, address in (("gateway", settings.gateway_address), ("control", settings.control_address)):
+            if not address.is_loopback:
+                raise OperatorError(
+                    f"listen.{name} {address.host}:{address.port} is reachable from other machines and there are no keys",
+                    code="unprotected_listener",
+                    remedy="add keys, or listen on 127.0.0.1",
+                )
+    if settings.join_token is None and not settings.control_address.is_loopback:
+        raise OperatorError(
+            "listen.control is reachable from other machines and there is no join_token for gateways",
+            code="unprotected_listener",
+            remedy="set join_token",
+        )
+
+
+def _check(settings: Settings, document: Document) -> None:
+    for part in ("gateway", "control"):
+        _located(document, ("listen", part), Address.parse, getattr(settings.listen, part))
+    if not 1 <= settings.workers <= 256:
+        raise InvalidInputError(
+            f"{settings.workers} workers are not between 1 and 256", where=document.where(("workers",))
+        )
+    names: set[str] = set()
+    for index, key in enumerate(settings.keys):
+        at = document.where(("keys", index))
+        if key.name in names:
+            raise InvalidInputError(f"two keys are named {key.name!r}", where=at)
+        names.add(key.name)
+        if len(key.key) < 8:
+            raise InvalidInputError(
+                f"key {key.name!r} has fewer than 8 characters", where=at, remedy="use a random one of 32"
+            )
+        for role in key.roles:
+            if role not in ROLES:
+                raise InvalidInputError(f"unknown role {role!r}", where=at, remedy=nearest(role, list(ROLES)))
+
+
+def _located(document: Document, path: tuple[str, ...], check: Any, value: str) -> None:
+    try:
+        check(value)
+    except InvalidInputError as error:
+        raise InvalidInputError(error.message, where=document.where(path), remedy=error.remedy) from None
+
+
+def _fill(document: Document, value: Any, path: tuple[str | int, ...], environ: Mapping[str, str], folder: Path) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill(document, item, (*path, key), environ, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill(document, item, (*path, index), environ, folder) for index, item in enumerate(value)]
+    if not isinstance(value, str) or "${" not in value or _is_prompt(path):
+        return value
+    if path[:1] == ("providers",) and path[-1:] == ("api_key",):
+        return _reference(value, folder, document.where(path))
+    try:
+        return _VARIABLE.sub(lambda match: _variable(match, environ, folder), value)
+    except OperatorError as error:
+        raise InvalidInputError(error.message, where=document.where(path), remedy=error.remedy) from None
+
+
+def _is_prompt(path: tuple[str | int, ...]) -> bool:
+    """Content of bundles is never filled in: a version says the same on every machine."""
+    return path[:1] == ("services",) and path[2:3] == ("stable",)
+
+
+def _reference(value: str, folder: Path, where: str) -> str:
+    match = _VARIABLE.fullmatch(value.strip())
+    if match is None:
+        raise InvalidInputError(
+            "an api_key is one ${NAME}, one ${file:PATH} or the key itself, not a mixture", where=where
+        )
+    return f"file:{folder / match[2]}" if match[1] else f"env:{match[2]}"
+
+
+def _variable(match: re.Match[str], environ: Mapping[str, str], folder: Path) -> str:
+    return secret_of(f"file:{folder / match[2]}" if match[1] else f"env:{match[2]}", environ)
+
+
+def _anchored(storage: StorageSettings, folder: Path) -> StorageSettings:
+    database = storage.database
+    if database.startswith("sqlite:///"):
+        file = database.removeprefix("sqlite:///")
+        database = f"sqlite:///{file if file == ':memory:' else folder / file}"
+    artifacts = storage.artifacts if "://" in storage.artifacts else str(folder / storage.artifacts)
+    return StorageSettings(database=database, artifacts=artifacts, gateway=str(folder / storage.gateway))
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise OperatorError(f"{path} cannot be read: {reason}", code="unreadable_file") from None
