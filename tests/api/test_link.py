@@ -1,0 +1,91 @@
+import msgspec
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from tidegate.api.link import link_routes
+from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.snapshot import Heartbeat
+
+HEARTBEAT = Heartbeat(gateway="a", boot_id="b", pid=1, address="127.0.0.1:1", build="t", revision=1, epoch=1)
+
+
+class FakeLink:
+    """Remembers what it was told and sends two lines."""
+
+    def __init__(self) -> None:
+        self.heartbeats: list[Heartbeat] = []
+        self.batches: list[ObservationBatch] = []
+        self.watched: list[tuple[str, str]] = []
+
+    async def watch(self, gateway, boot_id):
+        self.watched.append((gateway, boot_id))
+        yield b"{}\n"
+        yield b'{"lease":null}\n'
+
+    def hear(self, heartbeat):
+        self.heartbeats.append(heartbeat)
+
+    async def store(self, batch):
+        is_new = (batch.boot_id, batch.sequence) not in [(known.boot_id, known.sequence) for known in self.batches]
+        self.batches.append(batch)
+        return is_new
+
+
+def client(join_token: str | None = None) -> tuple[FakeLink, TestClient]:
+    link = FakeLink()
+    return link, TestClient(Starlette(routes=link_routes(link, join_token)))
+
+
+def test_a_heartbeat_reaches_control_as_it_was_sent():
+    link, http = client()
+    assert http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT)).status_code == 204
+    assert link.heartbeats == [HEARTBEAT]
+
+
+def test_a_malformed_heartbeat_is_refused_with_its_field():
+    link, http = client()
+    answer = http.post("/link/v1/heartbeats", content=b'{"gateway": 3}')
+    assert answer.status_code == 422
+    assert "$.gateway" in answer.json()["title"]
+    assert link.heartbeats == []
+
+
+def test_a_batch_sent_twice_is_told_so():
+    _, http = client()
+    body = msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, columns={}))
+    answers = [http.post("/link/v1/observations", content=body).json() for _ in range(2)]
+    assert answers == [{"stored": True}, {"stored": False}]
+
+
+def test_a_body_that_is_no_batch_is_refused():
+    _, http = client()
+    assert http.post("/link/v1/observations", content=b"\xc1").status_code == 422
+
+
+def test_snapshots_stream_lines_to_a_named_gateway():
+    link, http = client()
+    answer = http.get("/link/v1/snapshots", params={"gateway": "a", "boot": "b"})
+    assert answer.text.splitlines() == ["{}", '{"lease":null}']
+    assert link.watched == [("a", "b")]
+
+
+def test_a_gateway_that_does_not_say_who_it_is_gets_no_snapshot():
+    _, http = client()
+    assert http.get("/link/v1/snapshots", params={"gateway": "a"}).status_code == 422
+
+
+def test_every_endpoint_asks_for_the_join_token():
+    link, http = client("s3cret")
+    calls = [
+        lambda headers: http.get("/link/v1/snapshots", params={"gateway": "a", "boot": "b"}, headers=headers),
+        lambda headers: http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT), headers=headers),
+        lambda headers: http.post(
+            "/link/v1/observations",
+            content=msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, columns={})),
+            headers=headers,
+        ),
+    ]
+    for call in calls:
+        assert call({}).status_code == call({"authorization": "Bearer wrong"}).status_code == 401
+        assert call({"authorization": "Bearer s3cret"}).is_success
+    assert len(link.heartbeats) == len(link.batches) == len(link.watched) == 1

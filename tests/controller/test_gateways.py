@@ -1,0 +1,101 @@
+from datetime import UTC, datetime, timedelta
+
+from tidegate.controller.clock import ManualClock
+from tidegate.controller.gateways import FORGET_AFTER_SECONDS, GatewayRegistry
+from tidegate.delivery.snapshot import Cutoff, Heartbeat
+
+START = datetime(2026, 9, 15, 12, tzinfo=UTC)
+CUTOFF = Cutoff(service="bot", release="rel_1", attempt=1, variant="candidate", failures=5, reason="timeout")
+
+
+def beat(gateway="a", revision=1, epoch=1, boot="boot", **more) -> Heartbeat:
+    return Heartbeat(
+        gateway=gateway,
+        boot_id=boot,
+        pid=1,
+        address="127.0.0.1:7400",
+        build="test",
+        revision=revision,
+        epoch=epoch,
+        **more,
+    )
+
+
+def registry() -> tuple[ManualClock, GatewayRegistry]:
+    clock = ManualClock(START)
+    return clock, GatewayRegistry(clock, lease_seconds=10, grace_seconds=2)
+
+
+def test_all_live_gateways_must_serve_the_revision():
+    _, known = registry()
+    known.hear(beat("a", 5))
+    known.hear(beat("b", 4))
+    assert not known.acknowledged(5, 1)
+    known.hear(beat("b", 6))
+    assert known.acknowledged(5, 1)
+
+
+def test_a_revision_of_an_earlier_epoch_acknowledges_nothing():
+    _, known = registry()
+    known.hear(beat("a", 9, epoch=1))
+    assert not known.acknowledged(5, 2)
+
+
+def test_a_silent_gateway_leaves_the_quorum_only_when_its_lease_has_run_out():
+    clock, known = registry()
+    known.hear(beat("a", 4))
+    clock.advance(timedelta(seconds=12))
+    assert not known.acknowledged(5, 1)
+    assert known.reachable() == []
+    clock.advance(timedelta(seconds=0.1))
+    assert known.acknowledged(5, 1)
+
+
+def test_a_wall_clock_jump_keeps_the_quorum():
+    clock, known = registry()
+    known.hear(beat("a", 4))
+    clock.jump(timedelta(hours=1))
+    assert [view.heartbeat.gateway for view in known.live()] == ["a"]
+
+
+def test_a_stopping_gateway_leaves_at_once():
+    _, known = registry()
+    known.hear(beat("a", 4))
+    known.hear(beat("a", 4, stopping=True))
+    assert known.live() == []
+    assert known.acknowledged(5, 1)
+
+
+def test_news_wakes_the_controller_and_repetition_does_not():
+    _, known = registry()
+    assert known.hear(beat())
+    assert not known.hear(beat())
+    assert known.hear(beat(revision=2))
+    assert known.hear(beat(revision=2, cutoffs=(CUTOFF,)))
+    assert known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another"))
+    assert not known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={"bot/v1": 3}))
+    assert not known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={"bot/v1": 1}))
+    assert known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={}))
+
+
+def test_cutoffs_of_the_wanted_releases_are_named_with_their_gateway():
+    _, known = registry()
+    known.hear(beat("a", cutoffs=(CUTOFF,)))
+    known.hear(beat("b"))
+    assert known.cutoffs(["rel_1"]) == [("a", CUTOFF)]
+    assert known.cutoffs(["rel_2"]) == []
+
+
+def test_gateways_that_left_long_ago_are_forgotten():
+    clock, known = registry()
+    known.hear(beat("a"))
+    clock.advance(timedelta(seconds=FORGET_AFTER_SECONDS + 1))
+    assert known.views() == []
+
+
+def test_the_latest_revision_seen_is_ordered_by_epoch_first():
+    _, known = registry()
+    assert known.latest_seen() == (0, 0)
+    known.hear(beat("a", revision=9, epoch=1))
+    known.hear(beat("b", revision=2, epoch=3))
+    assert known.latest_seen() == (3, 2)
