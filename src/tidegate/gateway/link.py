@@ -1,0 +1,277 @@
+"""The gateway's side of the link to control: snapshots in, heartbeats and observations out.
+
+Three loops that never touch a request: *follow* reads the stream of snapshots and leases, *beat* reports
+every second and at once after a new snapshot, *ship* sends observations and spools them while control is
+away. Each of them outlives any failure of control and tries again with a growing pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+from time import time_ns
+from typing import Any, Protocol
+from urllib.parse import urlencode
+
+import msgspec
+import structlog
+
+from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat, LinkMessage
+from tidegate.errors import TidegateError
+from tidegate.gateway.holder import TableHolder
+from tidegate.gateway.http.client import HttpClientError, Origin, Pool, UpstreamResponse, request_head
+from tidegate.gateway.observer import Observer, Spool
+from tidegate.gateway.stored_snapshot import save_snapshot
+
+HEARTBEAT_SECONDS = 1.0
+SHIP_SECONDS = 0.2
+SILENCE_SECONDS = 5.0  # control renews the lease each second; after this the stream is taken for dead
+_PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_MAX_ANSWER = 1 << 20
+
+log = structlog.get_logger("tidegate.gateway.link")
+
+
+class GatewayState(Protocol):
+    """What a heartbeat tells of the pipeline."""
+
+    def in_flight_by_version(self) -> dict[str, int]:
+        """Requests under way by version reference."""
+        ...
+
+    def breaker_states(self) -> tuple[BreakerState, ...]:
+        """Deployments that are not simply admitting."""
+        ...
+
+    def cutoffs(self) -> tuple[Cutoff, ...]:
+        """Candidates this gateway stopped using on its own."""
+        ...
+
+
+class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How to reach control, and who we are.
+
+    Attributes:
+        control_url: ``http(s)://HOST:PORT``.
+        ca_file: trust store for an ``https`` control, ``None`` for the system's.
+    """
+
+    gateway: str
+    boot_id: str
+    control_url: str
+    join_token: str | None = None
+    ca_file: str | None = None
+    address: str = ""
+    build: str = ""
+    pid: int = 0
+
+
+class ControlLink:
+    """Runs the three loops between :meth:`start` and :meth:`stop`."""
+
+    def __init__(
+        self,
+        settings: LinkSettings,
+        pool: Pool,
+        holder: TableHolder[Any],
+        observer: Observer,
+        state: GatewayState,
+        folder: Path,
+    ) -> None:
+        self._settings = settings
+        self._pool = pool
+        self._holder = holder
+        self._observer = observer
+        self._state = state
+        self._folder = folder
+        self._spool = Spool(folder / "spool")
+        self._origin = Origin.from_url(settings.control_url, ca_file=settings.ca_file)
+        self._beat_now = asyncio.Event()
+        self._stream: UpstreamResponse | None = None
+        self._heard_at = 0.0
+        self._is_stopping = False
+        self._lost = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        loops = (self._follow, self._beat, self._ship)
+        self._tasks = [asyncio.create_task(self._for_ever(loop), name=f"link.{loop.__name__}") for loop in loops]
+
+    def report_now(self) -> None:
+        """Send a heartbeat at once: something control must know has happened."""
+        self._beat_now.set()
+
+    async def announce_stopping(self) -> None:
+        """Tell control that this gateway drains, so that no release waits for it."""
+        self._is_stopping = True
+        with suppress(HttpClientError, OSError, TimeoutError):
+            await self._send_heartbeat()
+
+    async def stop(self) -> None:
+        """End the loops; what control did not take by now waits in the spool."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        while (batch := self._observer.take()) is not None:
+            if len(self._spool) or not await self._post_batch(msgspec.msgpack.encode(batch)):
+                await self._put(batch)
+
+    @property
+    def dropped(self) -> int:
+        """Observations lost since the process started."""
+        return self._observer.dropped + self._spool.dropped + self._lost
+
+    async def _for_ever(self, loop: Callable[[], Awaitable[None]]) -> None:
+        failures = 0
+        while True:
+            begun = asyncio.get_running_loop().time()
+            try:
+                await loop()
+            except (HttpClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError) as error:
+                log.warning("link.interrupted", loop=loop.__name__, error=str(error) or type(error).__name__)
+            if asyncio.get_running_loop().time() - begun > SILENCE_SECONDS:
+                failures = 0
+            await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
+            failures += 1
+
+    async def _follow(self) -> None:
+        query = urlencode({"gateway": self._settings.gateway, "boot": self._settings.boot_id})
+        head = self._head(b"GET", f"/link/v1/snapshots?{query}", 0)
+        response = await self._pool.request(self._origin, head, ())
+        if response.status != 200:
+            await self._refused(response)
+            return
+        self._stream = response
+        self._heard()
+        pending = bytearray()
+
+        def on_data(data: bytes) -> None:
+            self._heard()
+            pending.extend(data)
+            while (end := pending.find(b"\n")) >= 0:
+                line = bytes(pending[:end])
+                del pending[: end + 1]
+                if line:
+                    self._receive_line(line)
+
+        try:
+            await response.stream_to(on_data)
+        finally:
+            self._stream = None
+            response.close()
+
+    def _receive_line(self, line: bytes) -> None:
+        """One bad snapshot must not cost the stream: the table in force stays, control sees no acknowledgement."""
+        try:
+            self._receive(msgspec.json.decode(line, type=LinkMessage))
+        except (msgspec.MsgspecError, ValueError, TidegateError) as error:
+            log.error("snapshot.refused", error=str(error))
+
+    def _receive(self, message: LinkMessage) -> None:
+        if message.lease is not None:
+            self._holder.renew(message.lease)
+        snapshot = message.snapshot
+        if snapshot is None:
+            return
+        if not self._holder.adopt(snapshot, message.secrets):
+            log.warning("snapshot.outdated", revision=snapshot.revision, epoch=snapshot.epoch)
+            return
+        self._beat_now.set()
+        log.info("snapshot.adopted", revision=snapshot.revision, epoch=snapshot.epoch)
+        asyncio.get_running_loop().run_in_executor(None, self._save, snapshot)
+
+    def _save(self, snapshot: Any) -> None:
+        try:
+            save_snapshot(self._folder, snapshot)
+        except OSError as error:
+            log.warning("snapshot.not_stored", error=str(error))
+
+    async def _beat(self) -> None:
+        while True:
+            await self._send_heartbeat()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._beat_now.wait(), HEARTBEAT_SECONDS)
+            self._beat_now.clear()
+            if self._stream is not None and asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS:
+                self._stream.close()
+
+    async def _send_heartbeat(self) -> None:
+        settings = self._settings
+        beat = Heartbeat(
+            gateway=settings.gateway,
+            boot_id=settings.boot_id,
+            pid=settings.pid,
+            address=settings.address,
+            build=settings.build,
+            revision=self._holder.revision,
+            epoch=self._holder.epoch,
+            in_flight=self._state.in_flight_by_version(),
+            breakers=self._state.breaker_states(),
+            cutoffs=self._state.cutoffs(),
+            spool_batches=len(self._spool),
+            dropped=self.dropped,
+            stopping=self._is_stopping,
+        )
+        await self._post("/link/v1/heartbeats", b"application/json", msgspec.json.encode(beat))
+
+    async def _ship(self) -> None:
+        while True:
+            await asyncio.sleep(SHIP_SECONDS)
+            await self._ship_spooled()
+            while (batch := self._observer.take()) is not None:
+                if not await self._post_batch(msgspec.msgpack.encode(batch)):
+                    await self._put(batch)
+                    await asyncio.sleep(HEARTBEAT_SECONDS)
+                    break
+
+    async def _ship_spooled(self) -> None:
+        loop = asyncio.get_running_loop()
+        while len(self._spool):
+            data = await loop.run_in_executor(None, self._spool.oldest)
+            if data is None or not await self._post_batch(data):
+                return
+            await loop.run_in_executor(None, self._spool.discard)
+
+    async def _put(self, batch: ObservationBatch) -> None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._spool.put, batch, time_ns() // 1_000_000)
+        except OSError as error:
+            self._lost += len(next(iter(batch.columns.values())))
+            log.error("observations.lost", error=str(error))
+
+    async def _post_batch(self, data: bytes) -> bool:
+        """Whether control has the batch, or will never take it (a batch it calls malformed is given up)."""
+        try:
+            status = await self._post("/link/v1/observations", b"application/msgpack", data)
+        except (HttpClientError, OSError, TimeoutError):
+            return False
+        if status in {400, 413, 422}:
+            log.error("observations.refused", status=status, bytes=len(data))
+            return True
+        return 200 <= status < 300
+
+    async def _post(self, path: str, content_type: bytes, body: bytes) -> int:
+        head = self._head(b"POST", path, len(body), (b"content-type", content_type))
+        async with asyncio.timeout(10):
+            response = await self._pool.request(self._origin, head, (body,))
+            await response.read(_MAX_ANSWER)
+        if response.status in {401, 403}:
+            log.error("link.refused", path=path, status=response.status, remedy="check join_token")
+        return response.status
+
+    async def _refused(self, response: UpstreamResponse) -> None:
+        body = await response.read(_MAX_ANSWER)
+        log.error("link.refused", status=response.status, answer=body[:200].decode(errors="replace"))
+
+    def _head(self, method: bytes, target: str, length: int, *extra: tuple[bytes, bytes]) -> bytes:
+        headers = [(b"accept", b"application/json"), *extra]
+        if self._settings.join_token:
+            headers.append((b"authorization", b"Bearer " + self._settings.join_token.encode()))
+        return request_head(method, target.encode(), self._origin, headers, length)
+
+    def _heard(self) -> None:
+        self._heard_at = asyncio.get_running_loop().time()

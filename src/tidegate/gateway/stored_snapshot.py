@@ -1,0 +1,50 @@
+"""The last snapshot on disk, so that a gateway starts without control."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from os import O_CREAT, O_TRUNC, O_WRONLY, fsync
+from os import open as open_descriptor
+from pathlib import Path
+
+import msgspec
+
+from tidegate.delivery.snapshot import FORMAT, Snapshot
+
+_NAME = "snapshot.json"
+
+
+def save_snapshot(folder: Path, snapshot: Snapshot) -> None:
+    """Replace the stored snapshot; a crash leaves the old one or the new one, never a part.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f"{_NAME}.new"
+    with open(open_descriptor(draft, O_WRONLY | O_CREAT | O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 - it carries the mac key
+        file.write(msgspec.json.encode(snapshot))
+        file.flush()
+        fsync(file.fileno())
+    draft.replace(folder / _NAME)
+
+
+def load_snapshot(folder: Path) -> Snapshot | None:
+    """The stored snapshot; ``None`` if there is none, or one this build cannot read (kept as ``.unreadable``)."""
+    path = folder / _NAME
+    try:
+        snapshot = msgspec.json.decode(path.read_bytes(), type=Snapshot)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError):
+        _set_aside(path)
+        return None
+    if snapshot.format != FORMAT:
+        _set_aside(path)
+        return None
+    return snapshot
+
+
+def _set_aside(path: Path) -> None:
+    with suppress(OSError):
+        path.replace(path.with_suffix(".unreadable"))

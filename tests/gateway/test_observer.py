@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from tidegate.delivery.observation import COLUMNS, Observation, ObservationBatch
+from tidegate.gateway import observer as module
+from tidegate.gateway.observer import Observer, Spool
+
+DEFAULTS = {str: "", int: 0, bool: False, "str": "", "int": 0, "bool": False}
+
+
+def observation(request_id: str) -> Observation:
+    values = {name: DEFAULTS[Observation.__annotations__[name]] for name in COLUMNS}
+    return Observation(**(values | {"request_id": request_id}))
+
+
+def batch(sequence: int, rows: int = 3) -> ObservationBatch:
+    return ObservationBatch.of("g", "boot", sequence, [observation(f"{sequence}.{i}") for i in range(rows)])
+
+
+def ids(data: bytes) -> list[str]:
+    return [row.request_id for row in msgspec.msgpack.decode(data, type=ObservationBatch).rows()]
+
+
+def test_a_batch_gives_back_its_observations():
+    rows = [observation("a"), observation("b")]
+    assert ObservationBatch.of("g", "boot", 1, rows).rows() == rows
+
+
+def test_batches_are_bounded_and_numbered():
+    seen = Observer("g", "boot")
+    for i in range(module.BATCH_ROWS + 1):
+        seen.record(observation(str(i)))
+    first, second, third = seen.take(), seen.take(), seen.take()
+    assert first is not None
+    assert second is not None
+    assert third is None
+    assert (first.sequence, len(first.rows())) == (1, module.BATCH_ROWS)
+    assert (second.sequence, second.rows()[0].request_id) == (2, str(module.BATCH_ROWS))
+
+
+def test_when_nobody_takes_them_the_oldest_are_dropped_and_counted(monkeypatch):
+    monkeypatch.setattr(module, "MAX_PENDING", 5)
+    seen = Observer("g", "boot")
+    for i in range(8):
+        seen.record(observation(str(i)))
+    taken = seen.take()
+    assert taken is not None
+    assert [row.request_id for row in taken.rows()] == ["3", "4", "5", "6", "7"]
+    assert seen.dropped == 3
+
+
+def test_spooled_batches_come_back_oldest_first_after_a_restart(tmp_path):
+    before = Spool(tmp_path)
+    before.put(batch(1), now_ms=1_000)
+    before.put(batch(2), now_ms=2_000)
+    after = Spool(tmp_path)
+    after.put(batch(1), now_ms=3_000)
+    seen = []
+    while (data := after.oldest()) is not None:
+        seen.append(ids(data)[0])
+        after.discard()
+    assert seen == ["1.0", "2.0", "1.0"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_spool_drops_the_oldest_and_counts_their_rows(tmp_path):
+    size = len(msgspec.msgpack.encode(batch(1)))
+    spool = Spool(tmp_path, max_bytes=2 * size + 10)
+    for sequence in (1, 2, 3, 4):
+        spool.put(batch(sequence), now_ms=sequence)
+    assert (len(spool), spool.dropped) == (2, 6)
+    oldest = spool.oldest()
+    assert oldest is not None
+    assert ids(oldest)[0] == "3.0"
+
+
+def test_a_draft_left_by_a_crash_is_removed(tmp_path):
+    (tmp_path / "00000000000001-boot-0000000001-3.new").write_bytes(b"half")
+    spool = Spool(tmp_path)
+    assert len(spool) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_vanished_is_skipped_and_counted(tmp_path):
+    spool = Spool(tmp_path)
+    spool.put(batch(1), now_ms=1)
+    spool.put(batch(2), now_ms=2)
+    min(tmp_path.iterdir()).unlink()
+    oldest = spool.oldest()
+    assert oldest is not None
+    assert ids(oldest)[0] == "2.0"
+    assert spool.dropped == 3
+
+
+def test_a_batch_without_a_column_is_refused():
+    broken = batch(1)
+    del broken.columns["outcome"]
+    with pytest.raises(KeyError):
+        broken.rows()
