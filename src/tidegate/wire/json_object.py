@@ -66,7 +66,7 @@ def _compact_length(fields: dict[str, msgspec.Raw]) -> int:
     """The least bytes these fields can take: a body of just that length has no room for another pair."""
     length = 4 * len(fields) + 1 if fields else 2
     for key, raw in fields.items():
-        length += len(key) + len(raw)  # type: ignore[arg-type]  # Raw has no __len__ in its stub
+        length += len(key) + len(raw)
     return length
 
 
@@ -85,9 +85,9 @@ def _refuse_duplicates(body: bytes | bytearray, fields: dict[str, msgspec.Raw]) 
             raise MalformedBodyError("the body is not valid JSON")
         key = msgspec.json.decode(token[1], type=str)
         raw = fields[key]
-        if key in seen or not body.startswith(raw, token.end()):  # type: ignore[arg-type]  # Raw is a buffer
+        if key in seen or not body.startswith(raw, token.end()):
             raise _duplicate(key)
-        position = token.end() + len(raw)  # type: ignore[arg-type]
+        position = token.end() + len(raw)
         seen.add(key)
         separator = _SEPARATOR.match(body, position)
         if separator is None:

@@ -4,14 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tidegate.wire.answers import read_answer
+from tidegate.wire.kinds import DIALECTS, UPSTREAM_PATHS, Kind
+from tidegate.wire.prepared import prepare
+from tidegate.wire.relay_chat import ChatRelay
+from tidegate.wire.relay_messages import MessagesRelay
+from tidegate.wire.relay_responses import ResponsesRelay
+from tidegate.wire.render import render_request
+from tidegate.wire.upstream_errors import read_error
+
 if TYPE_CHECKING:
-    from tidegate.wire.exchange import Exchange
+    from tidegate.wire.answer import Answer, UpstreamFault
     from tidegate.wire.insertion import Insertion
     from tidegate.wire.json_object import JsonObject
-    from tidegate.wire.kinds import Kind
+    from tidegate.wire.relay import EventRelay
     from tidegate.wire.request import RequestFacts
 
+_JSON = (b"content-type", b"application/json")
+HEADERS: dict[str, tuple[tuple[bytes, bytes], ...]] = {
+    "openai": (_JSON,),
+    "anthropic": (_JSON, (b"anthropic-version", b"2023-06-01")),
+}
+"""What each dialect needs upstream; a client's own ``anthropic-version`` goes before ours."""
 
-def open_passthrough(kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion) -> Exchange:
-    """An exchange with an upstream of the client's own dialect."""
-    raise NotImplementedError
+
+class PassThrough:
+    """A :class:`tidegate.wire.exchange.Exchange` with an upstream of the client's own dialect."""
+
+    __slots__ = ("_facts", "_kind", "_parts", "headers", "path")
+
+    def __init__(self, kind: Kind, facts: RequestFacts, parts: list[bytes | memoryview]) -> None:
+        self.path = UPSTREAM_PATHS[kind]
+        self.headers = HEADERS[DIALECTS[kind]]
+        self._kind = kind
+        self._facts = facts
+        self._parts = parts
+
+    def request_parts(self) -> list[bytes | memoryview]:
+        """The rendered body, in slices."""
+        return self._parts
+
+    def stream(self) -> EventRelay:
+        """A fresh relay."""
+        if self._kind is Kind.MESSAGES:
+            return MessagesRelay()
+        if self._kind is Kind.RESPONSES:
+            return ResponsesRelay()
+        return ChatRelay(strips_usage=not self._facts.wants_usage)
+
+    def answer(self, body: bytes) -> Answer:
+        """Read a whole 2xx answer; its bytes are the client's."""
+        return read_answer(self._kind, body)
+
+    def error(self, status: int, body: bytes) -> UpstreamFault:
+        """Read a reply that is not 2xx."""
+        return read_error(DIALECTS[self._kind], status, body)
+
+
+def open_passthrough(kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion) -> PassThrough:
+    """Render a request for an upstream of the client's own dialect.
+
+    Raises:
+        MalformedBodyError: a field that the version touches has the wrong shape, or a template variable is
+            missing.
+        OperatorError: the version's prompt is no valid template.
+    """
+    return PassThrough(kind, facts, render_request(kind, body, facts, prepare(kind, insertion)))

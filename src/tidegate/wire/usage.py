@@ -5,6 +5,8 @@ Counts are the last non-null ones an upstream told, never sums; -1 means nobody 
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 
 
@@ -80,3 +82,19 @@ def _known(*counts: int | None) -> int:
         if count is not None:
             return count
     return -1
+
+
+def read_openai_usage(told: Any) -> Usage | None:
+    """A decoded OpenAI ``usage`` object; ``None`` when it is no such object."""
+    try:
+        return msgspec.convert(told, OpenAIUsage).usage() if told else None
+    except msgspec.ValidationError:
+        return None
+
+
+def read_anthropic_usage(told: Any, earlier: Usage | None = None) -> Usage | None:
+    """A decoded Anthropic ``usage`` object over an earlier one; ``earlier`` when it is no such object."""
+    try:
+        return msgspec.convert(told, AnthropicUsage).usage(earlier) if told else earlier
+    except msgspec.ValidationError:
+        return earlier

@@ -1,0 +1,143 @@
+"""Whole, non-streamed answers of each endpoint: validated, and read for what must be known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from tidegate.wire.answer import Answer
+from tidegate.wire.kinds import Kind
+from tidegate.wire.usage import read_anthropic_usage, read_openai_usage
+
+
+class _Message(msgspec.Struct, gc=False):
+    refusal: Any = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    finish_reason: str | None = None
+    message: _Message | None = None
+
+
+class _Completion(msgspec.Struct, gc=False):
+    choices: list[_Choice]
+    model: str | None = None
+    usage: Any = None
+
+
+class _Embeddings(msgspec.Struct, gc=False):
+    data: list[msgspec.Raw]
+    model: str | None = None
+    usage: Any = None
+
+
+class _AnthropicMessage(msgspec.Struct, gc=False):
+    content: list[msgspec.Raw]
+    model: str | None = None
+    stop_reason: str | None = None
+    usage: Any = None
+
+
+class _TokenCount(msgspec.Struct, gc=False):
+    input_tokens: int
+
+
+class _Part(msgspec.Struct, gc=False):
+    type: str | None = None
+
+
+class _Item(msgspec.Struct, gc=False):
+    content: Any = None
+
+
+class _Details(msgspec.Struct, gc=False):
+    reason: str | None = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    output: list[_Item]
+    model: str | None = None
+    status: str | None = None
+    usage: Any = None
+    incomplete_details: _Details | None = None
+
+
+_COMPLETION = msgspec.json.Decoder(_Completion)
+_EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
+_MESSAGE = msgspec.json.Decoder(_AnthropicMessage)
+_TOKEN_COUNT = msgspec.json.Decoder(_TokenCount)
+_RESPONSE = msgspec.json.Decoder(_Response)
+
+
+def read_answer(kind: Kind, body: bytes) -> Answer:
+    """Read a 2xx body in the dialect of ``kind``; what is not of its shape is not ``is_whole``."""
+    try:
+        return _READERS[kind](body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return Answer(body=body, is_whole=False)
+
+
+def _read_completion(body: bytes) -> Answer:
+    told = _COMPLETION.decode(body)
+    reason = told.choices[0].finish_reason or "" if told.choices else ""
+    return Answer(
+        body=body,
+        usage=read_openai_usage(told.usage),
+        finish_reason=reason,
+        model=told.model or "",
+        is_refused=any(choice.message is not None and bool(choice.message.refusal) for choice in told.choices),
+        is_filtered=any(choice.finish_reason == "content_filter" for choice in told.choices),
+        is_whole=bool(told.choices),
+    )
+
+
+def _read_embeddings(body: bytes) -> Answer:
+    told = _EMBEDDINGS.decode(body)
+    return Answer(body=body, usage=read_openai_usage(told.usage), model=told.model or "", is_whole=bool(told.data))
+
+
+def _read_message(body: bytes) -> Answer:
+    told = _MESSAGE.decode(body)
+    return Answer(
+        body=body,
+        usage=read_anthropic_usage(told.usage),
+        finish_reason=told.stop_reason or "",
+        model=told.model or "",
+        is_refused=told.stop_reason == "refusal",
+    )
+
+
+def _read_token_count(body: bytes) -> Answer:
+    _TOKEN_COUNT.decode(body)  # a count, not tokens that anybody pays: no usage
+    return Answer(body=body)
+
+
+def _read_response(body: bytes) -> Answer:
+    told = _RESPONSE.decode(body)
+    reason = told.incomplete_details.reason if told.incomplete_details is not None else None
+    return Answer(
+        body=body,
+        usage=read_openai_usage(told.usage),
+        finish_reason=reason or told.status or "",
+        model=told.model or "",
+        is_refused=any(_has_refusal(item.content) for item in told.output),
+        is_filtered=reason == "content_filter",
+        is_whole=told.status != "failed",
+    )
+
+
+def _has_refusal(content: Any) -> bool:
+    parts = content if isinstance(content, list) else []
+    return any(isinstance(part, dict) and part.get("type") == "refusal" for part in parts)
+
+
+_READERS: dict[Kind, Callable[[bytes], Answer]] = {
+    Kind.CHAT: _read_completion,
+    Kind.COMPLETIONS: _read_completion,
+    Kind.EMBEDDINGS: _read_embeddings,
+    Kind.RESPONSES: _read_response,
+    Kind.MESSAGES: _read_message,
+    Kind.COUNT_TOKENS: _read_token_count,
+}

@@ -1,0 +1,115 @@
+"""What every relay of an event stream shares: cutting into events, and an orderly end."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from tidegate.wire.answer import UpstreamFault
+from tidegate.wire.dialect_errors import error_body, error_event
+from tidegate.wire.kinds import DIALECTS, Kind
+from tidegate.wire.sse import BlockSplitter, block_data
+from tidegate.wire.upstream_errors import error_object_facts, redact_bytes
+from tidegate.wire.usage import Usage
+
+
+class EventRelay(ABC):
+    """A :class:`tidegate.wire.exchange.StreamRelay` that passes whole events on as they came.
+
+    A subclass follows the events of one endpoint; each event is decoded once into a few fields, which
+    costs less than it takes to find out by scanning that it could be skipped.
+    """
+
+    kind: ClassVar[Kind]
+
+    def __init__(self) -> None:
+        self.has_content = False
+        self.content_events = 0
+        self.finish_reason = ""
+        self.usage: Usage | None = None
+        self.is_complete = False
+        self.fault: UpstreamFault | None = None
+        self.malformed_events = 0
+        self.model = ""
+        self.is_refused = False
+        self.is_filtered = False
+        self._is_closed = False  # a terminator or fault was given out: nothing may follow
+        self._is_between = False  # no half event waits in the splitter
+        self._splitter = BlockSplitter()
+
+    def feed(self, data: bytes) -> bytes:
+        """What may be passed on after these bytes: whole events only."""
+        if self._is_closed:
+            return b""
+        if self._is_between and data[:6] == b"data: " and _is_one_line(data):
+            return self._follow(data[6:-2], data)
+        blocks = self._splitter.feed(data)
+        self._is_between = self._splitter.is_idle
+        given = self._take(blocks[0]) if len(blocks) == 1 else b"".join(self._take_each(blocks))
+        if self._splitter.is_overflowing and not self._is_closed:
+            given += self._break("event_too_large", "the upstream sent an event beyond the size limit")
+        return given
+
+    def _take_each(self, blocks: list[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            if not self._is_closed:
+                yield self._take(block)
+
+    def end(self) -> bytes:
+        """The upstream's body ended: what is still to be passed on."""
+        if self._is_closed:
+            return b""
+        rest = self._splitter.rest().rstrip(b"\r\n")
+        given = self._take_last(rest + b"\n\n") if rest else b""
+        return given + self._close()
+
+    def _close(self) -> bytes:
+        missing = self._terminator() if self.is_complete and not self._is_closed else b""
+        self._is_closed = True
+        return missing
+
+    def _take(self, block: bytes) -> bytes:
+        data = block_data(block)
+        return block if data is None else self._follow(data, block)
+
+    def _take_last(self, block: bytes) -> bytes:
+        """A last event without its blank line: taken if it is whole, dropped and counted if it was cut."""
+        malformed = self.malformed_events
+        given = self._take(block)
+        return given if self.malformed_events == malformed else b""
+
+    def _malformed(self, block: bytes) -> bytes:
+        """One bad event ends nothing: it is counted and passed on."""
+        self.malformed_events += 1
+        return block
+
+    def _content(self) -> None:
+        self.has_content = True
+        self.content_events += 1
+
+    def _fail(self, told: Any, block: bytes) -> bytes:
+        """An error event: given out only behind content, and the last thing that is."""
+        facts = error_object_facts(told)
+        dialect = DIALECTS[self.kind]
+        self.fault = facts.fault(error_body(dialect, facts.status, facts.code, facts.message))
+        self.is_complete = False
+        self._is_closed = True
+        return redact_bytes(block) if self.has_content else b""
+
+    def _break(self, code: str, message: str) -> bytes:
+        """A stream that cannot be followed any further."""
+        return self._fail({"code": code, "message": message}, error_event(self.kind, 502, code, message))
+
+    @abstractmethod
+    def _follow(self, data: bytes, block: bytes) -> bytes:
+        """Take one event's data; return what is passed on for it, usually ``block`` itself."""
+
+    @abstractmethod
+    def _terminator(self) -> bytes:
+        """What a complete stream must still end with."""
+
+
+def _is_one_line(data: bytes) -> bool:
+    """One line, then the blank one: the read is exactly one event, which is the common case."""
+    return data.find(b"\n") == len(data) - 2 and data[-1] == 10 and data.find(b"\r") < 0

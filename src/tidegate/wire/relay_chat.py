@@ -1,0 +1,128 @@
+"""Streams of ``/v1/chat/completions`` and ``/v1/completions``."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import msgspec
+
+from tidegate.wire.kinds import Kind
+from tidegate.wire.relay import EventRelay
+from tidegate.wire.usage import read_openai_usage
+
+DONE = b"data: [DONE]\n\n"
+_USAGE_NULL = b',"usage":null'
+
+
+class _Delta(msgspec.Struct, gc=False):
+    content: Any = None
+    refusal: Any = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    tool_calls: Any = None
+    function_call: Any = None
+    audio: Any = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    index: int = 0
+    delta: _Delta | None = None
+    text: Any = None  # completions
+    finish_reason: str | None = None
+
+
+class _Chunk(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    usage: Any = msgspec.UNSET
+    error: Any = None
+    model: str | None = None
+
+
+_CHUNK = msgspec.json.Decoder(_Chunk).decode
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class ChatRelay(EventRelay):
+    """Follows chat and completion chunks.
+
+    Args:
+        strips_usage: the gateway asked for usage and the client did not: the chunk that only tells usage
+            is kept back and ``usage`` is cut from the others.
+    """
+
+    kind: ClassVar[Kind] = Kind.CHAT
+
+    def __init__(self, *, strips_usage: bool = False) -> None:
+        super().__init__()
+        self._strips_usage = strips_usage
+        self._seen: set[int] = set()
+        self._finished: set[int] = set()
+
+    def _follow(self, data: bytes, block: bytes) -> bytes:
+        try:
+            chunk = _CHUNK(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return self._done(block) if data.strip() == b"[DONE]" else self._malformed(block)
+        if chunk.error:
+            return self._fail(chunk.error, block)
+        if chunk.choices:
+            for choice in chunk.choices:
+                self._follow_choice(choice)
+        if not self.model and chunk.model:
+            self.model = chunk.model
+        usage = chunk.usage
+        if usage:
+            self.usage = read_openai_usage(usage) or self.usage
+        if usage is msgspec.UNSET or not self._strips_usage:
+            return block
+        return _without_usage(data, block) if usage is None or chunk.choices else b""
+
+    def _follow_choice(self, choice: _Choice) -> None:
+        index = choice.index
+        if index not in self._seen:
+            self._seen.add(index)
+            self.is_complete = False
+        delta = choice.delta
+        if choice.text or (delta is not None and _has_content(delta)):
+            self.has_content = True
+            self.content_events += 1
+            if delta is not None and delta.refusal:
+                self.is_refused = True
+        reason = choice.finish_reason
+        if reason:
+            self.finish_reason = self.finish_reason or reason
+            self.is_filtered = self.is_filtered or reason == "content_filter"
+            self._finished.add(index)
+            self.is_complete = self._finished >= self._seen
+
+    def _done(self, block: bytes) -> bytes:
+        self.is_complete = True
+        self._is_closed = True
+        return block
+
+    def _terminator(self) -> bytes:
+        return DONE
+
+
+def _has_content(delta: _Delta) -> bool:
+    return bool(
+        delta.content
+        or delta.tool_calls
+        or delta.reasoning_content
+        or delta.reasoning
+        or delta.refusal
+        or delta.function_call
+        or delta.audio
+    )
+
+
+def _without_usage(data: bytes, block: bytes) -> bytes:
+    """The event with ``usage`` cut out, every other value as it came.
+
+    Inside a JSON string a quote is escaped, so the compact form can only be a key and its null.
+    """
+    cut = block.replace(_USAGE_NULL, b"")
+    if len(block) - len(cut) == len(_USAGE_NULL):
+        return cut
+    pairs = [msgspec.json.encode(key) + b":" + bytes(raw) for key, raw in _FIELDS(data).items() if key != "usage"]
+    return b"data: {" + b",".join(pairs) + b"}\n\n"
