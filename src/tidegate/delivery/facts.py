@@ -1,0 +1,154 @@
+"""What one pass of the controller has gathered for a decision. Absence is a value of its own: ``None`` is *nobody
+knows*, never zero and never good news."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Literal
+
+import msgspec
+
+from tidegate.delivery.release import ReleaseState
+from tidegate.delivery.snapshot import Cutoff
+from tidegate.delivery.summary import Summary
+
+
+class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
+    """How the candidate answered the probes of one attempt.
+
+    Attributes:
+        attempt: of the release.
+        answered: probes and smoke requests that succeeded.
+        failed: those that did not.
+        detail: one sentence on the first failure, "" without one.
+    """
+
+    attempt: int
+    answered: int
+    failed: int
+    detail: str = ""
+
+
+class GatewayFact(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway as its last heartbeat shows it.
+
+    Attributes:
+        revision, epoch: what it serves.
+        is_live: whether it may be serving requests, see :func:`may_serve`; only those count in the quorum.
+        in_flight: requests under way by version reference.
+        spool_batches: observation batches that wait for control.
+    """
+
+    id: str
+    revision: int
+    epoch: int
+    is_live: bool = True
+    in_flight: dict[str, int] = {}
+    spool_batches: int = 0
+
+
+class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What was observed of one variant in one step.
+
+    Attributes:
+        total: every request assigned in the step; hard limits watch these, verified or not.
+        window: those started at or after ``ReleaseState.window_opened_at``; only these are samples.
+    """
+
+    attempt: int
+    step: int
+    variant: str
+    total: Summary
+    window: Summary
+
+
+class NewerRelease(msgspec.Struct, frozen=True, kw_only=True):
+    """A release of the same service, submitted later, that waits in pending."""
+
+    id: str
+    candidate: str
+    when_running: Literal["queue", "supersede", "reject"]
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """The world as one pass sees it.
+
+    Attributes:
+        epoch: of the leader that asks.
+        stable: the service's stable version now.
+        revision_written: revision since which the published route of the service is the one this state
+            asks for (``routing.service_route``); ``None`` while it is another.
+        candidate_ready: whether the candidate can serve; ``False`` means it never will or no longer does,
+            ``None`` that nobody knows yet.
+        candidate_detail: one sentence for ``False``.
+        probe: the last probe of the release; results of other attempts are ignored.
+        gateways: every known gateway.
+        counts: by step and variant; ``None`` when they could not be read. Other attempts are ignored.
+        observed_at: when an observation of the service was last stored; ``None`` if never.
+        cutoffs: what gateways report; those of other releases or attempts are ignored.
+        is_frozen: a freeze covers the service.
+        other_running: another release of the service that is running.
+        newer: the newest pending release submitted after this one.
+        clock_jump: how far the wall clock moved against the monotonic one since the last pass.
+        request_timeout: the longest a request of the candidate may take.
+    """
+
+    epoch: int
+    stable: str | None
+    revision_written: int | None = None
+    candidate_ready: bool | None = None
+    candidate_detail: str = ""
+    probe: ProbeResult | None = None
+    gateways: tuple[GatewayFact, ...] = ()
+    counts: tuple[StepCounts, ...] | None = None
+    observed_at: datetime | None = None
+    cutoffs: tuple[Cutoff, ...] = ()
+    is_frozen: bool = False
+    other_running: str | None = None
+    newer: NewerRelease | None = None
+    clock_jump: timedelta = timedelta(0)
+    request_timeout: timedelta = timedelta(seconds=300)
+
+    def in_flight(self, version: str) -> int:
+        """Requests under way at ``version``, over all live gateways."""
+        return sum(gateway.in_flight.get(version, 0) for gateway in self.gateways if gateway.is_live)
+
+    def is_acknowledged(self, epoch: int, revision: int) -> bool:
+        """Whether every live gateway serves ``revision`` of ``epoch`` or a later one; without any, it is."""
+        return all((g.epoch, g.revision) >= (epoch, revision) for g in self.gateways if g.is_live)
+
+    @property
+    def has_gateways(self) -> bool:
+        """Whether anybody can serve requests at all."""
+        return any(gateway.is_live for gateway in self.gateways)
+
+    def of_step(self, state: ReleaseState, variant: str) -> StepCounts | None:
+        """Counts of a variant in the state's attempt and step."""
+        wanted = (state.attempt, state.step, variant)
+        return next((c for c in self.counts or () if (c.attempt, c.step, c.variant) == wanted), None)
+
+    def exposed(self, state: ReleaseState, variant: str) -> int | None:
+        """Requests assigned to a variant over the whole attempt; ``None`` when nobody knows."""
+        if self.counts is None:
+            return None
+        return sum(c.total.requests for c in self.counts if (c.attempt, c.variant) == (state.attempt, variant))
+
+
+def may_serve(
+    *, silent_for: timedelta, since_renewal: timedelta, lease: timedelta, grace: timedelta, is_stopping: bool
+) -> bool:
+    """Whether a gateway must be reckoned with (the quorum of T5).
+
+    A silent one leaves the quorum only when its lease must have run out, because until then it may serve the
+    old weights to somebody; one that says it is stopping leaves at once.
+
+    Args:
+        silent_for: since its last heartbeat, on control's monotonic clock.
+        since_renewal: since control last sent it a lease.
+        lease: how long that holds.
+        grace: allowance for the way and for clocks of different speed.
+        is_stopping: it said so itself.
+    """
+    if is_stopping:
+        return False
+    return silent_for <= grace or since_renewal <= lease + grace

@@ -1,0 +1,247 @@
+"""Where a release is: everything of it that is persisted between two decisions.
+
+:class:`ReleaseState` is a value; :func:`tidegate.delivery.decide.decide` makes the next one. Instants are aware
+UTC and absolute, so a restart neither shortens nor extends a soak.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from tidegate.delivery.release_spec import ReleaseSpec
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.stats.verdict import Verdict
+
+__all__ = [
+    "CANDIDATE",
+    "STABLE",
+    "Breach",
+    "MetricVerdict",
+    "PauseReason",
+    "Phase",
+    "ReleaseSpec",
+    "ReleaseState",
+    "SubPhase",
+    "decode_state",
+    "encode_state",
+    "new_release",
+]
+
+STABLE = "stable"  # names of the two variants
+CANDIDATE = "candidate"
+
+
+class Phase(StrEnum):
+    """Where a release is. *Paused* is no phase but an overlay, so that rollback rules stay armed."""
+
+    PENDING = "pending"
+    GATING = "gating"
+    PROGRESSING = "progressing"
+    PROMOTING = "promoting"
+    DRAINING = "draining"
+    ROLLING_BACK = "rolling_back"
+    SUCCEEDED = "succeeded"
+    ROLLED_BACK = "rolled_back"
+    REJECTED = "rejected"
+    SUPERSEDED = "superseded"
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing but a retry leads out of it."""
+        return self in _TERMINAL
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it holds the service's one place for a running release."""
+        return self not in _TERMINAL and self is not Phase.PENDING
+
+
+_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED, Phase.SUPERSEDED})
+
+
+class SubPhase(StrEnum):
+    """Where a traffic step (or the bake of promoting) is; an approve step is only ``WAITING``."""
+
+    APPLYING = "applying"
+    VERIFYING = "verifying"
+    SOAKING = "soaking"
+    JUDGING = "judging"
+    WAITING = "waiting"
+
+
+class PauseReason(StrEnum):
+    """Why a release does not go forward; several may hold at once."""
+
+    MANUAL = "manual"
+    STEP_PAUSE = "step_pause"
+    INCONCLUSIVE = "inconclusive"
+    NO_DATA = "no_data"
+    AWAIT_APPROVAL = "await_approval"
+    FREEZE = "freeze"
+    UNVERIFIED = "unverified"
+
+
+class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the evidence says of one guardrail.
+
+    Attributes:
+        metric: with its statistic, such as ``latency.p95``.
+        code: stable reason, see :data:`tidegate.delivery.analysis.REASONS`.
+        sentence: the same for people, with the numbers.
+        limit: in the metric's unit.
+        estimate: point estimate in the metric's unit, ``None`` without data.
+        lower: anytime-valid lower bound of what is compared: of the rate, of the share of requests above
+            the limit (quantiles), or of the mean.
+        upper: the same from above, ``None`` where only one side is bounded.
+        samples: requests it rests on.
+        events: of those, the ones that count against the limit.
+    """
+
+    metric: str
+    verdict: Verdict
+    code: str
+    sentence: str
+    limit: float
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    samples: int = 0
+    events: int = 0
+    is_dry_run: bool = False
+
+
+class Breach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why the release is rolling back.
+
+    Attributes:
+        trigger: code of the transition, such as ``hard_limit`` or ``aborted``.
+        sentence: the same for people.
+        at: when it was decided; the start of ``time_to_stable``.
+        opens_incident: whether it was automatic.
+        evidence: the verdicts that speak of it.
+    """
+
+    trigger: str
+    sentence: str
+    at: datetime
+    opens_incident: bool
+    evidence: tuple[MetricVerdict, ...] = ()
+
+
+class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One release between two decisions.
+
+    Attributes:
+        id: of the release.
+        service: whose traffic it moves.
+        candidate: full reference of the version on trial.
+        stable: full reference of the stable version when it started; ``None`` for a service's first.
+        attempt: from 1, rises with each retry.
+        step: index of the traffic step; ``len(program.steps)`` in promoting and draining.
+        sub_phase: within a step or promoting, else ``None``.
+        weight: basis points of the candidate; stable has the rest.
+        pause_reasons: sorted; not empty means paused.
+        paused_at: since when people have left it paused.
+        started_at: when it left pending (this attempt).
+        not_before_at: earliest start, after a cooldown.
+        deadline_at: when it must be promoted.
+        gate_deadline_at: when gating must be over.
+        awaited_epoch, awaited_revision: the routing that every gateway must acknowledge.
+        window_opened_at: when the step's weight was verified; only requests started then or later are samples.
+        soak_until: end of the soak, ``None`` while it does not run.
+        soak_left: what remains of a soak that a pause stopped.
+        approve_until: when an approve step gives up.
+        extensions: of the current step's soak.
+        is_full: ``promote --full`` was asked for: later soaks are skipped.
+        is_forced: ``promote`` was asked for while the step lacked data: judge it passed if nothing is breached.
+        analysed_at: of ``verdicts``.
+        verdict: the worst of ``verdicts``, ``None`` before the first analysis of this attempt.
+        verdicts: one for each guardrail.
+        probe_samples: answered probes of this attempt.
+        samples: judged requests of the candidate in the current step's window.
+        exposed_requests: user requests assigned to the candidate in this attempt.
+        silent_since: since when requests were under way and none was reported.
+        breach: why it is rolling back or rolled back.
+        stable_at: when all gateways acknowledged stable at 100 % after the breach.
+        keep_warm_until: how long the old version stays ready after the commit.
+        drain_until: when requests under way are waited for no longer.
+        lands_in: the terminal phase a rollback ends in.
+        ended_at: when the terminal phase was reached.
+    """
+
+    id: str
+    service: str
+    candidate: str
+    stable: str | None
+    created_at: datetime
+    phase: Phase = Phase.PENDING
+    attempt: int = 1
+    step: int = 0
+    sub_phase: SubPhase | None = None
+    weight: int = 0
+    pause_reasons: tuple[PauseReason, ...] = ()
+    paused_at: datetime | None = None
+    started_at: datetime | None = None
+    not_before_at: datetime | None = None
+    deadline_at: datetime | None = None
+    gate_deadline_at: datetime | None = None
+    awaited_epoch: int | None = None
+    awaited_revision: int | None = None
+    window_opened_at: datetime | None = None
+    soak_until: datetime | None = None
+    soak_left: timedelta | None = None
+    approve_until: datetime | None = None
+    extensions: int = 0
+    is_full: bool = False
+    is_forced: bool = False
+    analysed_at: datetime | None = None
+    verdict: Verdict | None = None
+    verdicts: tuple[MetricVerdict, ...] = ()
+    probe_samples: int = 0
+    samples: int = 0
+    exposed_requests: int = 0
+    silent_since: datetime | None = None
+    breach: Breach | None = None
+    stable_at: datetime | None = None
+    keep_warm_until: datetime | None = None
+    drain_until: datetime | None = None
+    lands_in: Phase | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def weights(self) -> dict[str, int]:
+        """Basis points by variant."""
+        return {STABLE: TOTAL_WEIGHT - self.weight, CANDIDATE: self.weight}
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether forward transitions wait."""
+        return bool(self.pause_reasons)
+
+    @property
+    def time_to_stable(self) -> timedelta | None:
+        """From the breach to the last gateway's acknowledgement, once that has come."""
+        return self.stable_at - self.breach.at if self.stable_at and self.breach else None
+
+
+def new_release(*, release_id: str, service: str, candidate: str, stable: str | None, now: datetime) -> ReleaseState:
+    """A release that was accepted at ``now`` and waits for its first decision."""
+    return ReleaseState(id=release_id, service=service, candidate=candidate, stable=stable, created_at=now)
+
+
+def encode_state(state: ReleaseState) -> bytes:
+    """The state as JSON, for storing."""
+    return msgspec.json.encode(state)
+
+
+def decode_state(data: bytes | str) -> ReleaseState:
+    """What :func:`encode_state` made, now or in an earlier release of the program: missing fields are defaults,
+    fields no longer known are ignored.
+
+    Raises:
+        msgspec.DecodeError: it is something else.
+    """
+    return msgspec.json.decode(data, type=ReleaseState)

@@ -1,0 +1,161 @@
+"""What a person declares of a release, decoded and checked: the file ``kind: Release``.
+
+Only what the engine really does is here; :mod:`tidegate.delivery.release_file` refuses the rest by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from tidegate.delivery.quantities import Comparison, Seconds, decode_quantity, encode_quantity
+from tidegate.delivery.strategy import StrategySpec
+from tidegate.wire.insertion import Message
+
+MetricName = Literal[
+    "error_rate",
+    "timeout_rate",
+    "truncation_rate",
+    "refusal_rate",
+    "latency",
+    "ttft",
+    "tpot",
+    "cost_per_request",
+    "output_tokens",
+]
+Stat = Literal["mean", "p50", "p90", "p95", "p99"]
+
+
+class AssignmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is randomised; ``None`` leaves it to the service."""
+
+    unit: Literal["request", "conversation", "user"] | None = None
+
+
+class ExpectSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a smoke request's answer must satisfy; every given condition must hold.
+
+    Attributes:
+        contains: text the answer must contain.
+        not_contains: text it must not contain.
+        matches: regular expression that must be found in it.
+        finish_reason: how it must have ended.
+        max_latency: how long it may take.
+    """
+
+    contains: str | None = None
+    not_contains: str | None = None
+    matches: str | None = None
+    finish_reason: str | None = None
+    max_latency: Seconds | None = None
+
+
+class SmokeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One request with known expectations, sent to the candidate before any user is."""
+
+    messages: tuple[Message, ...]
+    expect: ExpectSpec = ExpectSpec()
+
+
+class ProbeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the candidate is tried before traffic.
+
+    Attributes:
+        requests: plain requests that must be answered.
+        smoke: requests with expectations.
+        timeout: how long gating may take, from the start of the release.
+    """
+
+    requests: int = 5
+    smoke: tuple[SmokeSpec, ...] = ()
+    timeout: Seconds = Seconds(900)
+
+
+class GuardrailSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A bound that is watched during the whole release; its breach rolls back.
+
+    Attributes:
+        metric: what is measured.
+        hard: ``"> LIMIT"``: rates as shares, times as durations, cost in USD, tokens as a number.
+        stat: which statistic of a distribution is limited; rates have none.
+        dry_run: judge and show it, but never act on it.
+    """
+
+    metric: MetricName
+    hard: Comparison
+    stat: Stat | None = None
+    dry_run: bool = False
+
+
+class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How evidence is weighed; ``None`` is the strategy's default.
+
+    Attributes:
+        interval: how often the guardrails are judged.
+        alpha: probability of a false rollback over the whole release, shared by its guardrails.
+        min_samples: judged requests (probes included) below which there is *no data*.
+        on_no_data: what happens when a step ends without data.
+        max_extensions: how often ``extend`` repeats the soak.
+        then: what follows the last extension.
+    """
+
+    interval: Seconds | None = None
+    alpha: float = 0.05
+    min_samples: int | None = None
+    on_no_data: Literal["promote", "extend", "pause", "rollback"] | None = None
+    max_extensions: int = 3
+    then: Literal["promote", "pause", "rollback"] = "pause"
+
+
+class RollbackSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """When a release that does not get on is ended, and how soon it may be tried again.
+
+    Attributes:
+        deadline: from its start to its promotion.
+        max_paused: how long people may leave it paused.
+        cooldown: after an automatic rollback, how long a retry waits.
+    """
+
+    deadline: Seconds = Seconds(36 * 3600)
+    max_paused: Seconds = Seconds(12 * 3600)
+    cooldown: Seconds = Seconds(0)
+
+
+class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A whole release, with the guardrails its strategy implies already filled in.
+
+    Attributes:
+        service: whose traffic moves.
+        version: reference of the candidate as the person wrote it.
+        strategy: one strategy, or a chain of them.
+        when_running: what this release does when another of the service is running.
+    """
+
+    service: str
+    version: str
+    strategy: tuple[StrategySpec, ...]
+    assignment: AssignmentSpec = AssignmentSpec()
+    probe: ProbeSpec = ProbeSpec()
+    guardrails: tuple[GuardrailSpec, ...] = ()
+    analysis: AnalysisSpec = AnalysisSpec()
+    rollback: RollbackSpec = RollbackSpec()
+    when_running: Literal["queue", "supersede", "reject"] = "queue"
+
+
+def encode_spec(spec: ReleaseSpec) -> bytes:
+    """The spec as JSON, for storing."""
+    return msgspec.json.encode(spec, enc_hook=encode_quantity)
+
+
+def decode_spec(data: bytes | str) -> ReleaseSpec:
+    """What :func:`encode_spec` made; files go through :mod:`tidegate.delivery.release_file`.
+
+    Raises:
+        msgspec.DecodeError: it is something else.
+    """
+    return msgspec.json.decode(data, type=ReleaseSpec, dec_hook=_decode_hook)
+
+
+def _decode_hook(kind: type, value: Any) -> Any:
+    return decode_quantity(kind, value)

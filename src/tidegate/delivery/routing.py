@@ -1,0 +1,133 @@
+"""The route of one service, from what is declared, what is stable and where its release is.
+
+Snapshots are made of these. The function is pure and total, so *is the published route the right one* is an
+equality, and a route edited by hand or lost in a crash is simply written again.
+"""
+
+from __future__ import annotations
+
+from tidegate.delivery.bundle import Bundle, TimeoutsSpec
+from tidegate.delivery.release import CANDIDATE, STABLE, Phase, ReleaseSpec, ReleaseState
+from tidegate.delivery.service import ServiceSpec
+from tidegate.delivery.snapshot import TOTAL_WEIGHT, ReleaseContext, ServiceRoute, Target, Timeouts, VariantRoute
+from tidegate.wire.insertion import Insertion
+
+Versioned = tuple[str, Bundle]  # full reference and content
+
+# The phases in which gateways know the candidate. While rolling back they do not: nothing can reach it any more,
+# and requests under way keep the snapshot they started with.
+_WITH_CANDIDATE = frozenset({Phase.GATING, Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
+
+
+def service_route(
+    name: str,
+    service: ServiceSpec,
+    salt: str,
+    stable: Versioned | None,
+    release: tuple[ReleaseSpec, ReleaseState, str, Bundle] | None,
+    *,
+    is_frozen: bool,
+    previous: Versioned | None = None,
+) -> ServiceRoute:
+    """How gateways serve the service.
+
+    Args:
+        name: of the service.
+        service: as declared.
+        salt: of its assignment.
+        stable: the version its pointer names, ``None`` before the first one.
+        release: the one that is not in pending or a terminal phase, with its candidate; ``None`` without.
+        is_frozen: everything goes to stable, whatever the release wants.
+        previous: the version stable before the commit, which draining keeps warm.
+    """
+    if release is None or is_frozen or release[1].phase not in _WITH_CANDIDATE:
+        return _route(name, service, salt, _alone(service, stable), service.unit, None)
+    spec, state, reference, bundle = release
+    before = previous if state.phase is Phase.DRAINING else stable
+    if state.phase is Phase.DRAINING and before is None:
+        return _route(name, service, salt, _alone(service, stable), service.unit, None)
+    variants = [variant_route(CANDIDATE, reference, bundle, state.weight, service)]
+    if before is not None:
+        variants.insert(0, variant_route(STABLE, *before, TOTAL_WEIGHT - state.weight, service))
+    return _route(
+        name, service, salt, tuple(variants), spec.assignment.unit or service.unit, _context(state, before is None)
+    )
+
+
+def variant_route(name: str, reference: str, bundle: Bundle, weight: int, service: ServiceSpec) -> VariantRoute:
+    """One arm: the version's own settings over the service's over the built-in ones."""
+    return VariantRoute(
+        name=name,
+        version=reference,
+        weight=weight,
+        provider=bundle.provider,
+        insertion=Insertion(
+            model=bundle.upstream_model,
+            system=bundle.prompt.system,
+            variables=bundle.prompt.variables,
+            system_policy=bundle.prompt.system_policy,
+            few_shot=bundle.prompt.few_shot,
+            generation=bundle.generation,
+            overridable=service.overrides,
+        ),
+        fallbacks=_fallbacks(bundle, service),
+        timeouts=_timeouts(bundle.routing.timeouts or TimeoutsSpec(), service.timeouts),
+        max_attempts=bundle.routing.max_attempts or service.max_attempts,
+    )
+
+
+def _route(
+    name: str,
+    service: ServiceSpec,
+    salt: str,
+    variants: tuple[VariantRoute, ...],
+    unit: str,
+    context: ReleaseContext | None,
+) -> ServiceRoute:
+    return ServiceRoute(
+        name=name,
+        stable=STABLE if any(variant.name == STABLE for variant in variants) else None,
+        variants=variants,
+        salt=salt,
+        unit=unit,  # type: ignore[arg-type]  # one of the three by ServiceSpec and AssignmentSpec
+        derive_conversation=service.derive_conversation,
+        segments=service.segments,
+        release=context,
+    )
+
+
+def _alone(service: ServiceSpec, stable: Versioned | None) -> tuple[VariantRoute, ...]:
+    return (variant_route(STABLE, *stable, TOTAL_WEIGHT, service),) if stable else ()
+
+
+def _context(state: ReleaseState, is_first: bool) -> ReleaseContext:
+    """Once committed the candidate *is* stable, and without a stable there is nothing to revert to: gateways
+    cut off from control then hold what they have."""
+    is_held = is_first or state.phase is Phase.DRAINING
+    return ReleaseContext(
+        id=state.id,
+        attempt=state.attempt,
+        step=state.step,
+        candidate=CANDIDATE,
+        on_lease_expiry="hold" if is_held else "stable",
+    )
+
+
+def _fallbacks(bundle: Bundle, service: ServiceSpec) -> tuple[Target, ...]:
+    names = dict.fromkeys((*bundle.routing.fallbacks, *service.fallbacks))
+    names.pop(bundle.model, None)  # never rescue a deployment with itself
+    parts = (name.partition("/") for name in names)
+    return tuple(Target(provider=provider, model=model) for provider, _, model in parts)
+
+
+def _timeouts(own: TimeoutsSpec, service: TimeoutsSpec) -> Timeouts:
+    chosen = {
+        name: float(value)
+        for name in Timeouts.__struct_fields__
+        if (value := _first(getattr(own, name), getattr(service, name))) is not None
+    }
+    return Timeouts(**chosen)
+
+
+def _first(*values: float | None) -> float | None:
+    return next((value for value in values if value is not None), None)

@@ -1,0 +1,66 @@
+"""The steps that programs are made of.
+
+``deploy``, ``gate`` and ``probe`` come before every program and are the phases pending and gating; what is here
+happens to traffic. A further step kind is a struct here and its meaning in :mod:`tidegate.delivery.decide_steps`.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from tidegate.delivery.quantities import Seconds
+
+
+class Split(msgspec.Struct, frozen=True, kw_only=True, tag="split", tag_field="kind"):
+    """Give the candidate ``weight`` basis points of the units, watch it for ``soak``, then judge."""
+
+    weight: int
+    soak: Seconds
+
+
+class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve", tag_field="kind"):
+    """Wait for a person of ``role``, with the weights of the step before."""
+
+    role: str
+    timeout: Seconds
+    on_timeout: Literal["rollback", "pause"] = "rollback"
+
+
+TrafficStep = Split | Approve
+
+
+class Promote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The end of every program: all traffic to the candidate, then the commit.
+
+    Attributes:
+        bake: how long the candidate serves everything before it becomes stable.
+        keep_warm: how long the old version stays ready after that, for an instant way back.
+        drain: how long requests under way may take to end, the old version's after that and the
+            candidate's in a rollback.
+    """
+
+    bake: Seconds = Seconds(30)
+    keep_warm: Seconds = Seconds(0)
+    drain: Seconds = Seconds(300)
+
+
+class Program(msgspec.Struct, frozen=True, kw_only=True):
+    """What a strategy compiles to.
+
+    Attributes:
+        steps: traffic steps; ``ReleaseState.step`` counts them, and is ``len(steps)`` in promoting.
+        promote: the end.
+        min_samples: judged requests a step needs, unless the release says otherwise.
+        on_no_data: what a step without data does, unless the release says otherwise.
+        interval: how often guardrails are judged, unless the release says otherwise.
+        needs_stable: whether it only works beside a stable version.
+    """
+
+    steps: tuple[TrafficStep, ...]
+    promote: Promote
+    min_samples: int
+    on_no_data: Literal["promote", "extend", "pause", "rollback"]
+    interval: Seconds
+    needs_stable: bool

@@ -1,0 +1,71 @@
+"""Strategies are programs: each one is what a person declares, and how that compiles to steps.
+
+A new strategy is a spec struct, a function that makes its program, and a line in :data:`STRATEGIES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import msgspec
+
+from tidegate.delivery.quantities import Seconds
+from tidegate.delivery.steps import Program, Promote
+
+
+class DirectSpec(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    omit_defaults=True,
+    tag="direct",
+    tag_field="name",
+):
+    """All traffic at once after the probes, verified for the bake, rolled back when health fails."""
+
+    promote: Promote = Promote()
+
+
+StrategySpec = DirectSpec  # a tagged union as strategies join
+
+
+class Strategy(msgspec.Struct, frozen=True):
+    """One entry of :data:`STRATEGIES`."""
+
+    spec: type[Any]
+    compile: Callable[[Any], Program]
+
+
+def direct_program(spec: DirectSpec) -> Program:
+    """No traffic step; the probes are its samples, so that a service without traffic can move too."""
+    return Program(
+        steps=(),
+        promote=spec.promote,
+        min_samples=1,
+        on_no_data="promote",
+        interval=Seconds(1),
+        needs_stable=False,
+    )
+
+
+STRATEGIES: dict[str, Strategy] = {
+    "direct": Strategy(DirectSpec, direct_program),
+}
+
+# Designed, not built: named here so that a file asking for one is told so instead of "unknown".
+PLANNED: tuple[Literal["blue_green", "canary", "shadow", "ab_test", "bandit", "interleave"], ...] = (
+    "blue_green",
+    "canary",
+    "shadow",
+    "ab_test",
+    "bandit",
+    "interleave",
+)
+
+
+def compile_program(strategy: tuple[StrategySpec, ...]) -> Program:
+    """The program of a release's strategy; :mod:`~tidegate.delivery.release_file` admits one, not yet a chain."""
+    (spec,) = strategy
+    return STRATEGIES[spec.__struct_config__.tag].compile(spec)  # type: ignore[index]
