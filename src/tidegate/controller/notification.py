@@ -92,7 +92,7 @@ class Notifier:
                 await self._database.transact(
                     lambda connection: outbox.prune(connection, self._clock.now() - _KEEP_SENT)
                 )
-            except Exception as error:  # noqa: BLE001 - the database may be away; the outbox keeps
+            except Exception as error:  # the database may be away; the outbox keeps
                 _LOG.warning("outbox_unreadable", sink=name, error=str(error))
                 is_told = False
             wait = _FIRST_WAIT_SECONDS if is_told else min(wait * 2, _LONGEST_WAIT_SECONDS)
@@ -105,7 +105,7 @@ class Notifier:
         try:
             async with asyncio.timeout(_TIME_LIMIT_SECONDS):
                 await sink.deliver(row)
-        except Exception as error:  # noqa: BLE001 - whatever a sink raises means "not told"
+        except Exception as error:  # whatever a sink raises means "not told"
             _LOG.warning("event_not_delivered", sink=sink.name, event_name=row.event, error=str(error))
             await self._database.transact(lambda connection: outbox.mark_failed(connection, row.id))
             return False

@@ -1,0 +1,118 @@
+"""Takes the gateways' observations: stored, folded into counts and told apart from repetitions in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.controller.clock import Clock
+from tidegate.controller.folding import Folded, Units, fold
+from tidegate.delivery.observation import Observation, ObservationBatch
+from tidegate.errors import InvalidInputError
+from tidegate.registry import observations
+from tidegate.registry.database import Database
+
+_MOST_CHUNKS = 20  # of one clean-up, so that it never holds ingest up for long
+
+
+class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How much is kept: what is over either bound goes, oldest first.
+
+    Attributes:
+        rows: observations.
+        age: of an observation.
+        batch_age: of a batch's key; longer than any gateway keeps its spool.
+    """
+
+    rows: int = 2_000_000
+    age: timedelta = timedelta(days=30)
+    batch_age: timedelta = timedelta(days=30)
+
+
+class Ingest:
+    """The one writer of the observations database.
+
+    Args:
+        is_sample: whether an observation may judge its release: it began after the step was verified by
+            every gateway, in this attempt (invariant I5). Others are stored and not counted.
+        on_counts: called after counts of a release changed.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        is_sample: Callable[[Observation], bool] = lambda _: True,
+        on_counts: Callable[[], None] = lambda: None,
+        retention: RetentionSettings | None = None,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._is_sample = is_sample
+        self._on_counts = on_counts
+        self._retention = retention or RetentionSettings()
+        self._writing = asyncio.Lock()
+        self.units = Units()
+        self.stored = 0
+        self.repeated_batches = 0
+
+    async def store(self, batch: ObservationBatch) -> bool:
+        """Store one batch; ``False`` when it was stored before.
+
+        Raises:
+            InvalidInputError: columns are missing or of different lengths.
+        """
+        rows = _rows(batch)
+        async with self._writing:
+            added = await self._store(batch, rows)
+        if added is None:
+            self.repeated_batches += 1
+            return False
+        self.stored += len(rows)
+        self.units.remember(added)
+        if added:
+            self._on_counts()
+        return True
+
+    async def clean_up(self) -> int:
+        """Forget what is over the bounds, in small deletes; returns how many rows went."""
+        total, now, kept = 0, self._clock.now(), self._retention
+        for _ in range(_MOST_CHUNKS):
+
+            async def forget(connection: AsyncConnection) -> int:
+                return await observations.forget(
+                    connection, keep=kept.rows, started_before=now - kept.age, stored_before=now - kept.batch_age
+                )
+
+            async with self._writing:
+                gone = await self._database.transact(forget)
+            total += gone
+            if gone == 0:
+                break
+        return total
+
+    async def _store(self, batch: ObservationBatch, rows: list[Observation]) -> list[Folded] | None:
+        now = self._clock.now()
+
+        async def change(connection: AsyncConnection) -> list[Folded] | None:
+            if not await observations.store_batch(connection, batch, rows, now):
+                return None
+            added = fold(filter(self._is_sample, rows), self.units)
+            await observations.add_counts(connection, {part.key: part.summary for part in added})
+            return added
+
+        return await self._database.transact(change)
+
+
+def _rows(batch: ObservationBatch) -> list[Observation]:
+    try:
+        return batch.rows()
+    except KeyError as error:
+        raise InvalidInputError(f"batch {batch.boot_id}/{batch.sequence} lacks the column {error}") from error
+    except ValueError as error:
+        raise InvalidInputError(f"columns of batch {batch.boot_id}/{batch.sequence} differ in length") from error

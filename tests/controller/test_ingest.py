@@ -1,0 +1,87 @@
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from tests.fakes.observations import batch, observation
+from tidegate.controller.clock import ManualClock
+from tidegate.controller.ingest import Ingest, RetentionSettings
+from tidegate.errors import InvalidInputError
+from tidegate.registry import observations, schema
+from tidegate.registry.database import Database
+
+NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
+KEY = ("rel_1", 1, 0, "candidate")
+
+
+@pytest.fixture
+async def database(tmp_path) -> AsyncIterator[Database]:
+    made = Database(f"sqlite:///{tmp_path}/observations.db", durability="normal")
+    async with made.engine.begin() as connection:
+        await connection.run_sync(schema.observations.create_all)
+    yield made
+    await made.close()
+
+
+def sample(**fields):
+    return observation(release="rel_1", variant="candidate", served="candidate", **fields)
+
+
+async def counted(database: Database) -> dict:
+    async with database.read() as connection:
+        return (await observations.read_counts(connection, ["rel_1"]))["rel_1"]
+
+
+async def test_a_batch_sent_twice_counts_once(database):
+    woken = []
+    ingest = Ingest(database, ManualClock(NOW), on_counts=lambda: woken.append(True))
+    rows = [sample(unit_hash=n) for n in range(5)]
+    assert await ingest.store(batch(rows))
+    assert not await ingest.store(batch(rows))
+    summary = (await counted(database))[KEY]
+    assert (summary.requests, summary.units, ingest.stored, ingest.repeated_batches) == (5, 5, 5, 1)
+    assert woken == [True]
+
+
+async def test_observations_outside_releases_are_stored_and_wake_nobody(database):
+    woken = []
+    ingest = Ingest(database, ManualClock(NOW), on_counts=lambda: woken.append(True))
+    await ingest.store(batch([observation()]))
+    assert (await counted(database), ingest.stored, woken) == ({}, 1, [])
+
+
+async def test_what_is_no_sample_is_stored_and_not_counted(database):
+    ingest = Ingest(database, ManualClock(NOW), is_sample=lambda row: row.started_at_us >= 1000)
+    await ingest.store(batch([sample(started_at_us=999), sample(started_at_us=1000)]))
+    assert (await counted(database))[KEY].requests == 1
+    async with database.read() as connection:
+        assert len(await observations.newest(connection)) == 2
+
+
+async def test_a_batch_that_lacks_a_column_is_refused_whole(database):
+    ingest = Ingest(database, ManualClock(NOW))
+    good = batch([sample()])
+    columns = {name: values for name, values in good.columns.items() if name != "outcome"}
+    with pytest.raises(InvalidInputError, match="outcome"):
+        await ingest.store(msgspec.structs.replace(good, columns=columns))
+    uneven = {**good.columns, "outcome": []}
+    with pytest.raises(InvalidInputError, match="length"):
+        await ingest.store(msgspec.structs.replace(good, columns=uneven))
+    assert await ingest.store(good)
+
+
+async def test_a_column_of_a_newer_gateway_is_ignored(database):
+    ingest = Ingest(database, ManualClock(NOW))
+    good = batch([sample()])
+    assert await ingest.store(msgspec.structs.replace(good, columns={**good.columns, "mood": ["fine"]}))
+
+
+async def test_cleaning_up_keeps_the_bounds(database):
+    clock = ManualClock(NOW)
+    ingest = Ingest(database, clock, retention=RetentionSettings(rows=4, age=timedelta(days=1)))
+    started = int(NOW.timestamp() * 1_000_000)
+    await ingest.store(batch([sample(started_at_us=started + n) for n in range(10)]))
+    assert await ingest.clean_up() == 6
+    clock.advance(timedelta(days=2))
+    assert await ingest.clean_up() == 4
