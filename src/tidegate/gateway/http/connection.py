@@ -1,0 +1,347 @@
+"""One client connection: a coroutine serves its requests in order, callbacks feed it.
+
+    idle ── bytes ──▶ reading ── whole request ──▶ serving ── answer written ──▶ idle
+                         │                            │
+                         └── refused ──▶ lingering    └── client left: the handler is cancelled
+
+Lingering: the refusal is written, what the client still sends is discarded for a moment, because closing
+with unread bytes would reset the connection and could destroy the refusal on its way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, cast
+
+from tidegate.gateway.http.heads import Headers, header_block, status_line
+from tidegate.gateway.http.refusal import RefusalError
+from tidegate.gateway.http.requests import Request, RequestReader
+from tidegate.gateway.http.responder import Responder
+
+if TYPE_CHECKING:
+    from tidegate.gateway.http.server import Server
+
+_LOG = logging.getLogger(__name__)
+_LINGER_SECONDS = 2.0
+_PEER_CHECK_SECONDS = 1.0
+_BODY_PROGRESS_BYTES = 1024  # less than this in body_seconds is no progress
+_TCP_ESTABLISHED = 1
+
+
+class _Phase(Enum):
+    IDLE = auto()
+    READING = auto()
+    SERVING = auto()
+    LINGERING = auto()
+    CLOSED = auto()
+
+
+class Connection(asyncio.Protocol):
+    """The protocol of one accepted connection.
+
+    Attributes:
+        is_write_paused: the client does not keep up.
+    """
+
+    __slots__ = (
+        "_deadline",
+        "_drained",
+        "_half_closed",
+        "_is_read_paused",
+        "_limits",
+        "_marked_bytes",
+        "_peer",
+        "_phase",
+        "_reader",
+        "_ready",
+        "_responder",
+        "_server",
+        "_stall",
+        "_stalled_bytes",
+        "_task",
+        "_transport",
+        "_waiter",
+        "date_line",
+        "is_write_paused",
+    )
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._limits = server.limits
+        self._reader = RequestReader(server.limits)
+        self._deadline = server.wheel.deadline(self._expire)
+        self._stall = server.wheel.deadline(self._expire_stall)
+        self._phase = _Phase.IDLE
+        self._ready: Request | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._responder: Responder | None = None
+        self._half_closed = False
+        self._is_read_paused = False
+        self._marked_bytes = 0
+        self._stalled_bytes = 0
+        self._peer = ""
+        self.is_write_paused = False
+        self.date_line = server.date_line.get
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether the server wants its connections back."""
+        return self._server.is_draining
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether a handler is running."""
+        return self._phase is _Phase.SERVING
+
+    # ---- what the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start serving."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=131_072)
+        address = transport.get_extra_info("peername")
+        self._peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
+        self._task = asyncio.get_running_loop().create_task(self._serve())
+        if self._server.add(self):
+            self._deadline.set(self._limits.idle_seconds)
+        else:
+            self._refuse(RefusalError(503, "too_many_connections", "The gateway has too many connections; try again."))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests."""
+        phase = self._phase
+        if phase is _Phase.LINGERING or phase is _Phase.CLOSED:
+            return
+        self._reader.feed(data)
+        if phase is _Phase.SERVING:
+            if self._reader.held > self._limits.backlog_bytes and not self._is_read_paused:
+                self._is_read_paused = True
+                self._transport.pause_reading()
+                self._deadline.set(_PEER_CHECK_SECONDS)
+            return
+        self._advance()
+
+    def eof_received(self) -> bool:
+        """The client sends no more: it left, or it closed its half.
+
+        The two look alike, so a running handler gets one more tick of the wheel: what can answer at once
+        does, what waits for an upstream is cancelled.
+        """
+        if self._phase is not _Phase.SERVING:
+            return False
+        self._half_closed = True
+        self._deadline.set(0.0)
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
+        """The client left or the connection was closed: cancel what runs for it."""
+        self._phase = _Phase.CLOSED
+        self._deadline.clear()
+        self._stall.clear()
+        self._server.remove(self)
+        if self._responder is not None:
+            self._responder.is_ended = True
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        self._task.cancel()
+
+    def pause_writing(self) -> None:
+        """The client does not keep up."""
+        self.is_write_paused = True
+        self._stalled_bytes = self._transport.get_write_buffer_size()
+        self._stall.set(self._limits.stall_seconds)
+
+    def resume_writing(self) -> None:
+        """The client has caught up."""
+        self.is_write_paused = False
+        self._stall.clear()
+        if self._drained is not None and not self._drained.done():
+            self._drained.set_result(None)
+        responder = self._responder
+        if responder is not None and responder.on_writable is not None and not responder.is_ended:
+            responder.on_writable()
+
+    # ---- what the responder calls
+
+    def write(self, data: bytes) -> None:
+        """Write, unless the client left."""
+        if self._phase is _Phase.SERVING:
+            self._transport.write(data)
+
+    def writelines(self, pieces: Sequence[bytes]) -> None:
+        """Write without joining, unless the client left."""
+        if self._phase is _Phase.SERVING:
+            self._transport.writelines(pieces)
+
+    def break_off(self, *, is_flushed: bool) -> None:
+        """Close in the middle of an answer."""
+        self._close() if is_flushed else self._transport.abort()
+
+    async def drain(self) -> None:
+        """Wait until the client has caught up."""
+        while self.is_write_paused and self._phase is not _Phase.CLOSED:
+            if self._drained is None or self._drained.done():
+                self._drained = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._drained)
+
+    # ---- what the server calls
+
+    def finish(self) -> None:
+        """Draining: close now unless a request is being read or served."""
+        if self._phase is _Phase.IDLE:
+            self._close()
+
+    def abort(self) -> None:
+        """Close now, whatever runs."""
+        if self._phase is not _Phase.CLOSED:
+            self._transport.abort()
+
+    # ---- serving
+
+    async def _serve(self) -> None:
+        handler = self._server.handler
+        loop = asyncio.get_running_loop()
+        while True:
+            request = self._ready
+            if request is None:
+                self._waiter = loop.create_future()
+                await self._waiter
+                continue
+            self._ready = None
+            self._responder = responder = Responder(self, request)
+            self._server.in_flight += 1
+            try:
+                await handler(request, responder)
+            except Exception:
+                _LOG.exception("the handler of %s failed", request.path)
+            finally:
+                self._server.in_flight -= 1
+            if not responder.is_ended:
+                self._end_unfinished(request, responder)
+            self._responder = None
+            if self.is_write_paused:
+                await self.drain()
+            if not self._go_on(request):
+                return
+
+    def _end_unfinished(self, request: Request, responder: Responder) -> None:
+        """The handler returned without finishing its answer: that is our fault, and must be seen."""
+        if responder.is_started:
+            responder.abort()
+            return
+        headers, body = self._server.render_error(request.path, 500, "internal_error", "The gateway failed.")
+        responder.send(500, headers, body)
+
+    def _go_on(self, request: Request) -> bool:
+        """After an answer: look for the next request; False when the connection ends."""
+        if self._phase is not _Phase.SERVING:
+            return False
+        if not request.is_keep_alive or self._half_closed or self.is_draining:
+            if self._reader.held:
+                self._linger()
+            else:
+                self._close()
+            return False
+        self._phase = _Phase.IDLE
+        self._deadline.set(self._limits.idle_seconds)
+        if self._is_read_paused:
+            self._is_read_paused = False
+            self._transport.resume_reading()
+        if self._reader.held:
+            self._advance()
+        return True
+
+    def _advance(self) -> None:
+        """Look whether a whole request has arrived."""
+        try:
+            request = self._reader.next_request()
+        except RefusalError as refusal:
+            self._refuse(refusal)
+            return
+        if request is None:
+            self._await_more()
+            return
+        request.peer = self._peer
+        request.received_at = time.monotonic()
+        self._phase = _Phase.SERVING
+        self._marked_bytes = -1
+        self._deadline.clear()
+        self._ready = request
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _await_more(self) -> None:
+        """A part of a request is here: bound the time for the rest."""
+        reader = self._reader
+        if reader.is_reading_body:
+            if self._marked_bytes < 0 or reader.body_bytes - self._marked_bytes >= _BODY_PROGRESS_BYTES:
+                self._marked_bytes = reader.body_bytes
+                self._deadline.set(self._limits.body_seconds)
+            if reader.is_continue_wanted:
+                reader.is_continue_wanted = False
+                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        elif self._phase is _Phase.IDLE and reader.held:
+            self._deadline.set(self._limits.head_seconds)
+            self._marked_bytes = -1
+        else:
+            return
+        self._phase = _Phase.READING
+
+    # ---- ending
+
+    def _expire(self) -> None:
+        """The deadline of the current phase has passed."""
+        if self._phase is _Phase.READING:
+            part = "body" if self._reader.is_reading_body else "headers"
+            self._refuse(RefusalError(408, "request_timeout", f"The request's {part} did not arrive in time."))
+        elif self._phase is _Phase.SERVING and not self._half_closed and self._is_peer_connected():
+            self._deadline.set(_PEER_CHECK_SECONDS)
+        elif self._phase is _Phase.IDLE and not self._transport.get_write_buffer_size():
+            self._close()
+        else:
+            self._transport.abort()
+
+    def _is_peer_connected(self) -> bool:
+        """Ask the kernel, since with reading paused nothing else tells that the client left."""
+        channel = self._transport.get_extra_info("socket")
+        if channel is None or not hasattr(socket, "TCP_INFO") or channel.family == socket.AF_UNIX:
+            return True
+        return bool(channel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_ESTABLISHED)
+
+    def _expire_stall(self) -> None:
+        size = self._transport.get_write_buffer_size()
+        if size < self._stalled_bytes:
+            self._stalled_bytes = size
+            self._stall.set(self._limits.stall_seconds)
+        else:
+            self._transport.abort()
+
+    def _refuse(self, refusal: RefusalError) -> None:
+        headers: Headers
+        headers, body = self._server.render_error(self._reader.path, refusal.status, refusal.code, refusal.message)
+        framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
+        head = b"".join((status_line(refusal.status), self.date_line(), header_block(headers), framing))
+        self._transport.write(head + body)
+        self._linger()
+
+    def _linger(self) -> None:
+        self._phase = _Phase.LINGERING
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        if self._is_read_paused:
+            self._is_read_paused = False
+            self._transport.resume_reading()
+        self._deadline.set(_LINGER_SECONDS)
+
+    def _close(self) -> None:
+        """Flush what is written, then close; a client that takes nothing is cut off."""
+        self._phase = _Phase.LINGERING
+        self._deadline.set(self._limits.stall_seconds)
+        self._transport.close()

@@ -1,0 +1,118 @@
+"""Keeps idle upstream connections: the one used last is used next, so that the others can go."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from tidegate.gateway.http.dialling import Dialler
+from tidegate.gateway.http.faults import ConnectionLostError
+from tidegate.gateway.http.origin import Origin
+from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.http.upstream_connection import UpstreamConnection
+from tidegate.gateway.http.upstream_response import UpstreamResponse
+
+_SWEEP_SECONDS = 1.0
+
+
+class Pool:
+    """Sends requests; one per event loop.
+
+    Args:
+        wheel: the loop's timers.
+        idle_seconds: unused longer, a connection is closed; below what servers usually allow (60 to 75 s).
+        age_seconds: older, a connection is not used again, so that changed DNS records take effect.
+        max_idle: idle connections kept per origin.
+    """
+
+    def __init__(
+        self, wheel: Wheel, *, idle_seconds: float = 50.0, age_seconds: float = 600.0, max_idle: int = 512
+    ) -> None:
+        self._wheel = wheel
+        self._idle_seconds = idle_seconds
+        self._age_seconds = age_seconds
+        self._max_idle = max_idle
+        self._idle: dict[Origin, deque[UpstreamConnection]] = {}
+        self._dialler = Dialler()
+        self._sweeping = wheel.deadline(self._sweep)
+        self._is_closed = False
+
+    @property
+    def idle(self) -> int:
+        """Idle connections to all origins."""
+        return sum(map(len, self._idle.values()))
+
+    async def request(
+        self, origin: Origin, head: bytes, parts: Sequence[bytes | memoryview], *, connect_timeout: float = 2.0
+    ) -> UpstreamResponse:
+        """Send one request and wait for the head of its answer; cancelling closes the connection.
+
+        A reused connection that dies before any byte of an answer had been closed by the upstream while
+        it was idle: the request is sent once more, on a fresh connection.
+
+        Args:
+            origin: where to.
+            head: as :func:`~tidegate.gateway.http.origin.request_head` builds it.
+            parts: the body in slices; not joined when large.
+            connect_timeout: seconds for name, dial, proxy and TLS together.
+
+        Raises:
+            ConnectError: nothing was sent.
+            ConnectionLostError: the connection died before the head of the answer.
+            ProtocolError: the answer is not acceptable HTTP/1.1.
+        """
+        connection = self._take(origin)
+        if connection is not None:
+            try:
+                return await connection.exchange(head, parts)
+            except ConnectionLostError as error:
+                if error.has_bytes:
+                    raise
+        connection = UpstreamConnection(self._keep, origin)
+        await self._dialler.dial(origin, connection, connect_timeout)
+        connection.opened_at = self._wheel.read()
+        return await connection.exchange(head, parts)
+
+    def close(self) -> None:
+        """Close idle connections now and busy ones when their answer is complete."""
+        self._is_closed = True
+        self._sweeping.clear()
+        for idle in self._idle.values():
+            for connection in idle:
+                connection.close()
+        self._idle.clear()
+
+    def _take(self, origin: Origin) -> UpstreamConnection | None:
+        idle = self._idle.get(origin)
+        oldest = self._wheel.now - self._age_seconds
+        while idle:
+            connection = idle.pop()
+            if connection.is_open and connection.opened_at >= oldest:
+                return connection
+            connection.close()
+        return None
+
+    def _keep(self, connection: UpstreamConnection) -> None:
+        if self._is_closed:
+            connection.close()
+            return
+        if not self._sweeping.is_set:
+            self._sweeping.set(_SWEEP_SECONDS)
+        connection.idle_since = self._wheel.now
+        idle = self._idle.get(connection.origin)
+        if idle is None:
+            idle = self._idle[connection.origin] = deque()
+        idle.append(connection)
+        if len(idle) > self._max_idle:
+            idle.popleft().close()
+
+    def _sweep(self) -> None:
+        """Close what has been idle too long; the longest idle stand on the left."""
+        oldest = self._wheel.now - self._idle_seconds
+        for origin, idle in list(self._idle.items()):
+            while idle and (idle[0].idle_since < oldest or not idle[0].is_open):
+                idle.popleft().close()
+            if not idle:
+                del self._idle[origin]
+        if self._idle:
+            self._sweeping.set(_SWEEP_SECONDS)

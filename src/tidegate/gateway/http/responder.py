@@ -1,0 +1,149 @@
+"""Writes one answer: head, framing, backpressure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tidegate.gateway.http.heads import Headers, header_block, status_line
+from tidegate.gateway.http.requests import Request
+
+if TYPE_CHECKING:
+    from tidegate.gateway.http.connection import Connection
+
+_JOIN_LIMIT = 65_536  # up to here one joined write is cheaper than a vector of three
+
+
+class Responder:
+    """Writes one answer. Calls after the client left are ignored; the handler is being cancelled then.
+
+    Attributes:
+        is_started: a status line was written.
+        is_ended: the answer is finished or aborted.
+        on_writable: called each time the client has caught up again.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_has_body",
+        "_is_chunked",
+        "_left",
+        "_request",
+        "is_ended",
+        "is_started",
+        "on_writable",
+    )
+
+    def __init__(self, connection: Connection, request: Request) -> None:
+        self._connection = connection
+        self._request = request
+        self._is_chunked = False
+        self._has_body = True
+        self._left: int | None = None  # body bytes still owed, when the length is known
+        self.is_started = False
+        self.is_ended = False
+        self.on_writable: Callable[[], None] | None = None
+
+    @property
+    def is_writable(self) -> bool:
+        """The client keeps up; when False stop feeding until ``on_writable`` is called."""
+        return not self._connection.is_write_paused
+
+    def send(self, status: int, headers: Headers, body: bytes) -> None:
+        """The whole answer at once; content-length, date and connection are added.
+
+        Raises:
+            ValueError: a header would inject another one; nothing was sent.
+        """
+        head = self._head(status, headers, len(body))
+        self.is_ended = True
+        if not self._has_body or not body:
+            self._connection.write(head)
+        elif len(body) <= _JOIN_LIMIT:
+            self._connection.write(head + body)
+        else:
+            self._connection.writelines((head, body))
+
+    def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
+        """Begin an answer of ``length`` bytes, or of unknown length (chunked; close-delimited for HTTP/1.0).
+
+        Raises:
+            ValueError: a header would inject another one; nothing was sent.
+        """
+        head = self._head(status, headers, length)
+        self._left = length
+        self._connection.write(head)
+
+    def write(self, data: bytes) -> None:
+        """Send a piece of the body now; empty pieces are ignored.
+
+        Raises:
+            ValueError: more than the announced length.
+        """
+        if not data or self.is_ended or not self._has_body:
+            return
+        if self._is_chunked:
+            size = len(data)
+            if size <= _JOIN_LIMIT:
+                self._connection.write(b"%x\r\n%b\r\n" % (size, data))
+            else:
+                self._connection.writelines((b"%x\r\n" % size, data, b"\r\n"))
+            return
+        if self._left is not None:
+            if len(data) > self._left:
+                msg = f"the body is {len(data) - self._left} bytes longer than announced"
+                raise ValueError(msg)
+            self._left -= len(data)
+        self._connection.write(data)
+
+    def end(self) -> None:
+        """The body is complete; a body shorter than announced is aborted instead."""
+        if self.is_ended:
+            return
+        if self._left and self._has_body:
+            self.abort()
+            return
+        self.is_ended = True
+        if self._is_chunked and self._has_body:
+            self._connection.write(b"0\r\n\r\n")
+
+    def abort(self) -> None:
+        """Break the framing and close, so that the client sees a truncated answer."""
+        if self.is_ended:
+            return
+        self.is_ended = True
+        # What was written still goes out; where only the close delimits the body, a reset must break it.
+        is_delimited = self._is_chunked or self._left is not None
+        self._connection.break_off(is_flushed=is_delimited and self.is_started)
+
+    async def drain(self) -> None:
+        """Wait until the client has caught up."""
+        await self._connection.drain()
+
+    def _head(self, status: int, headers: Headers, length: int | None) -> bytes:
+        if self.is_started:
+            msg = "the answer has begun already"
+            raise RuntimeError(msg)
+        request, connection = self._request, self._connection
+        block = header_block(headers)
+        line = status_line(status)
+        framing = b"\r\n"
+        if status in {204, 304}:
+            self._has_body = False
+        elif length is not None:
+            framing = b"content-length: %d\r\n\r\n" % length
+        elif request.is_http10:
+            request.is_keep_alive = False
+        else:
+            self._is_chunked = True
+            framing = b"transfer-encoding: chunked\r\n\r\n"
+        if request.method == b"HEAD":
+            self._has_body = False
+        if connection.is_draining:
+            request.is_keep_alive = False
+        if not request.is_keep_alive:
+            framing = b"connection: close\r\n" + framing
+        elif request.is_http10:
+            framing = b"connection: keep-alive\r\n" + framing
+        self.is_started = True
+        return b"".join((line, connection.date_line(), block, framing))

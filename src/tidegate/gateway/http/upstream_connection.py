@@ -1,0 +1,330 @@
+"""One connection to an upstream and the answer on it.
+
+llhttp parses; on top of it an answer is refused when its framing could be understood differently, and
+a connection with a byte too many is closed, never pooled: that byte would begin the next caller's answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import httptools
+
+from tidegate.gateway.http.faults import (
+    ConnectionLostError,
+    HttpClientError,
+    ProtocolError,
+    TruncatedBodyError,
+)
+from tidegate.gateway.http.origin import Origin
+from tidegate.gateway.http.upstream_response import UpstreamResponse
+
+_HEAD_LIMIT = 131_072
+_INTERIM_LIMIT = 10
+_WRITE_PIECE = 262_144
+_JOIN_LIMIT = 65_536
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class UpstreamConnection(asyncio.Protocol):
+    """Serves one request after another.
+
+    Attributes:
+        is_reused: it has served a request before the current one.
+        is_open: it can be used.
+        origin: where it leads.
+        opened_at: monotonic seconds of the wheel; set by the pool.
+        idle_since: likewise, when it was pooled last.
+    """
+
+    __slots__ = (
+        "_head_bytes",
+        "_headers",
+        "_interim",
+        "_is_done",
+        "_is_keep_alive",
+        "_is_sending",
+        "_is_write_paused",
+        "_on_idle",
+        "_parser",
+        "_pieces",
+        "_response",
+        "_transport",
+        "_waiter",
+        "_writable",
+        "idle_since",
+        "is_open",
+        "is_reused",
+        "on_body",
+        "opened_at",
+        "origin",
+    )
+
+    def __init__(self, on_idle: Callable[[UpstreamConnection], None], origin: Origin) -> None:
+        self._on_idle = on_idle
+        self.origin = origin
+        self._pieces: list[bytes] = []
+        self.on_body = self._pieces.append  # called by the parser, without a frame of Python
+        self._parser = httptools.HttpResponseParser(self)
+        self._headers: dict[bytes, bytes] = {}
+        self._head_bytes = 0
+        self._interim = 0
+        self._is_keep_alive = False
+        self._response: UpstreamResponse | None = None
+        self._is_done = True  # no answer is expected
+        self._waiter: asyncio.Future[UpstreamResponse] | None = None
+        self._writable: asyncio.Future[None] | None = None
+        self._is_write_paused = False
+        self._is_sending = False
+        self.is_reused = False
+        self.is_open = False
+        self.opened_at = 0.0
+        self.idle_since = 0.0
+
+    # ---- what the pool and the response call
+
+    async def exchange(self, head: bytes, parts: Sequence[bytes | memoryview]) -> UpstreamResponse:
+        """Send a request; returns when the head of its answer has arrived.
+
+        Raises:
+            ConnectionLostError, ProtocolError: see there. Cancelled or failed, the connection is closed.
+        """
+        waiter: asyncio.Future[UpstreamResponse]
+        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        self._response = None
+        self._is_done = False
+        self._headers = {}
+        self._head_bytes = self._interim = 0
+        try:
+            await self._send(head, parts)
+            return await waiter
+        except BaseException:
+            self.close()
+            if not waiter.done():
+                waiter.cancel()
+            elif not waiter.cancelled():
+                waiter.exception()  # it was looked at
+            raise
+
+    def pause_reading(self) -> None:
+        """Let the upstream wait."""
+        if self.is_open:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read on."""
+        if self.is_open:
+            self._transport.resume_reading()
+
+    def close(self) -> None:
+        """Close at once; an unfinished answer fails."""
+        if self.is_open:
+            self.is_open = False
+            self._transport.abort()
+
+    # ---- sending
+
+    async def _send(self, head: bytes, parts: Sequence[bytes | memoryview]) -> None:
+        size = sum(map(len, parts))
+        if size <= _JOIN_LIMIT:
+            self._transport.write(b"".join((head, *parts)))
+            return
+        self._is_sending = True
+        self._transport.write(head)
+        for part in parts:
+            view = memoryview(part)
+            for at in range(0, len(view), _WRITE_PIECE):
+                self._transport.write(view[at : at + _WRITE_PIECE])
+                if self._is_write_paused:
+                    await self._wait_writable()
+                if self._is_answered_early():
+                    return
+        self._is_sending = False
+
+    async def _wait_writable(self) -> None:
+        self._writable = asyncio.get_running_loop().create_future()
+        try:
+            await self._writable
+        finally:
+            self._writable = None
+
+    def _is_answered_early(self) -> bool:
+        """The rest of the body is not wanted: the connection failed, or the upstream has refused."""
+        if self._waiter is None or not self._waiter.done():
+            return False
+        if self._waiter.cancelled() or self._waiter.exception() is not None:
+            return True
+        return self._waiter.result().status >= 300
+
+    def _wake_writer(self) -> None:
+        if self._writable is not None and not self._writable.done():
+            self._writable.set_result(None)
+
+    # ---- what the transport calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The dialler has connected."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=524_288)
+        self.is_open = True
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the answer; anything else poisons the connection."""
+        if not self._is_answer_due():
+            self.close()
+            return
+        if self._response is None:
+            self._head_bytes += len(data)
+        pieces = self._pieces
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._reject(error)
+        else:
+            if self._response is None and self._head_bytes > _HEAD_LIMIT:
+                self._fail(ProtocolError("the upstream's headers are too long"))
+        response = self._response
+        last = pieces[-1] if pieces else b""
+        if response is not None and pieces:
+            body = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            try:
+                response.take(body)
+            except BaseException as error:
+                self.close()
+                response.fail(error)
+                if not isinstance(error, Exception):
+                    raise
+                return
+        pieces.clear()
+        if self._is_done and response is not None:
+            self._finish(response, data, last)
+
+    def eof_received(self) -> bool:
+        """The upstream sends no more."""
+        response = self._response
+        if response is not None and not response.is_delimited and not self._is_done:
+            self._is_done = True
+            self.close()
+            response.finish()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self.is_open = False
+        self._is_write_paused = False
+        if not self._is_done:
+            reason = f": {exc}" if exc is not None else ""
+            where = {"is_reused": self.is_reused, "has_bytes": self._head_bytes > 0}
+            if self._response is None:
+                self._fail(
+                    ConnectionLostError(f"the upstream closed the connection before it answered{reason}", **where)
+                )
+            else:
+                self._fail(TruncatedBodyError(f"the upstream's answer ended too early{reason}", **where))
+        self._wake_writer()
+
+    def pause_writing(self) -> None:
+        """The upstream does not keep up with the request's body."""
+        self._is_write_paused = True
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._is_write_paused = False
+        self._wake_writer()
+
+    # ---- what the parser calls
+
+    def on_message_begin(self) -> None:
+        """Called by the parser; a second final answer poisons the connection."""
+        if self._is_done:
+            raise ProtocolError("bytes follow the upstream's answer")
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by the parser."""
+        if self._response is not None:
+            return  # a trailer: never a header
+        name = name.lower()
+        headers = self._headers
+        if name in headers:
+            if name in {b"content-length", b"transfer-encoding"}:
+                raise ProtocolError("the upstream repeats a framing header")
+            value = b"%b, %b" % (headers[name], value)
+        headers[name] = value.rstrip()
+
+    def on_headers_complete(self) -> None:
+        """Called by the parser."""
+        parser, headers = self._parser, self._headers
+        status = parser.get_status_code()
+        version = parser.get_http_version()
+        coding = headers.get(b"transfer-encoding")
+        if version not in {"1.1", "1.0"}:
+            raise ProtocolError(f"the upstream answers in HTTP/{version}")
+        if coding is not None and (coding.lower() != b"chunked" or version == "1.0" or b"content-length" in headers):
+            raise ProtocolError("the upstream's transfer-encoding is not supported")
+        if status < 200:
+            self._interim += 1
+            if status == 101 or status < 100 or self._interim > _INTERIM_LIMIT:
+                raise ProtocolError(f"the upstream answers with status {status}")
+            return
+        self._is_keep_alive = parser.should_keep_alive()
+        self._response = response = UpstreamResponse(self, status, headers)
+        response.is_delimited = coding is not None or b"content-length" in headers or status in {204, 304}
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(response)
+        self._wake_writer()
+
+    def on_message_complete(self) -> None:
+        """Called by the parser."""
+        if self._response is None:
+            self._headers = {}  # an interim answer
+        else:
+            self._is_done = True
+
+    def _is_answer_due(self) -> bool:
+        return not self._is_done
+
+    # ---- ending
+
+    def _finish(self, response: UpstreamResponse, data: bytes, last: bytes) -> None:
+        """The answer is whole: pool the connection, or close it."""
+        is_clean = self.is_open and not self._is_sending and self._is_keep_alive and _ends_clean(response, data, last)
+        if response.is_paused and is_clean:
+            self._transport.resume_reading()
+        if is_clean:
+            self.is_reused = True
+            response.finish()
+            self._on_idle(self)
+        else:
+            self.close()
+            response.finish()
+
+    def _reject(self, error: Exception) -> None:
+        cause = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else None
+        if self._is_done:
+            self.close()  # the answer itself is whole, only what follows is not
+        elif isinstance(cause, ProtocolError):
+            self._fail(cause)
+        else:
+            self._fail(ProtocolError(f"the upstream's answer is malformed: {error}"))
+
+    def _fail(self, error: HttpClientError) -> None:
+        self._is_done = True
+        response, self._response = self._response, None
+        self.close()
+        if response is not None:
+            response.fail(error)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
+        self._wake_writer()
+
+
+def _ends_clean(response: UpstreamResponse, data: bytes, last: bytes) -> bool:
+    """Whether ``data``, the read that ended the answer, ends with it; llhttp skips line ends between answers."""
+    if b"transfer-encoding" in response.headers:
+        return data.endswith(_LAST_CHUNK) if len(data) > 5 else _LAST_CHUNK.endswith(data)
+    if last:
+        return data.endswith(last)
+    return data.endswith(b"\r\n\r\n") and not data.endswith(b"\r\n\r\n\r\n")

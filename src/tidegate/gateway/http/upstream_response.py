@@ -1,0 +1,166 @@
+"""An answer of an upstream: its head, and its body as it arrives."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tidegate.gateway.http.faults import BodyTooLargeError, HttpClientError
+
+if TYPE_CHECKING:
+    from tidegate.gateway.http.upstream_connection import UpstreamConnection
+
+_READ_AHEAD = 262_144  # body bytes held before somebody wants them
+
+
+class UpstreamResponse:
+    """An answer whose head has arrived; its body is read once, by :meth:`read` or :meth:`stream_to`.
+
+    Attributes:
+        status: 200 … 999.
+        headers: lower-case names; repeated ones are joined with ``, ``.
+        is_reused: it came over a connection that had served before.
+        is_complete: the whole body has arrived.
+        is_paused: reading waits for :meth:`resume`.
+        is_delimited: its length or chunked coding tells where it ends; otherwise only the close does.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_error",
+        "_held",
+        "_held_bytes",
+        "_on_data",
+        "_waiter",
+        "headers",
+        "is_complete",
+        "is_delimited",
+        "is_paused",
+        "is_reused",
+        "status",
+    )
+
+    def __init__(self, connection: UpstreamConnection, status: int, headers: dict[bytes, bytes]) -> None:
+        self.status = status
+        self.headers = headers
+        self.is_reused = connection.is_reused
+        self.is_complete = False
+        self.is_delimited = True
+        self._connection = connection
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._on_data: Callable[[bytes], None] | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: HttpClientError | None = None
+        self.is_paused = False
+
+    async def read(self, limit: int) -> bytes:
+        """The whole body, of at most ``limit`` bytes.
+
+        Raises:
+            BodyTooLargeError: there are more; the connection is closed.
+            TruncatedBodyError: the connection ended before the body did.
+            ProtocolError: the body's framing is broken.
+        """
+        length = self.headers.get(b"content-length", b"")
+        if self._held_bytes > limit or (self.is_delimited and length.isdigit() and int(length) > limit):
+            self.close()
+            raise self._too_large(limit)
+        if self._error is None and not self.is_complete:
+            size = self._held_bytes
+
+            def collect(data: bytes) -> None:
+                nonlocal size
+                size += len(data)
+                if size > limit:
+                    raise self._too_large(limit)
+                self._held.append(data)
+
+            await self._follow(collect)
+        if self._error is not None:
+            raise self._error
+        held, self._held = self._held, []
+        return held[0] if len(held) == 1 else b"".join(held)
+
+    async def stream_to(self, on_data: Callable[[bytes], None]) -> None:
+        """Call ``on_data`` once per TCP read, with de-chunked bytes, until the body ends.
+
+        An exception of ``on_data`` closes the connection and is raised here.
+
+        Raises:
+            TruncatedBodyError: the connection ended before the body did.
+            ProtocolError: the body's framing is broken.
+        """
+        if self._held:
+            data, self._held, self._held_bytes = b"".join(self._held), [], 0
+            try:
+                on_data(data)
+            except BaseException:
+                self.close()
+                raise
+        if self._error is not None:
+            raise self._error
+        if not self.is_complete:
+            await self._follow(on_data)
+
+    def pause(self) -> None:
+        """Stop reading: ``on_data`` is not called until :meth:`resume`."""
+        if not self.is_paused and not self.is_complete:
+            self.is_paused = True
+            self._connection.pause_reading()
+
+    def resume(self) -> None:
+        """Read on."""
+        if self.is_paused and not self.is_complete:
+            self.is_paused = False
+            self._connection.resume_reading()
+
+    def close(self) -> None:
+        """Cancel: unless the answer is complete its connection is closed and never pooled."""
+        if not self.is_complete:
+            self._connection.close()
+
+    @staticmethod
+    def _too_large(limit: int) -> BodyTooLargeError:
+        return BodyTooLargeError(f"the upstream's answer is larger than {limit} bytes")
+
+    async def _follow(self, on_data: Callable[[bytes], None]) -> None:
+        self._on_data = on_data
+        self._waiter = asyncio.get_running_loop().create_future()
+        if self._held_bytes > _READ_AHEAD:
+            self.resume()
+        try:
+            await self._waiter
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._on_data = None
+
+    # ---- what the connection calls
+
+    def take(self, data: bytes) -> None:
+        """A piece of the body."""
+        if self._on_data is not None:
+            self._on_data(data)
+            return
+        self._held.append(data)
+        self._held_bytes += len(data)
+        if self._held_bytes > _READ_AHEAD:
+            self.pause()
+
+    def finish(self) -> None:
+        """The body is complete."""
+        self.is_complete = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def fail(self, error: BaseException) -> None:
+        """The body will not be complete."""
+        if self.is_complete or self._error is not None:
+            return
+        if isinstance(error, HttpClientError):
+            self._error = error
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(error)
