@@ -1,0 +1,189 @@
+"""A load generator for one core: closed loop or Poisson arrivals, whole answers or streams.
+
+    python bench/load.py PORT --connections 32 --seconds 5 [--rate 200] [--stream] [--large] [--key KEY]
+
+Prints one JSON object: requests, errors, events, and latencies in microseconds. Latency of an open loop
+counts from the scheduled arrival, so a stalled gateway cannot hide its queue.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+from collections import deque
+from time import perf_counter
+
+import uvloop
+
+SYSTEM = "You are the assistant of a bookshop. Answer in the customer's language and in five sentences at most. " * 8
+QUESTION = "Hello, I ordered two novels on Monday and have no tracking number yet. Is something wrong? " * 4
+
+
+def request(options: argparse.Namespace) -> bytes:
+    question = QUESTION * 150 if options.large else QUESTION
+    content = {
+        "model": options.model,
+        "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
+        "temperature": 0.2,
+        "max_tokens": 400,
+        "user": "user-000000",
+    }
+    if options.stream:
+        content |= {"stream": True, "stream_options": {"include_usage": True}}
+    body = json.dumps(content, separators=(",", ":")).encode()
+    key = f"authorization: Bearer {options.key}\r\n" if options.key else ""
+    return (
+        f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\n{key}accept: application/json\r\n"
+        f"user-agent: bench/1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
+    ).encode() + body
+
+
+class Tally:
+    def __init__(self) -> None:
+        self.done = 0
+        self.errors = 0
+        self.events = 0
+        self.latencies: list[float] = []
+
+
+class Client(asyncio.Protocol):
+    """One keep-alive connection with one request at a time."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.begun = 0.0
+        self.pending = b""
+        self.is_busy = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def send(self, scheduled: float) -> None:
+        self.begun = scheduled
+        self.is_busy = True
+        self.transport.write(self.run.bytes)  # type: ignore[attr-defined]
+
+    def data_received(self, data: bytes) -> None:
+        if self.run.is_stream:
+            self.run.tally.events += data.count(b"data: ")
+            self.pending = (self.pending + data)[-64:]
+            if self.pending.endswith(b"0\r\n\r\n"):
+                self.finished(b"[DONE]" in self.pending)
+            return
+        pending = self.pending = self.pending + data
+        end = pending.find(b"\r\n\r\n")
+        if end < 0:
+            return
+        at = pending.lower().find(b"content-length:", 0, end)
+        length = int(pending[at + 15 : end].split(b"\r", 1)[0])
+        if len(pending) >= end + 4 + length:
+            self.finished(pending.startswith(b"HTTP/1.1 200"))
+
+    def finished(self, is_good: bool) -> None:
+        self.pending = b""
+        self.is_busy = False
+        now = perf_counter()
+        tally = self.run.tally
+        tally.done += is_good
+        tally.errors += not is_good
+        tally.latencies.append(now - self.begun)
+        self.run.idle(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self.is_busy:
+            self.run.tally.errors += 1
+        self.run.lost()
+
+
+class Run:
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.options = options
+        self.bytes = request(options)
+        self.is_stream = options.stream
+        self.tally = Tally()
+        self.free: deque[Client] = deque()
+        self.waiting: deque[float] = deque()
+        self.is_over = False
+
+    def idle(self, client: Client) -> None:
+        if self.is_over:
+            return
+        if not self.options.rate:
+            client.send(perf_counter())
+        elif self.waiting:
+            client.send(self.waiting.popleft())
+        else:
+            self.free.append(client)
+
+    def lost(self) -> None:
+        if not self.is_over:
+            self.is_over = True
+
+    async def go(self) -> None:
+        clients = []
+        for _ in range(self.options.connections):
+            _, client = await self.loop.create_connection(lambda: Client(self), "127.0.0.1", self.options.port)
+            clients.append(client)
+        for index, client in enumerate(clients):
+            if self.options.rate:
+                self.free.append(client)
+            else:
+                self.loop.call_later(0.005 * index / len(clients), client.send, perf_counter())
+        end = perf_counter() + self.options.seconds
+        if self.options.rate:
+            await self.arrive(end)
+        else:
+            await asyncio.sleep(self.options.seconds)
+        self.is_over = True
+        for client in clients:
+            client.is_busy = False
+            client.transport.close()
+
+    async def arrive(self, end: float) -> None:
+        chance = random.Random(7)
+        due = perf_counter()
+        while due < end and not self.is_over:
+            due += chance.expovariate(self.options.rate)
+            await asyncio.sleep(max(0.0, due - perf_counter()))
+            if self.free:
+                self.free.popleft().send(due)
+            else:
+                self.waiting.append(due)
+        await asyncio.sleep(0.2)
+
+
+def quantile(ordered: list[float], q: float) -> float:
+    return round(1e6 * ordered[min(len(ordered) - 1, int(q * len(ordered)))], 1) if ordered else 0.0
+
+
+async def main(options: argparse.Namespace) -> None:
+    run = Run(options)
+    await run.go()
+    ordered = sorted(run.tally.latencies)
+    print(
+        json.dumps(
+            {
+                "done": run.tally.done,
+                "errors": run.tally.errors,
+                "events": run.tally.events,
+                "p50_us": quantile(ordered, 0.5),
+                "p99_us": quantile(ordered, 0.99),
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("port", type=int)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--stream", action="store_true")
+    parser.add_argument("--large", action="store_true")
+    parser.add_argument("--model", default="chat-default")
+    parser.add_argument("--key", default="")
+    uvloop.run(main(parser.parse_args()))
