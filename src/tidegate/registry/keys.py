@@ -1,0 +1,178 @@
+"""Access keys by their SHA-256; a key itself is shown once, when it is made, and never stored."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.documents import nearest
+from tidegate.errors import ConflictError, InvalidInputError, NotFoundError
+from tidegate.registry import audit
+from tidegate.registry.canonical import canonical_json
+from tidegate.registry.instants import from_text, to_text
+from tidegate.registry.schema import keys
+
+Source = Literal["configuration", "api"]
+ROLES = ("invoke", "viewer", "operator", "approver", "admin")
+_PREFIX = "tg_"
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One key; empty ``services`` means every service."""
+
+    name: str
+    sha256: str
+    roles: tuple[str, ...]
+    services: tuple[str, ...]
+    source: Source
+    created_at: datetime
+
+
+def key_digest(secret: str) -> str:
+    """What is stored of a key. Keys are long and random, so a plain hash does not help to guess them."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def create_key(
+    connection: AsyncConnection,
+    name: str,
+    *,
+    roles: Sequence[str],
+    services: Sequence[str] = (),
+    actor: str,
+    at: datetime,
+) -> tuple[Key, str]:
+    """Make a key; returns it with the secret, which nobody can read again.
+
+    Raises:
+        ConflictError: the name is taken.
+        InvalidInputError: an unknown role.
+    """
+    if await find_key(connection, name) is not None:
+        raise ConflictError(
+            f"there is a key {name!r} already", code="key_exists", remedy="choose another name or revoke it"
+        )
+    secret = _PREFIX + secrets.token_urlsafe(32)
+    key = _key(name, key_digest(secret), roles, services, "api", at)
+    await _write(connection, None, key, actor, at)
+    return key, secret
+
+
+async def put_key(
+    connection: AsyncConnection,
+    name: str,
+    sha256: str,
+    *,
+    roles: Sequence[str],
+    services: Sequence[str] = (),
+    source: Source = "configuration",
+    actor: str,
+    at: datetime,
+) -> bool:
+    """Create or change a key whose digest is known; whether anything changed.
+
+    Raises:
+        ConflictError: the same secret is another key's.
+        InvalidInputError: an unknown role.
+    """
+    existing = await find_key(connection, name)
+    key = _key(name, sha256, roles, services, source, existing.created_at if existing else at)
+    if key == existing:
+        return False
+    await _write(connection, existing, key, actor, at)
+    return True
+
+
+async def revoke_key(connection: AsyncConnection, name: str, *, actor: str, at: datetime) -> Key:
+    """Delete a key; it is refused from the next snapshot on.
+
+    Raises:
+        NotFoundError: no such key.
+    """
+    key = await find_key(connection, name)
+    if key is None:
+        names = [each.name for each in await list_keys(connection)]
+        remedy = nearest(name, names) if names else "there are no keys"
+        raise NotFoundError(f"there is no key {name!r}", code="unknown_key_name", remedy=remedy)
+    await connection.execute(sa.delete(keys).where(keys.c.name == name))
+    await audit.append(connection, actor, "key.revoked", name, _detail(key), at)
+    return key
+
+
+async def find_key(connection: AsyncConnection, name: str) -> Key | None:
+    """The key of that name, or ``None``."""
+    row = (await connection.execute(sa.select(keys).where(keys.c.name == name))).one_or_none()
+    return _decoded(row) if row else None
+
+
+async def find_key_by_digest(connection: AsyncConnection, sha256: str) -> Key | None:
+    """The key whose secret has that digest, or ``None``."""
+    row = (await connection.execute(sa.select(keys).where(keys.c.sha256 == sha256))).one_or_none()
+    return _decoded(row) if row else None
+
+
+async def list_keys(connection: AsyncConnection) -> list[Key]:
+    """Every key, by name."""
+    return [_decoded(row) for row in (await connection.execute(sa.select(keys).order_by(keys.c.name))).all()]
+
+
+async def _write(connection: AsyncConnection, existing: Key | None, key: Key, actor: str, at: datetime) -> None:
+    owner = await find_key_by_digest(connection, key.sha256)
+    if owner is not None and owner.name != key.name:
+        raise ConflictError(
+            f"keys {owner.name!r} and {key.name!r} are the same secret", code="same_secret", remedy="give each its own"
+        )
+    values = {
+        "sha256": key.sha256,
+        "roles": canonical_json(key.roles).decode(),
+        "services": canonical_json(key.services).decode(),
+        "source": key.source,
+        "created_at": to_text(key.created_at),
+    }
+    if existing is None:
+        await connection.execute(sa.insert(keys).values(name=key.name, **values))
+    else:
+        await connection.execute(sa.update(keys).where(keys.c.name == key.name).values(values))
+    await audit.append(connection, actor, "key.changed" if existing else "key.created", key.name, _detail(key), at)
+
+
+def _key(name: str, sha256: str, roles: Sequence[str], services: Sequence[str], source: Source, at: datetime) -> Key:
+    if not name or len(name) > 128 or not name.isprintable():
+        raise InvalidInputError(f"{name!r} is not a key's name", remedy="use 1 to 128 printable characters")
+    for role in roles:
+        if role not in ROLES:
+            raise InvalidInputError(f"unknown role {role!r}", where=f"keys.{name}", remedy=nearest(role, list(ROLES)))
+    if not roles:
+        raise InvalidInputError(
+            f"key {name!r} has no role", where=f"keys.{name}", remedy=f"known are {', '.join(ROLES)}"
+        )
+    return Key(
+        name=name,
+        sha256=sha256,
+        roles=tuple(sorted(set(roles))),
+        services=tuple(sorted(set(services))),
+        source=source,
+        created_at=at,
+    )
+
+
+def _detail(key: Key) -> dict[str, Any]:
+    return {"roles": list(key.roles), "services": list(key.services), "source": key.source, "sha256": key.sha256[:8]}
+
+
+def _decoded(row: sa.Row[Any]) -> Key:
+    return Key(
+        name=row.name,
+        sha256=row.sha256,
+        roles=tuple(msgspec.json.decode(row.roles, type=list[str])),
+        services=tuple(msgspec.json.decode(row.services, type=list[str])),
+        source=row.source,
+        created_at=from_text(row.created_at),
+    )
