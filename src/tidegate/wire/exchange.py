@@ -63,6 +63,7 @@ class Exchange(Protocol):
     Attributes:
         path: appended to the provider's ``base_url``.
         headers: the dialect's own (``content-type``, ``anthropic-version`` ...), never credentials.
+        local_answer: a whole 200 answer that needs no upstream, ``None`` for all but token estimates.
     """
 
     @property
@@ -73,6 +74,11 @@ class Exchange(Protocol):
     @property
     def headers(self) -> tuple[tuple[bytes, bytes], ...]:
         """What the dialect needs upstream, lower-case names, no credentials."""
+        ...
+
+    @property
+    def local_answer(self) -> bytes | None:
+        """The whole answer when nothing needs to be sent upstream."""
         ...
 
     def request_parts(self) -> list[bytes | memoryview]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from tidegate.wire.answers import read_answer
 from tidegate.wire.kinds import DIALECTS, UPSTREAM_PATHS, Kind
@@ -32,6 +32,8 @@ class PassThrough:
     """A :class:`tidegate.wire.exchange.Exchange` with an upstream of the client's own dialect."""
 
     __slots__ = ("_facts", "_kind", "_parts", "headers", "path")
+
+    local_answer: ClassVar[bytes | None] = None  # the upstream answers
 
     def __init__(self, kind: Kind, facts: RequestFacts, parts: list[bytes | memoryview]) -> None:
         self.path = UPSTREAM_PATHS[kind]

@@ -11,13 +11,11 @@ from typing import Any, Final
 import msgspec
 
 from tidegate.wire.errors import MalformedBodyError
-from tidegate.wire.translate.fields import CHAT_TO_MESSAGES, check_fields, kept_fields
+from tidegate.wire.generation import DEFAULT_MAX_TOKENS
+from tidegate.wire.translate.fields import CHAT_TO_MESSAGES, kept_fields
 from tidegate.wire.translate.media import document_block, image_block
 from tidegate.wire.translate.structured import demand_output, read_output_shape
 from tidegate.wire.translate.tools import input_of, messages_tool_choice, messages_tools, safe_call_id
-
-DEFAULT_MAX_TOKENS: Final = 8_192
-"""Sent when neither client nor version set a cap, on top of a thinking budget if there is one."""
 
 _OPENING: Final = "(The assistant speaks first.)"
 """Stands before a conversation that begins with the assistant: the first turn must be the user's."""
@@ -31,21 +29,18 @@ class MessagesRequest(msgspec.Struct, frozen=True):
     Attributes:
         body: an Anthropic messages request.
         has_output_tool: the answer comes as the input of the output tool and must be unwrapped.
-        dropped: fields of the client that went nowhere.
     """
 
     body: dict[str, Any]
     has_output_tool: bool
-    dropped: tuple[str, ...]
 
 
 def messages_request(chat: dict[str, Any]) -> MessagesRequest:
-    """Translate a decoded chat request.
+    """Translate a decoded chat request; fields without a counterpart are left out.
 
     Raises:
-        MalformedBodyError: a field or part without a counterpart, or of the wrong shape; ``where`` names it.
+        MalformedBodyError: a part without a counterpart, or of the wrong shape; ``where`` names it.
     """
-    dropped = check_fields(chat, CHAT_TO_MESSAGES, "an Anthropic upstream")
     system, turns = _conversation(chat.get("messages"))
     request = kept_fields(chat, CHAT_TO_MESSAGES) | {"messages": turns, "max_tokens": _max_tokens(chat)}
     if system:
@@ -55,7 +50,7 @@ def messages_request(chat: dict[str, Any]) -> MessagesRequest:
         request["stop_sequences"] = stop
     _offer_tools(request, chat)
     shape = read_output_shape(chat.get("response_format"))
-    return MessagesRequest(request, shape is not None and demand_output(request, shape), dropped)
+    return MessagesRequest(request, shape is not None and demand_output(request, shape))
 
 
 def _offer_tools(request: dict[str, Any], chat: dict[str, Any]) -> None:
@@ -76,6 +71,7 @@ def _max_tokens(chat: dict[str, Any]) -> Any:
     for name in ("max_completion_tokens", "max_tokens"):
         if chat.get(name) is not None:
             return chat[name]
+    # the cap is required; it must exceed a thinking budget
     budget = chat["thinking"].get("budget_tokens") if _is_thinking(chat) else None
     return DEFAULT_MAX_TOKENS + (budget if isinstance(budget, int) else 0)
 

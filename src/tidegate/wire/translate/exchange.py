@@ -7,19 +7,20 @@ generation defaults thereby mean the same whatever its provider speaks.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from tidegate.wire.dialect_errors import error_body
-from tidegate.wire.errors import MalformedBodyError, UnsupportedByDialectError
+from tidegate.wire.errors import UnsupportedByDialectError
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import UPSTREAM_PATHS, Dialect, Kind
-from tidegate.wire.passthrough import open_passthrough
+from tidegate.wire.passthrough import HEADERS, open_passthrough
 from tidegate.wire.translate.chat_answer import chat_answer
 from tidegate.wire.translate.chat_request import MessagesRequest, messages_request
 from tidegate.wire.translate.chat_stream import ChatStream
 from tidegate.wire.translate.estimate import estimate_tokens
+from tidegate.wire.translate.fields import CHAT_TO_MESSAGES, MESSAGES_TO_CHAT, check_fields, decode_fields
 from tidegate.wire.translate.messages_answer import messages_answer
 from tidegate.wire.translate.messages_request import ChatRequest, chat_request
 from tidegate.wire.translate.messages_stream import MessagesStream
@@ -58,16 +59,9 @@ def open_translated(
         MalformedBodyError: a field without a counterpart, of the wrong shape, or a missing variable.
     """
     if kind is Kind.CHAT and dialect == "anthropic":
-        rendered = open_passthrough(kind, body, facts, insertion).request_parts()
-        request = messages_request(_decoded(JsonObject.parse(b"".join(rendered))))
-        return ChatOverMessages(request, wants_usage=facts.wants_usage, created=created)
+        return _open_chat(body, facts, insertion, created)
     if kind in (Kind.MESSAGES, Kind.COUNT_TOKENS) and dialect == "openai":
-        request_of_chat = chat_request(_decoded(body), insertion.model, insertion.generation)
-        translated = JsonObject.parse(msgspec.json.encode(request_of_chat.body))
-        inner = open_passthrough(Kind.CHAT, translated, _asking_for_usage(facts), insertion)
-        if kind is Kind.COUNT_TOKENS:
-            return CountedLocally(inner, request_of_chat)
-        return MessagesOverChat(inner, request_of_chat)
+        return _open_messages(kind, body, facts, insertion)
     asked = _CHAT_ONLY.get(kind, kind.value)
     raise UnsupportedByDialectError(
         f"{asked} cannot be served by a version whose provider speaks the {dialect} dialect",
@@ -76,21 +70,21 @@ def open_translated(
     )
 
 
-def _decoded(body: JsonObject) -> dict[str, Any]:
-    """All values, without our own ``tidegate`` field."""
-    decoded = {}
-    for name, raw in body.fields.items():
-        try:
-            if name != "tidegate":
-                decoded[name] = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise MalformedBodyError(f"the field {name!r} is wrong: {error}", where=name) from None
-    return decoded
+def _open_chat(body: JsonObject, facts: RequestFacts, insertion: Insertion, created: int) -> ChatOverMessages:
+    dropped = check_fields(body.fields, CHAT_TO_MESSAGES, "an Anthropic upstream")
+    rendered = b"".join(open_passthrough(Kind.CHAT, body, facts, insertion).request_parts())
+    request = messages_request(decode_fields(JsonObject.parse(rendered).fields))
+    return ChatOverMessages(request, dropped, wants_usage=facts.wants_usage, created=created)
 
 
-def _asking_for_usage(facts: RequestFacts) -> RequestFacts:
-    """The facts of the translated request, which itself asks for usage when it streams."""
-    return msgspec.structs.replace(facts, wants_usage=True)
+def _open_messages(kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion) -> MessagesOverChat:
+    dropped = check_fields(body.fields, MESSAGES_TO_CHAT, "an OpenAI upstream")
+    request = chat_request(decode_fields(body.fields), insertion.model, insertion.generation)
+    translated = JsonObject.parse(msgspec.json.encode(request.body))
+    # it asks for usage itself when it streams
+    inner = open_passthrough(Kind.CHAT, translated, msgspec.structs.replace(facts, wants_usage=True), insertion)
+    opened = CountedLocally if kind is Kind.COUNT_TOKENS else MessagesOverChat
+    return opened(inner, request, dropped)
 
 
 class ChatOverMessages:
@@ -102,11 +96,11 @@ class ChatOverMessages:
     """
 
     path = UPSTREAM_PATHS[Kind.MESSAGES]
-    headers: _Headers = ((b"content-type", b"application/json"), (b"anthropic-version", b"2023-06-01"))
+    headers: _Headers = HEADERS["anthropic"]
     local_answer: bytes | None = None
 
-    def __init__(self, request: MessagesRequest, *, wants_usage: bool, created: int) -> None:
-        self.dropped = request.dropped
+    def __init__(self, request: MessagesRequest, dropped: tuple[str, ...], *, wants_usage: bool, created: int) -> None:
+        self.dropped = dropped
         self._body = msgspec.json.encode(request.body)
         self._has_output_tool = request.has_output_tool
         self._wants_usage = wants_usage
@@ -140,10 +134,10 @@ class MessagesOverChat:
 
     local_answer: bytes | None = None
 
-    def __init__(self, inner: Exchange, request: ChatRequest) -> None:
+    def __init__(self, inner: Exchange, request: ChatRequest, dropped: tuple[str, ...]) -> None:
         self.path = inner.path
         self.headers: _Headers = inner.headers
-        self.dropped = request.dropped
+        self.dropped = dropped
         self.dropped_thinking = request.dropped_thinking
         self._inner = inner
         self._names = request.names
@@ -173,8 +167,8 @@ class CountedLocally(MessagesOverChat):
         local_answer: the whole answer, an estimate marked as such.
     """
 
-    def __init__(self, inner: Exchange, request: ChatRequest) -> None:
-        super().__init__(inner, request)
+    def __init__(self, inner: Exchange, request: ChatRequest, dropped: tuple[str, ...]) -> None:
+        super().__init__(inner, request, dropped)
         counted = estimate_tokens(msgspec.json.decode(b"".join(inner.request_parts())))
         self.local_answer = msgspec.json.encode({"input_tokens": counted, "tidegate": {"is_estimate": True}})
 

@@ -13,12 +13,20 @@ A field neither table knows is refused: silence about ``guided_json`` would be a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
 import msgspec
 
 from tidegate.wire.errors import MalformedBodyError
+from tidegate.wire.splice import is_null
+
+OWN_FIELD: Final = "tidegate"
+"""Our field in a client's body; it never goes upstream."""
+
+LONGEST_IDLE: Final = 32
+"""Bytes of the longest value that can ask for nothing."""
 
 
 class Treatment(StrEnum):
@@ -135,11 +143,13 @@ MESSAGES_TO_CHAT: Final[dict[str, FieldRule]] = {
 """Fields of an Anthropic messages request towards an OpenAI chat upstream."""
 
 
-def check_fields(body: dict[str, Any], table: dict[str, FieldRule], towards: str) -> tuple[str, ...]:
-    """Hold ``body`` against ``table``; return the names of active fields that will be dropped.
+def check_fields(fields: Mapping[str, msgspec.Raw], table: dict[str, FieldRule], towards: str) -> tuple[str, ...]:
+    """Hold a client's fields against ``table``; return the names of active ones that will be dropped.
+
+    Only the client's own fields are checked: what a version sets and the upstream does not know is left out.
 
     Args:
-        body: a decoded request of the client's dialect.
+        fields: the top level of a request in the client's dialect.
         table: the direction's rules.
         towards: how the upstream is named in an error, such as ``"an Anthropic upstream"``.
 
@@ -147,17 +157,33 @@ def check_fields(body: dict[str, Any], table: dict[str, FieldRule], towards: str
         MalformedBodyError: an active field is refused or unknown.
     """
     dropped = []
-    for name, value in body.items():
+    for name, raw in fields.items():
         rule = table.get(name)
-        if value is None or (rule is not None and any(_is_same(value, idle) for idle in rule.idle)):
+        if is_null(raw) or name == OWN_FIELD:
             continue
         if rule is None:
             raise MalformedBodyError(f"`{name}` has no counterpart at {towards}, leave it out", where=name)
-        if rule.treatment is Treatment.REFUSED:
+        if rule.treatment is Treatment.REFUSED and not _is_idle(raw, rule):
             raise MalformedBodyError(f"`{name}` has no counterpart at {towards}: {rule.note}", where=name)
         if rule.treatment is Treatment.DROPPED:
             dropped.append(name)
     return tuple(dropped)
+
+
+def decode_fields(fields: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
+    """The values of a client's fields, without our own.
+
+    Raises:
+        MalformedBodyError: a string inside is no Unicode text.
+    """
+    decoded = {}
+    for name, raw in fields.items():
+        try:
+            if name != OWN_FIELD:
+                decoded[name] = msgspec.json.decode(raw)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise MalformedBodyError(f"the field {name!r} is wrong: {error}", where=name) from None
+    return decoded
 
 
 def kept_fields(body: dict[str, Any], table: dict[str, FieldRule]) -> dict[str, Any]:
@@ -169,6 +195,8 @@ def kept_fields(body: dict[str, Any], table: dict[str, FieldRule]) -> dict[str, 
     }
 
 
-def _is_same(value: Any, idle: Any) -> bool:
-    """Equality that tells ``True`` from ``1``."""
-    return type(value) is type(idle) and bool(value == idle)
+def _is_idle(raw: msgspec.Raw, rule: FieldRule) -> bool:
+    """Whether the value asks for nothing; ``True`` is not ``1``."""
+    return len(raw) <= LONGEST_IDLE and any(
+        type(value) is type(idle) and value == idle for value in (msgspec.json.decode(raw),) for idle in rule.idle
+    )

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from tidegate.wire.errors import MalformedBodyError
-from tidegate.wire.translate.fields import MESSAGES_TO_CHAT, check_fields, kept_fields
+from tidegate.wire.translate.fields import MESSAGES_TO_CHAT, kept_fields
 from tidegate.wire.translate.media import document_parts, image_part
 from tidegate.wire.translate.structured import response_format
 from tidegate.wire.translate.tools import ToolNames, arguments_of, chat_tool_choice, chat_tools
@@ -32,19 +32,17 @@ class ChatRequest(msgspec.Struct, frozen=True):
         body: an OpenAI chat request.
         names: restores tool names that had to be shortened.
         stop_sequences: what the client asked to stop at.
-        dropped: fields of the client that went nowhere.
         dropped_thinking: thinking blocks left behind.
     """
 
     body: dict[str, Any]
     names: ToolNames
     stop_sequences: tuple[str, ...]
-    dropped: tuple[str, ...]
     dropped_thinking: int
 
 
 def chat_request(request: dict[str, Any], model: str, generation: dict[str, Any]) -> ChatRequest:
-    """Translate a decoded messages (or count_tokens) request.
+    """Translate a decoded messages (or count_tokens) request; fields without a counterpart are left out.
 
     Args:
         request: the client's body.
@@ -52,9 +50,8 @@ def chat_request(request: dict[str, Any], model: str, generation: dict[str, Any]
         generation: the version's defaults; a cap among them settles that name instead.
 
     Raises:
-        MalformedBodyError: a field or block without a counterpart, or of the wrong shape; ``where`` names it.
+        MalformedBodyError: a block without a counterpart, or of the wrong shape; ``where`` names it.
     """
-    dropped = check_fields(request, MESSAGES_TO_CHAT, "an OpenAI upstream")
     names = ToolNames()
     turns = _Turns(names)
     turns.add_system(request.get("system"), "system")
@@ -73,7 +70,7 @@ def chat_request(request: dict[str, Any], model: str, generation: dict[str, Any]
     if body.get("stream"):
         body["stream_options"] = {"include_usage": True}
     sequences = tuple(stop) if isinstance(stop, list) else ()
-    return ChatRequest(body, names, sequences, dropped, turns.dropped_thinking)
+    return ChatRequest(body, names, sequences, turns.dropped_thinking)
 
 
 def _cap_name(model: str, generation: dict[str, Any]) -> str:

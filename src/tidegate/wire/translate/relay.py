@@ -37,10 +37,10 @@ class TranslatingRelay(EventRelay):
         try:
             return self._translate(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._malformed(block)
+            return self._malformed(data, block)
 
-    def _malformed(self, block: bytes) -> bytes:  # noqa: ARG002 - the base passes it on
-        self.malformed_events += 1
+    def _malformed(self, data: bytes, block: bytes) -> bytes:
+        super()._malformed(data, block)
         return b""
 
     def _report(self, told: Any) -> bytes:
