@@ -3,8 +3,8 @@ from operator import add
 
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.fakes.observations import observation
+
 from tidegate.controller.folding import Units, fold
 from tidegate.delivery.observation import Outcome
 from tidegate.delivery.summary import Summary
@@ -38,9 +38,27 @@ def one_by_one(observations) -> dict:
     return {key: reduce(add, parts, Summary()) for key, parts in sums.items()}
 
 
+def is_sample(row) -> bool:
+    return row.duration_us % 2 == 0
+
+
+def windows(parts) -> dict:
+    return {part.key: part.counted.window for part in parts if part.counted.window.requests}
+
+
 @given(st.lists(rows, max_size=40))
 def test_folding_at_once_is_adding_one_by_one(observations):
-    assert {part.key: part.summary for part in fold(observations, Units())} == one_by_one(observations)
+    assert windows(fold(observations, Units(), is_sample)) == one_by_one(filter(is_sample, observations))
+
+
+@given(st.lists(rows, max_size=40))
+def test_requests_before_the_window_are_counted_apart(observations):
+    for part in fold(observations, Units(), is_sample):
+        mine = [row for row in observations if (row.release, row.attempt, row.step, row.variant) == part.key]
+        early = [row for row in mine if not is_sample(row)]
+        assert part.counted.early.requests == len(early)
+        assert part.counted.total.requests == len(mine)
+        assert part.counted.early.latency == one_by_one(early).get(part.key, Summary()).latency
 
 
 @given(st.lists(rows, max_size=40), st.integers(0, 40))
@@ -48,25 +66,25 @@ def test_folding_in_two_batches_adds_up_to_folding_one(observations, cut):
     units = Units()
     total: dict = {}
     for batch in (observations[:cut], observations[cut:]):
-        parts = fold(batch, units)
+        parts = fold(batch, units, lambda _: True)
         units.remember(parts)
-        for part in parts:
-            total[part.key] = total.get(part.key, Summary()) + part.summary
+        for key, window in windows(parts).items():
+            total[key] = total.get(key, Summary()) + window
     assert total == one_by_one(observations)
 
 
 def test_a_unit_is_new_until_its_batch_was_remembered():
     units = Units()
     batch = [observation(release="rel_1", unit_hash=7)]
-    assert fold(batch, units)[0].summary.units == 1
-    units.remember(fold(batch, units))
-    assert fold(batch, units)[0].summary.units == 0
+    assert fold(batch, units, lambda _: True)[0].counted.window.units == 1
+    units.remember(fold(batch, units, lambda _: True))
+    assert fold(batch, units, lambda _: True)[0].counted.window.units == 0
     units.forget("rel_1")
-    assert fold(batch, units)[0].summary.units == 1
+    assert fold(batch, units, lambda _: True)[0].counted.window.units == 1
 
 
 def test_beyond_its_bound_units_are_counted_too_low_never_too_high():
     units = Units(limit=3)
     for unit_hash in range(10):
-        units.remember(fold([observation(release="rel_1", unit_hash=unit_hash)], units))
-    assert fold([observation(release="rel_1", unit_hash=99)], units)[0].summary.units == 0
+        units.remember(fold([observation(release="rel_1", unit_hash=unit_hash)], units, lambda _: True))
+    assert fold([observation(release="rel_1", unit_hash=99)], units, lambda _: True)[0].counted.window.units == 0

@@ -3,8 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-
 from tests.fakes.observations import batch, observation
+
 from tidegate.controller.clock import ManualClock
 from tidegate.controller.ingest import Ingest, RetentionSettings
 from tidegate.errors import InvalidInputError
@@ -39,7 +39,7 @@ async def test_a_batch_sent_twice_counts_once(database):
     rows = [sample(unit_hash=n) for n in range(5)]
     assert await ingest.store(batch(rows))
     assert not await ingest.store(batch(rows))
-    summary = (await counted(database))[KEY]
+    summary = (await counted(database))[KEY].window
     assert (summary.requests, summary.units, ingest.stored, ingest.repeated_batches) == (5, 5, 5, 1)
     assert woken == [True]
 
@@ -51,10 +51,11 @@ async def test_observations_outside_releases_are_stored_and_wake_nobody(database
     assert (await counted(database), ingest.stored, woken) == ({}, 1, [])
 
 
-async def test_what_is_no_sample_is_stored_and_not_counted(database):
+async def test_what_is_no_sample_is_stored_and_counted_apart(database):
     ingest = Ingest(database, ManualClock(NOW), is_sample=lambda row: row.started_at_us >= 1000)
     await ingest.store(batch([sample(started_at_us=999), sample(started_at_us=1000)]))
-    assert (await counted(database))[KEY].requests == 1
+    found = (await counted(database))[KEY]
+    assert (found.window.requests, found.early.requests, found.total.requests) == (1, 1, 2)
     async with database.read() as connection:
         assert len(await observations.newest(connection)) == 2
 

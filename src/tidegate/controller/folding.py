@@ -7,19 +7,19 @@ plain integers: ingest does this for every observation of a running release.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tidegate.delivery.observation import FAILURES, Observation
 from tidegate.delivery.summary import UNJUDGED, Summary
-from tidegate.registry.observations import CountKey
+from tidegate.registry.observations import Counted, CountKey
 from tidegate.stats.distribution import Distribution, bucket
 
 MAX_UNITS = 200_000  # remembered for each key; beyond that a unit is no longer counted as new
 
 
 class Units:
-    """Which units were seen in each step; bounded, so that a count of units is never too high."""
+    """Which units were seen in each step's window; bounded, so that a count of units is never too high."""
 
     def __init__(self, limit: int = MAX_UNITS) -> None:
         self._limit = limit
@@ -45,26 +45,36 @@ class Folded(NamedTuple):
     """What one batch adds to one key, and the units it shows for the first time."""
 
     key: CountKey
-    summary: Summary
+    counted: Counted
     new_units: set[int]
 
 
-def fold(observations: Iterable[Observation], units: Units) -> list[Folded]:
-    """Summaries of the observations that belong to a release, by (release, attempt, step, variant)."""
-    tallies: dict[CountKey, _Tally] = {}
+def fold(observations: Iterable[Observation], units: Units, is_sample: Callable[[Observation], bool]) -> list[Folded]:
+    """Counts of the observations that belong to a release, by (release, attempt, step, variant).
+
+    Args:
+        is_sample: whether the request began in the step's window; the others are counted as early.
+    """
+    tallies: dict[tuple[CountKey, bool], _Tally] = {}
     for row in observations:
         if not row.release:
             continue
-        key = (row.release, row.attempt, row.step, row.variant)
+        key = ((row.release, row.attempt, row.step, row.variant), is_sample(row))
         tally = tallies.get(key)
         if tally is None:
             tally = tallies[key] = _Tally()
         tally.add(row)
-    parts = []
-    for key, tally in tallies.items():
-        new_units = units.new(key, tally.units)
-        parts.append(Folded(key, tally.summary(len(new_units)), new_units))
-    return parts
+    return [_folded(key, tallies, units) for key in dict.fromkeys(key for key, _ in tallies)]
+
+
+def _folded(key: CountKey, tallies: Mapping[tuple[CountKey, bool], _Tally], units: Units) -> Folded:
+    early, window = tallies.get((key, False)), tallies.get((key, True))
+    new_units = units.new(key, window.units) if window else set()
+    counted = Counted(
+        early.summary(len(early.units)) if early else Summary(),
+        window.summary(len(new_units)) if window else Summary(),
+    )
+    return Folded(key, counted, new_units)
 
 
 class _Tally:

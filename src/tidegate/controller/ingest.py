@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,8 +37,8 @@ class Ingest:
     """The one writer of the observations database.
 
     Args:
-        is_sample: whether an observation may judge its release: it began after the step was verified by
-            every gateway, in this attempt (invariant I5). Others are stored and not counted.
+        is_sample: whether an observation is a sample of its release: it began after every gateway had
+            acknowledged the step, in this attempt (invariant I5). The others are counted apart.
         on_counts: called after counts of a release changed.
     """
 
@@ -58,6 +58,7 @@ class Ingest:
         self._retention = retention or RetentionSettings()
         self._writing = asyncio.Lock()
         self.units = Units()
+        self._observed_at: dict[str, datetime] = {}
         self.stored = 0
         self.repeated_batches = 0
 
@@ -74,10 +75,16 @@ class Ingest:
             self.repeated_batches += 1
             return False
         self.stored += len(rows)
+        for service in {row.service for row in rows}:
+            self._observed_at[service] = self._clock.now()
         self.units.remember(added)
         if added:
             self._on_counts()
         return True
+
+    def observed_at(self, service: str) -> datetime | None:
+        """When this process last stored an observation of ``service``."""
+        return self._observed_at.get(service)
 
     async def clean_up(self) -> int:
         """Forget what is over the bounds, in small deletes; returns how many rows went."""
@@ -102,8 +109,8 @@ class Ingest:
         async def change(connection: AsyncConnection) -> list[Folded] | None:
             if not await observations.store_batch(connection, batch, rows, now):
                 return None
-            added = fold(filter(self._is_sample, rows), self.units)
-            await observations.add_counts(connection, {part.key: part.summary for part in added})
+            added = fold(rows, self.units, self._is_sample)
+            await observations.add_counts(connection, {part.key: part.counted for part in added})
             return added
 
         return await self._database.transact(change)

@@ -23,8 +23,31 @@ CountKey = tuple[str, int, int, str]  # release, attempt, step, variant
 
 _ENCODER = msgspec.json.Encoder()
 _ROW_DECODER = msgspec.json.Decoder(Observation)
-_SUMMARY_DECODER = msgspec.json.Decoder(Summary)
 _INSERT_ROWS = requests.insert()
+
+
+class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Counts of one (release, attempt, step, variant).
+
+    Attributes:
+        early: requests that began before every gateway served the step's weights: hard limits watch them,
+            but they are no samples.
+        window: requests that began after that.
+    """
+
+    early: Summary = Summary()
+    window: Summary = Summary()
+
+    def __add__(self, other: Counted) -> Counted:
+        return Counted(self.early + other.early, self.window + other.window)
+
+    @property
+    def total(self) -> Summary:
+        """Every request of the step; its units are an upper bound."""
+        return self.early + self.window
+
+
+_COUNTED_DECODER = msgspec.json.Decoder(Counted)
 
 
 class StoredObservation(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,13 +86,13 @@ async def store_batch(
     return True
 
 
-async def add_counts(connection: AsyncConnection, added: Mapping[CountKey, Summary]) -> None:
-    """Add each summary to what its key counted before."""
-    for (release, attempt, step, variant), summary in added.items():
+async def add_counts(connection: AsyncConnection, added: Mapping[CountKey, Counted]) -> None:
+    """Add to what each key counted before."""
+    for (release, attempt, step, variant), more in added.items():
         key = {"release": release, "attempt": attempt, "step": step, "variant": variant}
         where = sa.and_(*(counts.c[name] == value for name, value in key.items()))
         known = await connection.scalar(sa.select(counts.c.summary).where(where))
-        total = summary if known is None else _SUMMARY_DECODER.decode(known) + summary
+        total = more if known is None else _COUNTED_DECODER.decode(known) + more
         text = _ENCODER.encode(total).decode()
         if known is None:
             await connection.execute(sa.insert(counts).values(**key, summary=text))
@@ -77,12 +100,19 @@ async def add_counts(connection: AsyncConnection, added: Mapping[CountKey, Summa
             await connection.execute(sa.update(counts).where(where).values(summary=text))
 
 
-async def read_counts(connection: AsyncConnection, releases: Iterable[str]) -> dict[str, dict[CountKey, Summary]]:
+async def read_counts(connection: AsyncConnection, releases: Iterable[str]) -> dict[str, dict[CountKey, Counted]]:
     """All counts of each of ``releases``; a release nobody was observed in maps to an empty dict."""
-    found: dict[str, dict[CountKey, Summary]] = {release: {} for release in releases}
+    found: dict[str, dict[CountKey, Counted]] = {release: {} for release in releases}
     for row in await connection.execute(sa.select(counts).where(counts.c.release.in_(found))):
-        found[row.release][(row.release, row.attempt, row.step, row.variant)] = _SUMMARY_DECODER.decode(row.summary)
+        found[row.release][(row.release, row.attempt, row.step, row.variant)] = _COUNTED_DECODER.decode(row.summary)
     return found
+
+
+async def last_started_us(connection: AsyncConnection, service: str) -> int | None:
+    """When the newest stored request of ``service`` began, microseconds since the epoch."""
+    statement = sa.select(sa.func.max(requests.c.started_at_us)).where(requests.c.service == service)
+    latest: int | None = await connection.scalar(statement)
+    return latest
 
 
 async def of_request(connection: AsyncConnection, request_id: str) -> list[Observation]:

@@ -214,5 +214,5 @@ counts = sa.Table(
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("step", sa.Integer, primary_key=True),
     sa.Column("variant", sa.Text, primary_key=True),
-    sa.Column("summary", sa.Text, nullable=False),  # additive integers as JSON (metrics.summary)
+    sa.Column("summary", sa.Text, nullable=False),  # registry.observations.Counted as JSON
 )

@@ -1,0 +1,233 @@
+"""Releases and the intents that wait for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.delivery.intents import INTENTS, Intent
+from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState, decode_state, encode_state
+from tidegate.delivery.release_spec import decode_spec, encode_spec
+from tidegate.errors import ConflictError, NotFoundError
+from tidegate.registry.instants import from_optional, from_text, to_text
+from tidegate.registry.schema import intents, releases
+
+
+class ReleaseChangedError(ConflictError):
+    """Somebody else committed this release first; nothing was written."""
+
+    default_code = "release_changed"
+
+
+class ReleaseRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One release as it is stored.
+
+    Attributes:
+        candidate, stable: full references at submission.
+        state: as committed last.
+        version: rises with each commit; what ``If-Match`` names.
+    """
+
+    id: str
+    service: str
+    candidate: str
+    stable: str | None
+    spec: ReleaseSpec
+    state: ReleaseState
+    created_at: datetime
+    ended_at: datetime | None
+    actor: str
+    reason: str
+    version: int
+
+    @property
+    def phase(self) -> Phase:
+        """Where it is."""
+        return self.state.phase
+
+
+async def insert_release(
+    connection: AsyncConnection, *, spec: ReleaseSpec, state: ReleaseState, actor: str, reason: str
+) -> ReleaseRow:
+    """Store a release that was just accepted."""
+    row = ReleaseRow(
+        id=state.id,
+        service=state.service,
+        candidate=state.candidate,
+        stable=state.stable,
+        spec=spec,
+        state=state,
+        created_at=state.created_at,
+        ended_at=None,
+        actor=actor,
+        reason=reason,
+        version=1,
+    )
+    await connection.execute(
+        sa.insert(releases).values(
+            id=row.id,
+            service=row.service,
+            candidate=row.candidate,
+            stable=row.stable,
+            spec=encode_spec(spec).decode(),
+            created_at=to_text(row.created_at),
+            actor=actor,
+            reason=reason,
+            version=1,
+            **_state_columns(state),
+        )
+    )
+    return row
+
+
+async def save_state(connection: AsyncConnection, row: ReleaseRow, state: ReleaseState) -> ReleaseRow:
+    """Commit the next state of ``row``, if nobody else did meanwhile.
+
+    Raises:
+        ReleaseChangedError: the stored version is not that of ``row``.
+    """
+    unchanged = sa.and_(releases.c.id == row.id, releases.c.version == row.version)
+    values = {"version": row.version + 1, **_state_columns(state)}
+    written = await connection.execute(sa.update(releases).where(unchanged).values(values))
+    if written.rowcount != 1:
+        raise ReleaseChangedError(f"release {row.id} is no longer at version {row.version}")
+    return msgspec.structs.replace(row, state=state, version=row.version + 1, ended_at=state.ended_at)
+
+
+async def read_release(connection: AsyncConnection, identifier: str) -> ReleaseRow:
+    """One release.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    row = (await connection.execute(sa.select(releases).where(releases.c.id == identifier))).mappings().first()
+    if row is None:
+        raise NotFoundError(f"there is no release {identifier!r}", remedy="`tidegate history SERVICE` lists them")
+    return _release(row)
+
+
+async def active_releases(connection: AsyncConnection) -> list[ReleaseRow]:
+    """Every release that is not over, and those that are and have an intent waiting; oldest first."""
+    has_intent = sa.exists().where(intents.c.release == releases.c.id, intents.c.consumed_at.is_(None))
+    statement = sa.select(releases).where(sa.or_(releases.c.is_running, has_intent)).order_by(releases.c.id)
+    return [_release(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def unfinished_of(connection: AsyncConnection, service: str) -> list[ReleaseRow]:
+    """Releases of ``service`` that are not over (pending ones too), oldest first."""
+    wanted = sa.and_(releases.c.service == service, releases.c.is_running)
+    statement = sa.select(releases).where(wanted).order_by(releases.c.id)
+    return [_release(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def list_releases(
+    connection: AsyncConnection,
+    *,
+    service: str | None = None,
+    candidate: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+) -> list[ReleaseRow]:
+    """Newest first; ``before`` is the id of the last one seen."""
+    statement = sa.select(releases).order_by(releases.c.id.desc()).limit(limit)
+    if service is not None:
+        statement = statement.where(releases.c.service == service)
+    if candidate is not None:
+        statement = statement.where(releases.c.candidate == candidate)
+    if before is not None:
+        statement = statement.where(releases.c.id < before)
+    return [_release(row) for row in (await connection.execute(statement)).mappings()]
+
+
+async def add_intent(
+    connection: AsyncConnection,
+    release: str,
+    kind: str,
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+    detail: dict[str, Any],
+) -> int:
+    """Write down what somebody asks of a release; returns the intent's number.
+
+    Args:
+        kind: a name of :data:`tidegate.delivery.intents.INTENTS`.
+        detail: further fields of that intent, such as ``full`` and ``roles``.
+    """
+    inserted = await connection.execute(
+        sa.insert(intents).values(
+            release=release,
+            kind=kind,
+            actor=actor,
+            reason=reason,
+            detail=msgspec.json.encode(detail).decode(),
+            accepted_at=to_text(now),
+        )
+    )
+    return int(inserted.inserted_primary_key[0])  # type: ignore[index]  # one row was inserted
+
+
+async def open_intents(connection: AsyncConnection, wanted: Iterable[str]) -> dict[str, list[Intent]]:
+    """Intents not yet consumed, by release, in the order of acceptance."""
+    found: dict[str, list[Intent]] = {release: [] for release in wanted}
+    statement = (
+        sa.select(intents).where(intents.c.release.in_(found), intents.c.consumed_at.is_(None)).order_by(intents.c.id)
+    )
+    for row in (await connection.execute(statement)).mappings():
+        found[row["release"]].append(_intent(row))
+    return found
+
+
+async def consume_intents(connection: AsyncConnection, ids: Iterable[int], now: datetime) -> None:
+    """The decision being committed has answered these."""
+    answered = list(ids)
+    if answered:
+        statement = sa.update(intents).where(intents.c.id.in_(answered)).values(consumed_at=to_text(now))
+        await connection.execute(statement)
+
+
+def _state_columns(state: ReleaseState) -> dict[str, Any]:
+    return {
+        "state": encode_state(state).decode(),
+        "phase": str(state.phase),
+        "is_running": not state.phase.is_terminal,
+        "ended_at": None if state.ended_at is None else to_text(state.ended_at),
+    }
+
+
+def _release(row: sa.RowMapping) -> ReleaseRow:
+    return ReleaseRow(
+        id=row["id"],
+        service=row["service"],
+        candidate=row["candidate"],
+        stable=row["stable"],
+        spec=decode_spec(row["spec"]),
+        state=decode_state(row["state"]),
+        created_at=from_text(row["created_at"]),
+        ended_at=from_optional(row["ended_at"]),
+        actor=row["actor"],
+        reason=row["reason"],
+        version=row["version"],
+    )
+
+
+def _intent(row: sa.RowMapping) -> Intent:
+    kind = INTENTS[row["kind"]]
+    fields = msgspec.json.decode(row["detail"])
+    return msgspec.convert(
+        {
+            **fields,
+            "kind": row["kind"],
+            "id": row["id"],
+            "actor": row["actor"],
+            "reason": row["reason"],
+            "accepted_at": row["accepted_at"],
+        },
+        kind,
+    )
