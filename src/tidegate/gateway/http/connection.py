@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import struct
 import time
 from collections.abc import Sequence
 from enum import Enum, auto
@@ -31,6 +32,7 @@ _LINGER_SECONDS = 2.0
 _PEER_CHECK_SECONDS = 1.0
 _BODY_PROGRESS_BYTES = 1024  # less than this in body_seconds is no progress
 _TCP_ESTABLISHED = 1
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class _Phase(Enum):
@@ -83,7 +85,7 @@ class Connection(asyncio.Protocol):
         self._responder: Responder | None = None
         self._half_closed = False
         self._is_read_paused = False
-        self._marked_bytes = 0
+        self._marked_bytes = -1
         self._stalled_bytes = 0
         self._peer = ""
         self.is_write_paused = False
@@ -180,8 +182,14 @@ class Connection(asyncio.Protocol):
             self._transport.writelines(pieces)
 
     def break_off(self, *, is_flushed: bool) -> None:
-        """Close in the middle of an answer."""
-        self._close() if is_flushed else self._transport.abort()
+        """Close in the middle of an answer; unflushed, by a reset, which nobody takes for its end."""
+        if is_flushed:
+            self._close()
+            return
+        channel = self._transport.get_extra_info("socket")
+        if channel is not None and channel.family != socket.AF_UNIX:
+            channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        self._transport.abort()
 
     async def drain(self) -> None:
         """Wait until the client has caught up."""

@@ -213,7 +213,11 @@ class RequestReader:
         if b"upgrade" in headers:
             raise RefusalError(501, "upgrade_not_supported", "Protocol upgrades are not supported.")
         self._check_host(headers.get(b"host"), is_http10=is_http10)
-        return Request(method, target, headers, is_keep_alive=parser.should_keep_alive(), is_http10=is_http10)
+        is_keep_alive = not is_http10
+        if b"connection" in headers:
+            options = [option.strip() for option in headers[b"connection"].lower().split(b",")]
+            is_keep_alive = b"close" not in options and (b"keep-alive" in options or not is_http10)
+        return Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
 
     @staticmethod
     def _parse(parser: httptools.HttpRequestParser, head: bytes) -> None:

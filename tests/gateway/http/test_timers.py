@@ -1,0 +1,126 @@
+import asyncio
+import time
+
+import pytest
+
+from tidegate.gateway.http.timers import Wheel
+
+
+async def test_a_deadline_fires_once_not_early_and_soon_after(wheel):
+    began = time.monotonic()
+    fired = []
+    wheel.after(0.05, lambda: fired.append(time.monotonic() - began))
+    await asyncio.sleep(0.25)
+    assert len(fired) == 1
+    assert fired[0] >= 0.04  # the clock of the wheel may be one tick old
+
+
+async def test_a_cleared_deadline_does_not_fire(wheel):
+    fired = []
+    deadline = wheel.after(0.02, lambda: fired.append(1))
+    deadline.cancel()
+    assert not deadline.is_set
+    await asyncio.sleep(0.1)
+    assert fired == []
+
+
+async def test_a_deadline_moved_later_fires_later_and_only_once(wheel):
+    fired = []
+    deadline = wheel.after(0.03, lambda: fired.append(1))
+    for _ in range(6):
+        await asyncio.sleep(0.02)
+        deadline.set(0.05)
+    assert fired == []
+    await asyncio.sleep(0.15)
+    assert fired == [1]
+
+
+async def test_a_deadline_moved_earlier_fires_earlier(wheel):
+    fired = asyncio.Event()
+    deadline = wheel.after(60, fired.set)
+    deadline.set(0.02)
+    await asyncio.wait_for(fired.wait(), 1)
+
+
+async def test_a_deadline_can_be_cleared_and_set_again_before_its_bucket_was_due(wheel):
+    fired = []
+    deadline = wheel.after(0.03, lambda: fired.append(1))
+    deadline.clear()
+    deadline.set(0.03)
+    await asyncio.sleep(0.15)
+    assert fired == [1]
+
+
+async def test_the_wheel_sleeps_when_nothing_is_armed_and_wakes_again(wheel):
+    fired = asyncio.Event()
+    wheel.after(0.01, lambda: None)
+    await asyncio.sleep(0.1)
+    assert not wheel.is_running
+    wheel.after(0.01, fired.set)
+    await asyncio.wait_for(fired.wait(), 1)
+
+
+async def test_moving_a_deadline_many_times_keeps_one_entry(wheel):
+    deadline = wheel.after(5, lambda: None)
+    for _ in range(10_000):
+        deadline.set(5)
+        deadline.clear()
+        deadline.set(5)
+    assert sum(map(len, wheel._buckets.values())) == 1
+
+
+async def test_a_failing_callback_does_not_stop_the_others(wheel):
+    seen = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: seen.append(context["exception"]))
+    fired = asyncio.Event()
+    wheel.after(0.01, lambda: 1 / 0)
+    wheel.after(0.02, fired.set)
+    await asyncio.wait_for(fired.wait(), 1)
+    assert isinstance(seen[0], ZeroDivisionError)
+
+
+async def test_a_timeout_raises_and_leaves_the_task_usable(wheel):
+    with pytest.raises(TimeoutError):
+        async with wheel.timeout(0.02):
+            await asyncio.sleep(5)
+    await asyncio.sleep(0)
+
+
+async def test_a_timeout_that_is_met_costs_nothing_later(wheel):
+    async with wheel.timeout(0.03) as limit:
+        await asyncio.sleep(0)
+    await asyncio.sleep(0.1)
+    assert not limit.is_expired
+
+
+async def test_a_timeout_can_be_extended(wheel):
+    async with wheel.timeout(0.03) as limit:
+        for _ in range(5):
+            await asyncio.sleep(0.02)
+            limit.reset(0.05)
+
+
+async def test_an_outer_cancellation_stays_a_cancellation(wheel):
+    async def work():
+        async with wheel.timeout(5):
+            await asyncio.sleep(5)
+
+    task = asyncio.create_task(work())
+    await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_an_inner_timeout_does_not_end_an_outer_one(wheel):
+    async with wheel.timeout(5):
+        with pytest.raises(TimeoutError):
+            async with wheel.timeout(0.01):
+                await asyncio.sleep(5)
+
+
+async def test_two_wheels_do_not_share_deadlines():
+    first, second = Wheel(tick=0.01), Wheel(tick=0.01)
+    first.after(1, lambda: None)
+    assert first.is_running
+    assert not second.is_running
