@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -63,6 +62,8 @@ _NEVER_BACK = HOP_BY_HOP | {
 }
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_DATE = re.compile(r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
@@ -97,10 +98,13 @@ def client_answer_headers(headers: Mapping[bytes, bytes]) -> Headers:
     for name, value in headers.items():
         if name == b"x-request-id" and is_header_value(value):
             back.append((b"x-upstream-request-id", value))
-        elif name not in _NEVER_BACK and name not in named and not name.startswith(b"x-tidegate-"):
-            if is_header_name(name) and is_header_value(value):
-                back.append((name, value))
+        elif name not in named and _may_go_back(name) and is_header_value(value):
+            back.append((name, value))
     return back
+
+
+def _may_go_back(name: bytes) -> bool:
+    return name not in _NEVER_BACK and not name.startswith(b"x-tidegate-") and is_header_name(name)
 
 
 def connection_options(headers: Mapping[bytes, bytes]) -> frozenset[bytes]:
@@ -134,13 +138,20 @@ def retry_after_seconds(headers: Mapping[bytes, bytes], now: datetime) -> float 
         return None
     if _SECONDS.fullmatch(told):
         return float(told)
-    try:
-        instant = parsedate_to_datetime(told)
-    except (ValueError, OverflowError):
+    instant = http_date(told)
+    return None if instant is None else max(0.0, (instant - now).total_seconds())
+
+
+def http_date(text: str) -> datetime | None:
+    """An HTTP date in the one form that may be sent (RFC 9110, section 5.6.7), else ``None``."""
+    told = _DATE.fullmatch(text)
+    if told is None or told[2] not in _MONTHS:
         return None
-    if instant.tzinfo is None:
-        instant = instant.replace(tzinfo=UTC)
-    return max(0.0, (instant - now).total_seconds())
+    day, year, hour, minute, second = (int(told[group]) for group in (1, 3, 4, 5, 6))
+    try:
+        return datetime(year, _MONTHS.index(told[2]) + 1, day, hour, minute, min(second, 59), tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _text(value: bytes | None) -> str | None:

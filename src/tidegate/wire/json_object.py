@@ -12,7 +12,7 @@ from tidegate.wire.errors import MalformedBodyError
 _DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
 _OPENING = re.compile(rb"[ \t\n\r]*\{")
-_SEPARATOR = re.compile(rb"[ \t\n\r]*,")
+_SEPARATOR = re.compile(rb"[ \t\n\r]*([,}])")
 _UTF8_BLOCK = 1 << 18
 
 
@@ -76,27 +76,22 @@ def _refuse_duplicates(body: bytes | bytearray, fields: dict[str, msgspec.Raw]) 
     The decoder keeps the last of equal keys, so an earlier occurrence either differs from the value kept
     or is met again later.
     """
-    seen: set[str] = set()
     opening = _OPENING.match(body)
     position = opening.end() if opening else 0
-    while len(seen) < len(fields):
-        token = _KEY.match(body, position)
-        if token is None:
-            raise MalformedBodyError("the body is not valid JSON")
+    seen: set[str] = set()
+    while token := _KEY.match(body, position):
         key = msgspec.json.decode(token[1], type=str)
         raw = fields[key]
         if key in seen or not body.startswith(raw, token.end()):
             raise _duplicate(key)
-        position = token.end() + len(raw)
         seen.add(key)
+        position = token.end() + len(raw)
         separator = _SEPARATOR.match(body, position)
         if separator is None:
-            if len(seen) == len(fields):
-                return
-            raise _duplicate(key)
+            raise _duplicate(key)  # the value kept is the beginning of this one, as 1 is of 12
+        if separator[1] == b"}":
+            return
         position = separator.end()
-    token = _KEY.match(body, position)
-    raise _duplicate(msgspec.json.decode(token[1], type=str) if token else "?")
 
 
 def _duplicate(key: str) -> MalformedBodyError:

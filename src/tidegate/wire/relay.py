@@ -75,13 +75,16 @@ class EventRelay(ABC):
 
     def _take_last(self, block: bytes) -> bytes:
         """A last event without its blank line: taken if it is whole, dropped and counted if it was cut."""
+        if block_data(block) is None and not block.startswith(b":"):
+            return b""
         malformed = self.malformed_events
         given = self._take(block)
         return given if self.malformed_events == malformed else b""
 
-    def _malformed(self, block: bytes) -> bytes:
-        """One bad event ends nothing: it is counted and passed on."""
-        self.malformed_events += 1
+    def _malformed(self, data: bytes, block: bytes) -> bytes:
+        """One bad event ends nothing: it is counted and passed on. Empty data is a keepalive."""
+        if data.strip():
+            self.malformed_events += 1
         return block
 
     def _content(self) -> None:

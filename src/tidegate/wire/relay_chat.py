@@ -62,7 +62,7 @@ class ChatRelay(EventRelay):
         try:
             chunk = _CHUNK(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._done(block) if data.strip() == b"[DONE]" else self._malformed(block)
+            return self._done(block) if data.strip() == b"[DONE]" else self._malformed(data, block)
         if chunk.error:
             return self._fail(chunk.error, block)
         if chunk.choices:

@@ -53,7 +53,7 @@ class MessagesRelay(EventRelay):
         try:
             event = _EVENT(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return self._malformed(block)
+            return self._malformed(data, block)
         kind = event.type
         if kind == "content_block_delta":
             if event.delta is not None and _is_content(event.delta):

@@ -80,7 +80,7 @@ class ResponsesRelay(EventRelay):
 
     def _follow_undecoded(self, data: bytes, block: bytes) -> bytes:
         """Some servers end with chat's terminator; it says nothing here."""
-        return block if data.strip() == b"[DONE]" else self._malformed(block)
+        return block if data.strip() == b"[DONE]" else self._malformed(data, block)
 
     @staticmethod
     def _told(event: _Event) -> Any:

@@ -104,7 +104,7 @@ def _usage_asked(raw: msgspec.Raw | None) -> bytes:
     """``stream_options`` with usage asked for and the client's other options kept."""
     if raw is None or is_null(raw):
         return _INCLUDE_USAGE
-    options: dict[str, Any] = msgspec.json.decode(raw)
+    options: dict[str, Any] = msgspec.json.decode(raw)  # an object: read_request has checked it
     return b',"stream_options":' + msgspec.json.encode({**options, "include_usage": True})
 
 

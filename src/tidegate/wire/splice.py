@@ -54,7 +54,7 @@ def splice_messages(
     try:
         items: list[Piece] = list(_ITEMS.decode(raw))
         roles = [message.role for message in _ROLES.decode(raw)]
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedBodyError(f"the field {field!r} must be a list of objects", where=field) from None
     is_system = [isinstance(role, str) and role in SYSTEM_ROLES for role in roles]
     if system is not None and policy == "replace":

@@ -39,7 +39,7 @@ _STATUS_BY_TYPE = {
     "overloaded_error": 529,
 }
 _SECRET = re.compile(
-    r"(?i)\b(?:sk|pk|rk|key|gsk|xai|tg)-[A-Za-z0-9_\-*.]{6,}|\bbearer\s+[^\s\"',]+|\bAIza[A-Za-z0-9_\-]{20,}"
+    r"(?i)\b(?:sk|pk|gsk|xai|pplx)-[a-z0-9_\-*.]{8,}|\bbearer\s+[a-z0-9._~+/=\-]{12,}|\bAIza[a-z0-9_\-]{20,}"
 )
 _SECRET_BYTES = re.compile(_SECRET.pattern.encode())
 _MAX_MESSAGE = 2_000
