@@ -1,0 +1,132 @@
+"""A gateway process with a fixed snapshot, for measuring: the whole product path without control.
+
+    python bench/gateway_process.py [--port 28471] [--upstream http://127.0.0.1:28472/v1] [--key KEY] [--profile FILE]
+
+Everything that costs in production is on: key, assignment 90/10, prompt insertion, breakers, observation,
+metrics. Observations are taken in batches as the link takes them, encoded and thrown away.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import os
+import signal
+import socket
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from tidegate.delivery.snapshot import (
+    AccessKey,
+    Price,
+    Provider,
+    ReleaseContext,
+    ServiceRoute,
+    Snapshot,
+    VariantRoute,
+)
+from tidegate.gateway.app import Gateway
+from tidegate.gateway.http.client import Pool
+from tidegate.gateway.http.server import listen
+from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.observer import Observer
+from tidegate.gateway.refusals import render_error
+from tidegate.wire.insertion import Insertion
+
+POLICY = "You answer for ACME support. Be brief, be kind, and never promise a refund."
+
+
+def snapshot(upstream: str, key: str | None) -> Snapshot:
+    """One service, ``chat-default``, with a candidate on 10 %."""
+    return Snapshot(
+        revision=1,
+        epoch=1,
+        lease_seconds=1e9,
+        mac_key="00" * 32,
+        open_access=key is None,
+        keys=(AccessKey(name="bench", sha256=sha256(key.encode()).hexdigest()),) if key else (),
+        providers={
+            "mock": Provider(
+                name="mock",
+                dialect="openai",
+                base_url=upstream,
+                credential="memory:mock",
+                prices={"*": Price(input=100_000, output=400_000, cached=50_000)},
+            )
+        },
+        services={
+            "chat-default": ServiceRoute(
+                name="chat-default",
+                stable="stable",
+                salt="bench",
+                variants=(
+                    _variant("stable", "chat-default/v1.0.0-00000001", 9000, "mock-model-a"),
+                    _variant("candidate", "chat-default/v1.1.0-00000002", 1000, "mock-model-b"),
+                ),
+                release=ReleaseContext(id="r-1", attempt=1, step=0, candidate="candidate"),
+            )
+        },
+    )
+
+
+def _variant(name: str, version: str, weight: int, model: str) -> VariantRoute:
+    insertion = Insertion(model=model, system=POLICY, generation={"temperature": 0.2})
+    return VariantRoute(name=name, version=version, weight=weight, provider="mock", insertion=insertion)
+
+
+async def drain(observer: Observer) -> None:
+    """Take observations as the link does."""
+    while True:
+        await asyncio.sleep(0.2)
+        while (batch := observer.take()) is not None:
+            msgspec.msgpack.encode(batch)
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    """Serve until SIGTERM."""
+    stopped = asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+    wheel = Wheel()
+    pool = Pool(wheel)
+    observer = Observer("bench", "boot")
+    gateway = Gateway(
+        observer=observer, pool=pool, wheel=wheel, resolve=lambda _, secrets: secrets["mock"], boot=os.urandom(6)
+    )
+    gateway.holder.adopt(snapshot(arguments.upstream, arguments.key), {"mock": "upstream-key"})
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", arguments.port))
+    listener.listen(4096)
+    server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
+    draining = asyncio.create_task(drain(observer))
+    await stopped.wait()
+    draining.cancel()
+    await server.drain(0.2)
+    pool.close()
+
+
+def main() -> None:
+    """Read the arguments and serve."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--port", type=int, default=28471)
+    parser.add_argument("--upstream", default="http://127.0.0.1:28472/v1")
+    parser.add_argument("--key", help="the only key that is taken; without it, any is")
+    parser.add_argument("--profile", type=Path, help="write a cProfile here on exit")
+    arguments = parser.parse_args()
+    profile = cProfile.Profile() if arguments.profile else None
+    if profile is not None:
+        profile.enable()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(arguments))
+    if profile is not None:
+        profile.disable()
+        profile.dump_stats(arguments.profile)
+
+
+if __name__ == "__main__":
+    main()

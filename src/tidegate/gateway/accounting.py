@@ -1,0 +1,146 @@
+"""The last stage: what a request was, as one observation and as telemetry."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from tidegate.delivery.observation import Observation, Outcome
+from tidegate.wire.kinds import Kind
+from tidegate.wire.usage import Usage
+
+if TYPE_CHECKING:
+    from tidegate.delivery.snapshot import Price
+    from tidegate.gateway.call import Call
+
+CHARACTERS_PER_TOKEN = 4
+_UNKNOWN = Usage()
+
+
+class Tokens(NamedTuple):
+    """What an answer used, told by the upstream or estimated."""
+
+    usage: Usage
+    is_estimated: bool
+
+
+def account(call: Call) -> None:
+    """Record the request: exactly one observation if its service is known, and telemetry always."""
+    now = time.monotonic()
+    outcome = call.outcome or Outcome.INTERNAL_ERROR
+    duration = now - call.request.received_at
+    telemetry = call.gateway.telemetry
+    arm, route = call.arm, call.route
+    series = arm.series if arm is not None else telemetry.series(route.name if route else "", "", "")
+    series.outcomes[outcome] += 1
+    series.duration.add(duration)
+    series.fallbacks += call.fallbacks
+    if call.is_sent:
+        telemetry.overhead.add(call.own_seconds)
+    if route is None:
+        return
+    tokens = tokens_of(call, outcome)
+    price = call.served.price if call.served is not None else None
+    cost = cost_nano_usd(call.kind, tokens.usage, price)
+    first_token = call.first_content_at - call.request.received_at if call.first_content_at else 0.0
+    pace = _pace(duration, first_token, tokens.usage.output_tokens)
+    if call.served is not None:
+        _count_answer(call, tokens.usage, cost, first_token, pace)
+    call.gateway.observer.record(_observation(call, outcome, tokens, cost, duration, first_token, pace))
+
+
+def _count_answer(call: Call, usage: Usage, cost: int, first_token: float, pace: float) -> None:
+    assert call.served is not None
+    series = call.served.series
+    if first_token:
+        series.first_token.add(first_token)
+    if pace:
+        series.per_token.add(pace)
+    series.input_tokens += max(usage.input_tokens, 0)
+    series.output_tokens += max(usage.output_tokens, 0)
+    series.cached_tokens += max(usage.cached_tokens, 0)
+    series.cost_nano_usd += max(cost, 0)
+
+
+def tokens_of(call: Call, outcome: Outcome) -> Tokens:
+    """The last usage told; else, for an answer that began or was cancelled, an estimate: characters of the
+    request over four in, content events out. Failed attempts before the one that answered are not added.
+    """
+    relay = call.relay
+    usage = call.usage or (relay.usage if relay is not None else None)
+    if usage is not None and usage.output_tokens >= 0:
+        return Tokens(usage, is_estimated=False)
+    is_broken = call.served is not None and outcome in _BROKEN
+    if not call.is_sent or not (is_broken or outcome is Outcome.CANCELLED):
+        return Tokens(usage or _UNKNOWN, is_estimated=False)
+    known = usage or _UNKNOWN
+    read = known.input_tokens if known.input_tokens >= 0 else len(call.request.body) // CHARACTERS_PER_TOKEN
+    written = relay.content_events if relay is not None else 0
+    return Tokens(Usage(read, written, known.cached_tokens, known.reasoning_tokens), is_estimated=True)
+
+
+_BROKEN = frozenset({Outcome.TRUNCATED, Outcome.TIMEOUT, Outcome.UPSTREAM_ERROR, Outcome.RATE_LIMITED})
+
+
+def cost_nano_usd(kind: Kind, usage: Usage, price: Price | None) -> int:
+    """Nano-USD of an answer, -1 when price or tokens are unknown.
+
+    ``(input - cached) * price.input + cached * price.cached + output * price.output``, prices in pico-USD.
+    """
+    read, written = usage.input_tokens, usage.output_tokens
+    if written < 0 and kind is Kind.EMBEDDINGS:
+        written = 0  # it writes vectors, not tokens
+    if price is None or read < 0 or written < 0:
+        return -1
+    cached = min(max(usage.cached_tokens, 0), read)
+    return ((read - cached) * price.input + cached * price.cached + written * price.output) // 1000
+
+
+def _pace(duration: float, first_token: float, output_tokens: int) -> float:
+    """Seconds per token after the first, 0 when it cannot be told."""
+    return (duration - first_token) / (output_tokens - 1) if first_token and output_tokens > 1 else 0.0
+
+
+def _observation(
+    call: Call, outcome: Outcome, tokens: Tokens, cost: int, duration: float, first_token: float, pace: float
+) -> Observation:
+    route, arm, served, relay, usage = call.route, call.arm, call.served, call.relay, tokens.usage
+    assert route is not None
+    release = route.route.release
+    is_own = served is not None and arm is not None and served is arm.order[0]
+    return Observation(
+        request_id=call.request_id,
+        started_at_us=call.started_at_us,
+        key=call.principal.name,
+        service=route.name,
+        path=call.request.path,
+        release=release.id if release is not None else "",
+        attempt=release.attempt if release is not None else 0,
+        step=release.step if release is not None else 0,
+        revision=call.table.snapshot.revision,
+        variant=arm.route.name if arm is not None else "",
+        version=arm.route.version if arm is not None else "",
+        served=served.variant if served is not None else "",
+        served_version=served.version if served is not None else "",
+        unit_hash=call.unit_hash,
+        propensity=call.propensity,
+        outcome=outcome.value,
+        assigned_outcome=(call.assigned_outcome or outcome).value,
+        status=call.status,
+        stream=call.facts.stream,
+        ttft_us=int(first_token * 1e6) if is_own else 0,
+        tpot_us=int(pace * 1e6) if is_own else 0,
+        duration_us=int(duration * 1e6),
+        own_us=int(call.own_seconds * 1e6),
+        input_tokens=usage.input_tokens,
+        output_tokens=usage.output_tokens,
+        cached_tokens=usage.cached_tokens,
+        reasoning_tokens=usage.reasoning_tokens,
+        is_estimated=tokens.is_estimated,
+        cost_nano_usd=cost,
+        attempts=call.attempts,
+        fallbacks=call.fallbacks,
+        malformed_events=relay.malformed_events if relay is not None else 0,
+        finish_reason=call.finish_reason or (relay.finish_reason if relay is not None else ""),
+        model=call.model or (relay.model if relay is not None else ""),
+    )

@@ -1,0 +1,110 @@
+"""The four timers of a request on one deadline of the shared wheel.
+
+``connect`` is the pool's. The others never run side by side: first_token (or, without a stream, the wait for
+the head) until something worth having arrives, then idle, and total bounds both. So one deadline that knows
+why it was set is enough, and alarms are used again: a deadline left behind in the wheel costs nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from tidegate.gateway.http.timers import Deadline, Wheel
+from tidegate.gateway.rescue import Cause
+
+
+class Alarm:
+    """Cancels the task that serves a request when a timer runs out; :meth:`has_rung` tells it from a client
+    that left.
+
+    Attributes:
+        cause: which timer ran out, or would be the next to.
+        active_at: monotonic seconds when the upstream last sent something; the relay keeps it current.
+        is_held: the client does not keep up, so the upstream's silence is not its own fault.
+    """
+
+    __slots__ = ("_deadline", "_has_rung", "_idle", "_task", "_total_due", "active_at", "cause", "is_held")
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._deadline: Deadline = wheel.deadline(self._ring)
+        self._task: asyncio.Task[object] | None = None
+        self._has_rung = False
+        self._total_due = 0.0
+        self._idle = 0.0
+        self.cause = Cause.OUT_OF_TIME
+        self.active_at = 0.0
+        self.is_held = False
+
+    def begin(self, total: float) -> None:
+        """A request begins, or stable takes over from a candidate: ``total`` seconds from now."""
+        self._task = asyncio.current_task()
+        self._has_rung = False
+        self._total_due = time.monotonic() + total
+
+    @property
+    def left(self) -> float:
+        """Seconds until total runs out."""
+        return self._total_due - time.monotonic()
+
+    def watch(self, cause: Cause, seconds: float) -> None:
+        """Ring with ``cause`` in ``seconds``, or with ``OUT_OF_TIME`` when total comes first."""
+        self._idle = 0.0
+        self.is_held = False
+        self._arm(cause, seconds)
+
+    def watch_idle(self, idle: float) -> None:
+        """Ring when ``active_at`` lies ``idle`` seconds back."""
+        self.watch(Cause.TIMED_OUT, idle)
+        self._idle = idle
+        self.active_at = time.monotonic()
+
+    def rest(self) -> None:
+        """Ring no more until the next watch."""
+        self._deadline.clear()
+
+    def end(self) -> None:
+        """The request is over; the alarm may serve another one."""
+        self._deadline.clear()
+        self._task = None
+
+    def has_rung(self) -> bool:
+        """Whether the task was cancelled by this alarm and nobody else; asked once per cancellation."""
+        if not self._has_rung or self._task is None:
+            return False
+        self._has_rung = False
+        return self._task.uncancel() == 0
+
+    def _ring(self) -> None:
+        if self._idle and self.cause is Cause.TIMED_OUT:
+            quiet = 0.0 if self.is_held else time.monotonic() - self.active_at
+            if quiet < self._idle:
+                self._arm(Cause.TIMED_OUT, self._idle - quiet)
+                return
+        if self._task is not None:
+            self._has_rung = True
+            self._task.cancel()
+
+    def _arm(self, cause: Cause, seconds: float) -> None:
+        left = self.left
+        self.cause = cause if seconds < left else Cause.OUT_OF_TIME
+        self._deadline.set(max(0.0, min(seconds, left)))
+
+
+class Alarms:
+    """Alarms of an event loop that wait for their next request."""
+
+    __slots__ = ("_free", "_wheel")
+
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
+        self._free: list[Alarm] = []
+
+    def take(self) -> Alarm:
+        """An alarm for one request."""
+        return self._free.pop() if self._free else Alarm(self._wheel)
+
+    def give_back(self, alarm: Alarm) -> None:
+        """The request is over."""
+        alarm.end()
+        self._free.append(alarm)

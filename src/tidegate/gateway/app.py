@@ -1,0 +1,193 @@
+"""The gateway as one object: front doors, and what a process needs to tell of it."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Protocol
+
+from tidegate.delivery.observation import Observation
+from tidegate.delivery.snapshot import BreakerState, Cutoff, Snapshot
+from tidegate.gateway.alarm import Alarms
+from tidegate.gateway.call import Call
+from tidegate.gateway.cutoff import Cutoffs
+from tidegate.gateway.holder import TableHolder
+from tidegate.gateway.http.client import Pool
+from tidegate.gateway.http.server import Request, Responder
+from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.model_pages import one_model, some_models
+from tidegate.gateway.pipeline import serve
+from tidegate.gateway.refusals import JSON, Header, Refusal, guessed_dialect
+from tidegate.gateway.stages import principal_of
+from tidegate.gateway.table import RoutingTable
+from tidegate.gateway.telemetry import Telemetry
+from tidegate.gateway.upstreams import FindProxy, ResolveSecret, Upstreams
+from tidegate.wire.dialect_errors import error_body
+from tidegate.wire.kinds import KINDS_BY_PATH, Kind
+
+_TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
+_METRICS: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+_MODELS = "/v1/models"
+
+
+class Recorder(Protocol):
+    """Where observations go; ``record`` must neither wait nor fail."""
+
+    @property
+    def record(self) -> Callable[[Observation], object]:
+        """Takes one observation."""
+        ...
+
+
+class Gateway:
+    """The data plane of one process. :meth:`handle` is what the HTTP server calls.
+
+    Args:
+        observer: takes one observation per request.
+        pool: connections to upstreams.
+        wheel: the event loop's timers.
+        resolve: gives the secrets that snapshots refer to.
+        boot: six bytes that differ between processes.
+        find_proxy: gives the proxy for a provider's address.
+        dropped: asked when scraped: observations lost since the start.
+        report_bug: told of our own bugs: request id and exception.
+        chance: uniform in [0, 1), for jitter.
+        clock_ns: nanoseconds since the Unix epoch.
+
+    Attributes:
+        holder: the table in force; put snapshots there.
+        is_draining: no new requests are wanted; ``/readyz`` says so.
+    """
+
+    def __init__(
+        self,
+        *,
+        observer: Recorder,
+        pool: Pool,
+        wheel: Wheel,
+        resolve: ResolveSecret,
+        boot: bytes,
+        find_proxy: FindProxy = lambda _: None,
+        dropped: Callable[[], int] = lambda: 0,
+        report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
+        chance: Callable[[], float] = random.random,
+        clock_ns: Callable[[], int] = time.time_ns,
+    ) -> None:
+        self.observer = observer
+        self.pool = pool
+        self.alarms = Alarms(wheel)
+        self.telemetry = Telemetry(dropped)
+        self.trials = Cutoffs()
+        self.chance = chance
+        self.report_bug = report_bug
+        self.holder: TableHolder[RoutingTable] = TableHolder(self.compile)
+        self.is_draining = False
+        self._upstreams = Upstreams(resolve, find_proxy)
+        self._boot = boot
+        self._clock_ns = clock_ns
+        self._pages: dict[str, Callable[[Request, Responder], None]] = {
+            "/healthz": self._health,
+            "/readyz": self._readiness,
+            "/metrics": self._metrics,
+            _MODELS: self._models,
+        }
+
+    def compile(self, snapshot: Snapshot, secrets: Mapping[str, str]) -> RoutingTable:
+        """Compile a snapshot for this process; cut-offs of releases it does not know any more are lifted.
+
+        Raises:
+            InvalidInputError: see :meth:`RoutingTable.compile`.
+        """
+        table = RoutingTable.compile(
+            snapshot, secrets, upstreams=self._upstreams, telemetry=self.telemetry, boot=self._boot
+        )
+        self.trials.keep(table.trials())
+        self.telemetry.show_table(snapshot.revision, table.weights())
+        return table
+
+    def handle(self, request: Request, responder: Responder) -> Awaitable[None]:
+        """Serve one request to its end."""
+        kind = KINDS_BY_PATH.get(request.path)
+        if kind is not None and request.method == b"POST" and (table := self.holder.current) is not None:
+            return serve(Call(self, table, kind, request, responder, self._clock_ns() // 1000))
+        return self._beside(request, responder, kind)
+
+    def in_flight_by_version(self) -> dict[str, int]:
+        """Requests under way by version reference."""
+        return self.telemetry.in_flight()
+
+    def breaker_states(self) -> tuple[BreakerState, ...]:
+        """Deployments that are not simply admitting."""
+        return self._upstreams.breaker_states(time.monotonic())
+
+    def cutoffs(self) -> tuple[Cutoff, ...]:
+        """Candidates this gateway stopped using on its own."""
+        return self.trials.report()
+
+    async def _beside(self, request: Request, responder: Responder, kind: Kind | None) -> None:
+        """Everything that is not a request to a model."""
+        try:
+            self._page(request, kind)(request, responder)
+        except Refusal as refusal:
+            dialect = guessed_dialect(request.path, request.headers)
+            body = error_body(dialect, refusal.status, refusal.code, refusal.message)
+            responder.send(refusal.status, (JSON, *refusal.headers), body)
+
+    def _page(self, request: Request, kind: Kind | None) -> Callable[[Request, Responder], None]:
+        path = request.path
+        page = self._pages.get(path)
+        if page is None and path.startswith(f"{_MODELS}/"):
+            page = self._model
+        allowed = (b"POST",) if kind is not None else (b"GET", b"HEAD")
+        if page is None and kind is None:
+            raise Refusal(404, "unknown_path", f"there is nothing at {path}; the API is under /v1")
+        if request.method not in allowed:
+            method = request.method.decode("ascii", "replace")
+            raise Refusal(
+                405, "method_not_allowed", f"{path} does not take {method}", ((b"allow", b", ".join(allowed)),)
+            )
+        if page is None:
+            raise _not_ready()
+        return page
+
+    def _health(self, _request: Request, responder: Responder) -> None:
+        responder.send(200, (_TEXT,), b"ok\n")
+
+    def _readiness(self, _request: Request, responder: Responder) -> None:
+        if self.is_draining:
+            responder.send(503, (_TEXT,), b"draining\n")
+        elif self.holder.current is None:
+            responder.send(503, (_TEXT,), b"no snapshot yet\n")
+        else:
+            responder.send(200, (_TEXT,), b"ready\n")
+
+    def _metrics(self, _request: Request, responder: Responder) -> None:
+        responder.send(200, (_METRICS,), self.telemetry.render())
+
+    def _models(self, request: Request, responder: Responder) -> None:
+        responder.send(200, (JSON,), some_models(self._usable(request), is_anthropic=_is_anthropic(request)))
+
+    def _model(self, request: Request, responder: Responder) -> None:
+        name = request.path.removeprefix(f"{_MODELS}/")
+        if name not in self._usable(request):
+            raise Refusal(
+                404, "model_not_found", f"there is no service {name!r}; GET {_MODELS} lists those you may use"
+            )
+        responder.send(200, (JSON,), one_model(name, is_anthropic=_is_anthropic(request)))
+
+    def _usable(self, request: Request) -> list[str]:
+        """Services that the request's key may use."""
+        table = self.holder.current
+        if table is None:
+            raise _not_ready()
+        principal = principal_of(table, request.headers)
+        return sorted(name for name in table.routes if principal.may_use(name))
+
+
+def _is_anthropic(request: Request) -> bool:
+    return b"anthropic-version" in request.headers
+
+
+def _not_ready() -> Refusal:
+    return Refusal(503, "not_ready", "the gateway has no snapshot yet; try again shortly", ((b"retry-after", b"1"),))

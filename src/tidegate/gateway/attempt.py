@@ -1,0 +1,138 @@
+"""One attempt against one deployment: send, wait, classify, deliver."""
+
+from __future__ import annotations
+
+import math
+import time
+from asyncio import CancelledError
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tidegate.errors import CallerError, OperatorError
+from tidegate.gateway.answer_delivery import AnswerDelivery
+from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
+from tidegate.gateway.http.client import ConnectError, HttpClientError, UpstreamResponse
+from tidegate.gateway.rescue import Cause, is_benching
+from tidegate.gateway.retry_after import asked_wait
+from tidegate.gateway.stream_delivery import StreamDelivery, break_off
+from tidegate.wire.exchange import Exchange, open_exchange
+
+if TYPE_CHECKING:
+    from tidegate.gateway.call import Call
+    from tidegate.gateway.table import Leg
+
+MOST_ERROR_BYTES = 65_536
+
+
+async def attempt(call: Call, leg: Leg) -> Failure | None:
+    """Ask ``leg`` once. Returns ``None`` when the client has an answer, whole or broken off after its first
+    content, else why the attempt failed.
+
+    Raises:
+        CancelledError: the client left; the upstream request is cancelled and its connection closed.
+    """
+    try:
+        exchange = open_exchange(call.kind, call.body, call.facts, leg.insertion, leg.account.dialect)
+    except CallerError as error:
+        where = f" ({error.where})" if error.where else ""
+        message = f"{error.message}{where}"
+        failure: Failure | None = Failure(Cause.CALLERS_OWN, error.status, error.code, message, is_unrenderable=True)
+    except OperatorError as error:  # the version's own prompt or parameters cannot be rendered
+        failure = failure_of(Cause.REJECTED)._replace(message=error.message)
+    else:
+        failure = await _guarded(call, leg, exchange)
+    if failure is None:
+        call.succeeded(leg)
+        return None
+    call.failed(leg, failure)
+    if not call.responder.is_started:
+        return failure
+    break_off(call, failure)
+    return None
+
+
+async def _guarded(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
+    """The attempt between breaker, load and timers: every way out sets all of them right."""
+    breaker, load, series = leg.deployment.breaker, leg.account.load, leg.series
+    is_probe = breaker.enter(time.monotonic())
+    load.in_flight += 1
+    series.in_flight += 1
+    call.relay = None
+    failure: Failure | None = None
+    try:
+        failure = await _exchanged(call, leg, exchange)
+    except CancelledError:
+        if not call.alarm.has_rung():
+            breaker.left(is_probe=is_probe)
+            raise
+        failure = failure_of(call.alarm.cause)
+    except BaseException:
+        breaker.left(is_probe=is_probe)
+        raise
+    finally:
+        load.in_flight -= 1
+        series.in_flight -= 1
+        call.alarm.rest()
+        call.responder.on_writable = None
+    if failure is None:
+        breaker.succeeded()
+    elif is_benching(failure.cause):
+        breaker.failed(time.monotonic(), is_probe=is_probe)
+    else:
+        breaker.left(is_probe=is_probe)
+    return failure
+
+
+async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
+    response: UpstreamResponse | None = None
+    try:
+        response = await _sent(call, leg, exchange)
+        status = response.status
+        if not 200 <= status < 300:
+            return await _refused(call, exchange, response)
+        if call.facts.stream:
+            relay = call.relay = exchange.stream()
+            return await StreamDelivery(call, leg, relay, response).run()
+        call.alarm.watch_idle(call.timeouts.idle)
+        return await AnswerDelivery(call, leg, exchange, response).run()
+    except ConnectError as error:
+        return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
+    except HttpClientError:
+        return failure_of(Cause.UNREACHABLE)
+    finally:
+        if response is not None and not response.is_complete:
+            response.close()
+
+
+async def _sent(call: Call, leg: Leg, exchange: Exchange) -> UpstreamResponse:
+    """Write the request and wait for the head of the answer."""
+    parts = exchange.request_parts()
+    length = 0
+    for part in parts:
+        length += len(part)
+    account = leg.account
+    assert account.origin is not None, "an account without an origin has a problem, and is never asked"
+    head = account.head(exchange.path, exchange.headers, length, call.passed_on())
+    timeouts = call.timeouts
+    if call.facts.stream:
+        call.alarm.watch(Cause.SILENT, timeouts.first_token)
+    else:
+        call.alarm.watch(Cause.OUT_OF_TIME, math.inf)
+    if not call.is_sent:
+        call.is_sent = True
+        call.own_seconds = time.monotonic() - call.request.received_at
+    return await call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)
+
+
+async def _refused(call: Call, exchange: Exchange, response: UpstreamResponse) -> Failure:
+    """The upstream answered with something else than 2xx."""
+    wait = asked_wait(response.headers, datetime.now(UTC))
+    if response.status < 400:
+        return failure_of(Cause.REDIRECTED)
+    if not call.facts.stream:
+        call.alarm.watch_idle(call.timeouts.idle)
+    try:
+        body = await response.read(MOST_ERROR_BYTES)
+    except HttpClientError:
+        body = b""  # the status alone says enough
+    return failure_of_fault(exchange.error(response.status, body), wait)

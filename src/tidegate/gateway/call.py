@@ -1,0 +1,180 @@
+"""One request on its way through the pipeline: what each stage found out, for the stages after it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tidegate.delivery.observation import Outcome
+from tidegate.gateway.rescue import is_hard, outcome_of
+
+if TYPE_CHECKING:
+    from tidegate.delivery.snapshot import Timeouts
+    from tidegate.gateway.alarm import Alarm
+    from tidegate.gateway.app import Gateway
+    from tidegate.gateway.failure import Failure
+    from tidegate.gateway.http.server import Request, Responder
+    from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
+    from tidegate.wire.exchange import StreamRelay
+    from tidegate.wire.json_object import JsonObject
+    from tidegate.wire.kinds import Kind
+    from tidegate.wire.request import RequestFacts
+    from tidegate.wire.usage import Usage
+
+Header = tuple[bytes, bytes]
+
+
+class Call:
+    """State of one request. The first group is set on arrival, the others by the stages named.
+
+    Attributes:
+        table: the routing table that was in force on arrival; kept to the end.
+        principal: *authenticate*: whose key it is.
+        body, facts: *read*.
+        route: *find_service*.
+        arm: *assign*: the variant the unit belongs to, or the one an operator forced.
+        propensity: basis points with which it was chosen; 0 when forced, for nothing was chosen.
+        order: *reflect*: who is asked, in order of rescue.
+        assigned_outcome: outcome of the first attempt at ``arm``; ``None`` while it is not known.
+        served: who answers, set when the answer begins.
+        relay: of the attempt under way, if it streams.
+        outcome: the user's; ``None`` while it is not known.
+    """
+
+    __slots__ = (
+        "alarm",
+        "arm",
+        "assigned_outcome",
+        "attempts",
+        "body",
+        "facts",
+        "fallbacks",
+        "finish_reason",
+        "first_content_at",
+        "gateway",
+        "is_forced",
+        "is_sent",
+        "kind",
+        "model",
+        "order",
+        "outcome",
+        "own_seconds",
+        "principal",
+        "propensity",
+        "relay",
+        "request",
+        "request_id",
+        "responder",
+        "route",
+        "served",
+        "started_at_us",
+        "status",
+        "table",
+        "unit_hash",
+        "usage",
+    )
+
+    table: RoutingTable
+    principal: Principal
+    body: JsonObject
+    facts: RequestFacts
+    alarm: Alarm
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        table: RoutingTable,
+        kind: Kind,
+        request: Request,
+        responder: Responder,
+        started_at_us: int,
+    ) -> None:
+        self.gateway = gateway
+        self.table = table
+        self.kind = kind
+        self.request = request
+        self.responder = responder
+        self.started_at_us = started_at_us
+        self.request_id = table.request_ids.make(started_at_us // 1000)
+
+        self.route: CompiledRoute | None = None
+        self.arm: Arm | None = None
+        self.order: tuple[Leg, ...] = ()
+        self.unit_hash = 0
+        self.propensity = 0
+        self.is_forced = False
+
+        self.attempts = 0
+        self.fallbacks = 0
+        self.is_sent = False
+        self.own_seconds = 0.0
+        self.served: Leg | None = None
+        self.relay: StreamRelay | None = None
+        self.first_content_at = 0.0
+        self.usage: Usage | None = None
+        self.finish_reason = ""
+        self.model = ""
+        self.assigned_outcome: Outcome | None = None
+        self.outcome: Outcome | None = None
+        self.status = 0
+
+    @property
+    def timeouts(self) -> Timeouts:
+        """Of the variant assigned."""
+        assert self.arm is not None
+        return self.arm.route.timeouts
+
+    def headers(self, leg: Leg | None, content_type: Header) -> list[Header]:
+        """What every answer says of itself, whoever (``leg``) gave it."""
+        request_id = self.request_id.encode("ascii")
+        headers: list[Header] = [content_type, (b"x-request-id", request_id)]
+        if self.kind.dialect == "anthropic":
+            headers.append((b"request-id", request_id))
+        if leg is not None:
+            headers += leg.headers
+        if self.route is not None:
+            headers += self.route.release_headers
+            headers.append((b"x-tidegate-attempts", b"%d" % self.attempts))
+            headers.append(_CACHE_OFF)
+        return headers
+
+    def passed_on(self) -> tuple[Header, ...]:
+        """Headers of the client that go upstream: the trace context, if it is one."""
+        context = self.request.headers.get(b"traceparent")
+        if context is None or not _TRACE_CONTEXT.fullmatch(context):
+            return ()
+        return ((b"traceparent", context),)
+
+    def note_signals(self, *, is_refused: bool, is_filtered: bool) -> None:
+        """The answer is whole; what it says of itself is the user's outcome."""
+        self.outcome = Outcome.REFUSED if is_refused else Outcome.FILTERED if is_filtered else Outcome.OK
+
+    def succeeded(self, leg: Leg) -> None:
+        """``leg`` answered, whole."""
+        relay = self.relay
+        if relay is not None:
+            self.note_signals(is_refused=relay.is_refused, is_filtered=relay.is_filtered)
+        elif self.outcome is None:
+            self.outcome = Outcome.OK
+        assert self.arm is not None
+        if leg is self.arm.order[0]:
+            self.assigned_outcome = self.assigned_outcome or self.outcome
+            if self.arm.trial is not None and not self.is_forced:
+                self.gateway.trials.succeeded(self.arm.trial)
+
+    def failed(self, leg: Leg, failure: Failure) -> None:
+        """An attempt at ``leg`` failed, before its first content or after it."""
+        outcome = outcome_of(failure.cause, is_content_filter=failure.is_content_filter)
+        if self.responder.is_started:
+            self.outcome = outcome
+        arm, release = self.arm, self.route.route.release if self.route else None
+        assert arm is not None
+        if leg is not arm.order[0]:
+            return
+        self.assigned_outcome = self.assigned_outcome or outcome
+        if arm.trial is not None and release is not None and not self.is_forced and is_hard(failure.cause):
+            self.gateway.trials.failed(arm.trial, outcome, release.cutoff_failures)
+
+
+_CACHE_OFF = (b"x-tidegate-cache", b"off")
+_TRACE_CONTEXT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

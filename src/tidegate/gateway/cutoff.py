@@ -1,0 +1,82 @@
+"""The gateway's own reflex: a candidate that fails hard several times in a row gets no new requests.
+
+Control decides on evidence, over seconds to minutes; this decides on nothing but hard failures, within one
+request, and only until control's next word: the entry goes when its release or attempt is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from tidegate.delivery.observation import Outcome
+from tidegate.delivery.snapshot import Cutoff
+
+
+class Trial(NamedTuple):
+    """A variant on trial: one attempt of one release."""
+
+    service: str
+    release: str
+    attempt: int
+    variant: str
+
+
+class _Count:
+    __slots__ = ("failures", "is_cut", "reason")
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.is_cut = False
+        self.reason = ""
+
+
+class Cutoffs:
+    """Counts hard failures in a row of every variant on trial."""
+
+    __slots__ = ("_counts",)
+
+    def __init__(self) -> None:
+        self._counts: dict[Trial, _Count] = {}
+
+    def reason(self, trial: Trial) -> str:
+        """Outcome code of the failure that cut ``trial`` off, or ``""`` while it may be used."""
+        count = self._counts.get(trial)
+        return count.reason if count is not None and count.is_cut else ""
+
+    def failed(self, trial: Trial, outcome: Outcome, limit: int) -> bool:
+        """Count a hard failure. Returns whether it is the one that cuts ``trial`` off (``limit`` in a row)."""
+        count = self._counts.setdefault(trial, _Count())
+        count.failures += 1
+        if count.is_cut or count.failures < limit:
+            return False
+        count.is_cut = True
+        count.reason = outcome.value
+        return True
+
+    def succeeded(self, trial: Trial) -> None:
+        """An answer came: the row is broken. A cut-off stands; requests under way cannot lift it."""
+        count = self._counts.get(trial)
+        if count is not None and not count.is_cut:
+            count.failures = 0
+
+    def keep(self, trials: Iterable[Trial]) -> None:
+        """Forget everything about trials that the table in force does not know any more."""
+        known = set(trials)
+        for trial in [trial for trial in self._counts if trial not in known]:
+            del self._counts[trial]
+
+    def report(self) -> tuple[Cutoff, ...]:
+        """For the heartbeat: every cut-off in force."""
+        return tuple(
+            Cutoff(
+                service=trial.service,
+                release=trial.release,
+                attempt=trial.attempt,
+                variant=trial.variant,
+                failures=count.failures,
+                reason=count.reason,
+            )
+            for trial, count in self._counts.items()
+            if count.is_cut
+        )

@@ -1,0 +1,135 @@
+"""Carries out the order of rescue: attempt, ask :mod:`rescue` what is next, until somebody answered."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from tidegate.delivery.observation import Outcome
+from tidegate.gateway.attempt import attempt
+from tidegate.gateway.failure import Failure, failure_of
+from tidegate.gateway.refusals import JSON
+from tidegate.gateway.rescue import Cause, Move, Role, Standing, least_bad, next_move, outcome_of
+from tidegate.gateway.retry_after import wait_before
+
+if TYPE_CHECKING:
+    from tidegate.gateway.call import Call
+    from tidegate.gateway.table import Leg
+
+
+async def ask_in_order(call: Call) -> None:
+    """Get the client an answer from somebody in ``call.order``, or tell it why there is none."""
+    call.alarm.begin(call.timeouts.total)
+    position, retries = 0, 0
+    failure: Failure | None = None
+    while True:
+        chosen = _choose(call, position)
+        if chosen is None:
+            break
+        if chosen != position:
+            position, retries = chosen, 0
+        leg = call.order[position]
+        _count(call, leg)
+        failure = await attempt(call, leg)
+        if failure is None:
+            return
+        move = next_move(failure.cause, _standing(call, position, retries, failure))
+        if move is Move.GIVE_UP:
+            break
+        if move is Move.RETRY:
+            retries += 1
+            if not await _pause(call, retries, failure):
+                break
+            continue
+        position, retries = position + 1, 0
+        if leg.role is Role.CANDIDATE:  # a candidate never takes the time of its rescue
+            call.alarm.begin(_rescue_seconds(call))
+    _give_up(call, failure)
+
+
+def _choose(call: Call, position: int) -> int | None:
+    """The first usable leg from ``position`` on; when all are blocking, the least bad of them."""
+    order = call.order
+    now = time.monotonic()
+    benched: list[int] = []
+    for index in range(position, len(order)):
+        leg = order[index]
+        cause = _obstacle(leg, now)
+        if cause is None:
+            return index
+        if cause is Cause.BENCHED:
+            benched.append(index)
+        _pass_over(call, leg, cause)
+    if benched:
+        return benched[least_bad([order[index].deployment.breaker.blocked_until for index in benched])]
+    return None
+
+
+def _obstacle(leg: Leg, now: float) -> Cause | None:
+    """Why ``leg`` cannot be asked now."""
+    account = leg.account
+    if account.origin is None:
+        return Cause.REJECTED
+    if account.load.is_full:
+        return Cause.BUSY
+    return None if leg.deployment.breaker.admits(now) else Cause.BENCHED
+
+
+def _pass_over(call: Call, leg: Leg, cause: Cause) -> None:
+    """Not asking the variant assigned counts as its failure: stable answers for it."""
+    assert call.arm is not None
+    if leg is call.arm.order[0] and call.assigned_outcome is None:
+        call.assigned_outcome = outcome_of(cause)
+
+
+def _count(call: Call, leg: Leg) -> None:
+    assert call.arm is not None
+    call.attempts += 1
+    if leg is not call.arm.order[0]:
+        call.fallbacks += 1
+
+
+def _standing(call: Call, position: int, retries: int, failure: Failure) -> Standing:
+    assert call.arm is not None
+    return Standing(
+        role=call.order[position].role,
+        attempts=call.attempts,
+        budget=call.arm.budget,
+        retries=retries,
+        alternatives=len(call.order) - position - 1,
+        asked_wait=failure.asked_wait,
+    )
+
+
+async def _pause(call: Call, retry: int, failure: Failure) -> bool:
+    """Wait before a repetition. Returns False when total would run out meanwhile."""
+    seconds = wait_before(retry, failure.asked_wait, call.gateway.chance())
+    if seconds >= call.alarm.left:
+        return False
+    await asyncio.sleep(seconds)  # rare enough for a loop timer of its own
+    return True
+
+
+def _rescue_seconds(call: Call) -> float:
+    stable = call.route.stable if call.route is not None else None
+    return (stable.route.timeouts if stable is not None else call.timeouts).total
+
+
+def _give_up(call: Call, failure: Failure | None) -> None:
+    """Nobody answered: the last failure is the client's answer."""
+    leg = call.order[0]
+    if failure is None:
+        cause = _obstacle(leg, time.monotonic()) or Cause.BUSY
+        failure = failure_of(cause)
+    if failure.is_unrenderable:
+        call.outcome = Outcome.CALLER_ERROR
+        if call.attempts > 1 or call.assigned_outcome is None:
+            call.assigned_outcome = Outcome.CALLER_ERROR  # no variant could have rendered it
+    else:
+        call.outcome = outcome_of(failure.cause, is_content_filter=failure.is_content_filter)
+    call.status = failure.status
+    assert call.arm is not None
+    headers = call.headers(call.arm.order[0], JSON)
+    headers += failure.headers()
+    call.responder.send(failure.status, headers, failure.error_body(call.kind.dialect, call.request_id))
