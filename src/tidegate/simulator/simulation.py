@@ -176,17 +176,19 @@ def _plan(reply: Reply, ask: Ask, behaviour: Behaviour) -> StreamPlan:
     return StreamPlan(list(beats), b": keepalive\n\n", _openai_error_beat)
 
 
-def _openai_error_beat(fault: StreamError) -> Beat:
+def _openai_error_beat(fault: StreamError, _: int) -> Beat:
     return data_beat(openai_error(fault.status, fault.message, fault.code))
 
 
-def _anthropic_error_beat(fault: StreamError) -> Beat:
+def _anthropic_error_beat(fault: StreamError, _: int) -> Beat:
     return named_beat(anthropic_error(fault.status, fault.message, fault.code))
 
 
-def _responses_error_beat(fault: StreamError) -> Beat:
+def _responses_error_beat(fault: StreamError, number: int) -> Beat:
     code = fault.code or "server_error"
-    return named_beat({"type": "error", "code": code, "message": fault.message, "param": None, "sequence_number": 0})
+    return named_beat(
+        {"type": "error", "code": code, "message": fault.message, "param": None, "sequence_number": number}
+    )
 
 
 def _check_limits(ask: Ask, turn: Turn, now: Now) -> None:

@@ -30,7 +30,8 @@ class StreamPlan(NamedTuple):
 
     beats: list[Beat]
     keepalive: bytes
-    error: Callable[[StreamError], Beat]
+    error: Callable[[StreamError, int], Beat]
+    """An error event, given how many events came before it."""
 
 
 class Pace(NamedTuple):
@@ -107,7 +108,7 @@ def _strike(
             payload = beat.data.partition(b"data: ")[2].strip()
             yield from shaper.feed(_with_data(beat, payload[: len(payload) // 2]))
         case StreamError():
-            yield from shaper.feed(plan.error(fault).data)
+            yield from shaper.feed(plan.error(fault, plan.beats.index(beat)).data)
     if not goes_on:
         yield from shaper.finish()
         yield Write(LAST_CHUNK)
