@@ -44,10 +44,32 @@ def test_a_revision_of_an_earlier_epoch_acknowledges_nothing():
 def test_a_silent_gateway_leaves_the_quorum_only_when_its_lease_has_run_out():
     clock, known = registry()
     known.hear(beat("a", 4))
+    clock.advance(timedelta(seconds=1))
+    known.renewed("a")
     clock.advance(timedelta(seconds=12))
     assert not known.acknowledged(5, 1)
     assert known.reachable() == []
     clock.advance(timedelta(seconds=0.1))
+    assert known.acknowledged(5, 1)
+
+
+def test_a_gateway_whose_heartbeats_are_lost_stays_in_the_quorum_while_its_lease_is_renewed():
+    clock, known = registry()
+    known.hear(beat("a", 4))
+    for _ in range(30):
+        clock.advance(timedelta(seconds=1))
+        known.renewed("a")
+    assert not known.acknowledged(5, 1)
+    assert known.reachable() == []
+
+
+def test_after_a_takeover_an_unheard_gateway_is_reckoned_with_for_one_lease():
+    clock, known = registry()
+    known.reckon_with_unheard()
+    known.hear(beat("a", 5))
+    assert not known.acknowledged(5, 1)
+    clock.advance(timedelta(seconds=12.1))
+    known.hear(beat("a", 5))
     assert known.acknowledged(5, 1)
 
 
@@ -78,12 +100,13 @@ def test_news_wakes_the_controller_and_repetition_does_not():
     assert known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={}))
 
 
-def test_cutoffs_of_the_wanted_releases_are_named_with_their_gateway():
+def test_cutoffs_of_live_gateways_are_known():
     _, known = registry()
     known.hear(beat("a", cutoffs=(CUTOFF,)))
     known.hear(beat("b"))
-    assert known.cutoffs(["rel_1"]) == [("a", CUTOFF)]
-    assert known.cutoffs(["rel_2"]) == []
+    assert known.cutoffs() == (CUTOFF,)
+    known.hear(beat("a", cutoffs=(CUTOFF,), stopping=True))
+    assert known.cutoffs() == ()
 
 
 def test_gateways_that_left_long_ago_are_forgotten():

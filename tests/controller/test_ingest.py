@@ -34,21 +34,19 @@ async def counted(database: Database) -> dict:
 
 
 async def test_a_batch_sent_twice_counts_once(database):
-    woken = []
-    ingest = Ingest(database, ManualClock(NOW), on_counts=lambda: woken.append(True))
+    ingest = Ingest(database, ManualClock(NOW))
     rows = [sample(unit_hash=n) for n in range(5)]
     assert await ingest.store(batch(rows))
     assert not await ingest.store(batch(rows))
     summary = (await counted(database))[KEY].window
     assert (summary.requests, summary.units, ingest.stored, ingest.repeated_batches) == (5, 5, 5, 1)
-    assert woken == [True]
 
 
-async def test_observations_outside_releases_are_stored_and_wake_nobody(database):
-    woken = []
-    ingest = Ingest(database, ManualClock(NOW), on_counts=lambda: woken.append(True))
+async def test_observations_outside_releases_are_stored_and_counted_nowhere(database):
+    ingest = Ingest(database, ManualClock(NOW))
     await ingest.store(batch([observation()]))
-    assert (await counted(database), ingest.stored, woken) == ({}, 1, [])
+    assert (await counted(database), ingest.stored) == ({}, 1)
+    assert (ingest.observed_at("bot"), ingest.observed_at("shop")) == (NOW, None)
 
 
 async def test_what_is_no_sample_is_stored_and_counted_apart(database):

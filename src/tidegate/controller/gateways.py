@@ -1,17 +1,19 @@
 """Which gateways serve, from what they say of themselves each second.
 
 A gateway that falls silent may still serve its last snapshot until its lease runs out, so it stays in
-every quorum exactly that long; one that says it is stopping leaves at once.
+every quorum exactly that long; one that says it is stopping leaves at once. After a takeover nobody knows
+which gateways follow the leader before, so for the length of a lease an unheard one is reckoned with.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
+import math
+from datetime import datetime, timedelta
 
 import msgspec
 
 from tidegate.controller.clock import Clock
+from tidegate.delivery.facts import GatewayFact, may_serve
 from tidegate.delivery.snapshot import Cutoff, Heartbeat
 
 FORGET_AFTER_SECONDS = 600.0
@@ -34,7 +36,7 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
 class _Entry(msgspec.Struct):
     heartbeat: Heartbeat
     heard_at: datetime
-    heard_monotonic: float
+    heard: float  # monotonic
 
 
 class GatewayRegistry:
@@ -42,14 +44,29 @@ class GatewayRegistry:
 
     Args:
         lease_seconds: how long a snapshot holds without renewal.
-        grace_seconds: what a renewal may have been under way, and its clock may differ.
+        grace_seconds: what a heartbeat or a renewal may be late, or clocks may differ.
     """
 
-    def __init__(self, clock: Clock, lease_seconds: float, grace_seconds: float = 2.0) -> None:
+    def __init__(self, clock: Clock, lease_seconds: float, grace_seconds: float = 2.5) -> None:
         self._clock = clock
-        self._lease_seconds = lease_seconds
-        self._quorum_seconds = lease_seconds + grace_seconds
+        self._lease = timedelta(seconds=lease_seconds)
+        self._grace = timedelta(seconds=grace_seconds)
         self._entries: dict[str, _Entry] = {}
+        self._renewed: dict[str, float] = {}  # monotonic
+        self._unheard_until = -math.inf
+
+    def reckon_with_unheard(self) -> None:
+        """Somebody may follow a leader before us and not have found us yet."""
+        self._unheard_until = self._clock.monotonic() + (self._lease + self._grace).total_seconds()
+
+    @property
+    def may_miss_some(self) -> bool:
+        """Whether a gateway that was never heard of may still be serving."""
+        return self._clock.monotonic() <= self._unheard_until
+
+    def renewed(self, gateway: str) -> None:
+        """A line that lets ``gateway`` serve on for one lease is being sent to it."""
+        self._renewed[gateway] = self._clock.monotonic()
 
     def hear(self, heartbeat: Heartbeat) -> bool:
         """Take a heartbeat; ``True`` if the controller has a reason to look at once.
@@ -65,8 +82,9 @@ class GatewayRegistry:
         """Every known gateway by id; those that left long ago are forgotten."""
         now = self._clock.monotonic()
         for gateway, entry in list(self._entries.items()):
-            if now - entry.heard_monotonic > FORGET_AFTER_SECONDS:
+            if now - entry.heard > FORGET_AFTER_SECONDS:
                 del self._entries[gateway]
+                self._renewed.pop(gateway, None)
         return [self._view(entry, now) for _, entry in sorted(self._entries.items())]
 
     def live(self) -> list[GatewayView]:
@@ -74,35 +92,57 @@ class GatewayRegistry:
         return [view for view in self.views() if view.is_live]
 
     def reachable(self) -> list[GatewayView]:
-        """Those that were heard of within the lease, so that a request to them should be answered."""
-        return [view for view in self.live() if view.silent_seconds < self._lease_seconds]
+        """Those that were heard of just now, so that a request to them should be answered."""
+        return [view for view in self.live() if view.silent_seconds <= self._grace.total_seconds()]
+
+    def facts(self) -> tuple[GatewayFact, ...]:
+        """What decisions need of each gateway; an unheard one is one that acknowledges nothing."""
+        known = tuple(_fact(view) for view in self.views())
+        return (*known, _UNHEARD) if self.may_miss_some else known
 
     def acknowledged(self, revision: int, epoch: int) -> bool:
-        """Whether every live gateway serves ``revision`` of ``epoch`` or a later one; true without any."""
-        return all(view.heartbeat.epoch >= epoch and view.heartbeat.revision >= revision for view in self.live())
+        """Whether every gateway that may be serving serves ``revision`` of ``epoch`` or a later one."""
+        return all((fact.epoch, fact.revision) >= (epoch, revision) for fact in self.facts() if fact.is_live)
 
-    def cutoffs(self, releases: Iterable[str] | None = None) -> list[tuple[str, Cutoff]]:
-        """(gateway, cut-off) of the live gateways, optionally of some releases."""
-        wanted = None if releases is None else set(releases)
-        return [
-            (view.heartbeat.gateway, cutoff)
-            for view in self.live()
-            for cutoff in view.heartbeat.cutoffs
-            if wanted is None or cutoff.release in wanted
-        ]
+    def cutoffs(self) -> tuple[Cutoff, ...]:
+        """Candidates that some live gateway stopped using."""
+        return tuple(cutoff for view in self.live() for cutoff in view.heartbeat.cutoffs)
 
     def latest_seen(self) -> tuple[int, int]:
         """The highest (epoch, revision) any live gateway serves; (0, 0) without any."""
         return max(((view.heartbeat.epoch, view.heartbeat.revision) for view in self.live()), default=(0, 0))
 
     def _view(self, entry: _Entry, now: float) -> GatewayView:
-        silent = now - entry.heard_monotonic
+        heartbeat = entry.heartbeat
+        silent = now - entry.heard
+        since_renewal = now - self._renewed.get(heartbeat.gateway, entry.heard)
         return GatewayView(
-            heartbeat=entry.heartbeat,
+            heartbeat=heartbeat,
             heard_at=entry.heard_at,
             silent_seconds=silent,
-            is_live=not entry.heartbeat.stopping and silent <= self._quorum_seconds,
+            is_live=may_serve(
+                silent_for=timedelta(seconds=silent),
+                since_renewal=timedelta(seconds=since_renewal),
+                lease=self._lease,
+                grace=self._grace,
+                is_stopping=heartbeat.stopping,
+            ),
         )
+
+
+_UNHEARD = GatewayFact(id="unheard", revision=0, epoch=0)
+
+
+def _fact(view: GatewayView) -> GatewayFact:
+    heartbeat = view.heartbeat
+    return GatewayFact(
+        id=heartbeat.gateway,
+        revision=heartbeat.revision,
+        epoch=heartbeat.epoch,
+        is_live=view.is_live,
+        in_flight=heartbeat.in_flight,
+        spool_batches=heartbeat.spool_batches,
+    )
 
 
 def _is_news(before: Heartbeat, after: Heartbeat) -> bool:

@@ -39,7 +39,6 @@ class Ingest:
     Args:
         is_sample: whether an observation is a sample of its release: it began after every gateway had
             acknowledged the step, in this attempt (invariant I5). The others are counted apart.
-        on_counts: called after counts of a release changed.
     """
 
     def __init__(
@@ -48,13 +47,11 @@ class Ingest:
         clock: Clock,
         *,
         is_sample: Callable[[Observation], bool] = lambda _: True,
-        on_counts: Callable[[], None] = lambda: None,
         retention: RetentionSettings | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._is_sample = is_sample
-        self._on_counts = on_counts
         self._retention = retention or RetentionSettings()
         self._writing = asyncio.Lock()
         self.units = Units()
@@ -78,8 +75,6 @@ class Ingest:
         for service in {row.service for row in rows}:
             self._observed_at[service] = self._clock.now()
         self.units.remember(added)
-        if added:
-            self._on_counts()
         return True
 
     def observed_at(self, service: str) -> datetime | None:

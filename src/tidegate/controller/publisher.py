@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
-from tidegate.delivery.snapshot import Lease, LinkMessage, Snapshot
+from tidegate.delivery.snapshot import Lease, LinkMessage, ServiceRoute, Snapshot
 from tidegate.errors import InternalError
 from tidegate.registry.cluster import ClusterRow, bump_revision, fence
 from tidegate.registry.database import Database
@@ -41,6 +41,7 @@ class Publisher:
         self._read_secrets = read_secrets
         self._current: Snapshot | None = None
         self._line = b""
+        self._since: dict[str, int] = {}  # by service: the revision that brought its present route
         self._leader: ClusterRow | None = None
         self._speaks_until = 0.0  # monotonic
         self._watchers: set[asyncio.Event] = set()
@@ -62,6 +63,12 @@ class Publisher:
     def is_ready(self) -> bool:
         """Whether a snapshot was published."""
         return self._current is not None
+
+    def revision_since(self, route: ServiceRoute) -> int | None:
+        """The revision since which exactly ``route`` is in force for its service; ``None`` while another one is."""
+        if self._current is None or self._current.services.get(route.name) != route:
+            return None
+        return self._since[route.name]
 
     def speak_for(self, row: ClusterRow, is_leading: bool, seconds: float) -> None:
         """This process knows for ``seconds`` that the cluster is led, by itself or by another process."""
@@ -92,10 +99,13 @@ class Publisher:
             self._put_in_force(table)
             return table
 
-    async def watch(self) -> AsyncIterator[bytes]:
+    async def watch(self, on_sent: Callable[[], None] = lambda: None) -> AsyncIterator[bytes]:
         """Lines of :class:`LinkMessage`: the snapshot in force, each later one, and renewals between them.
 
         A slow reader is never behind: it skips to the newest. Ends when the publisher is closed.
+
+        Args:
+            on_sent: called with each line, each of which lets the reader serve on for one lease.
         """
         news = asyncio.Event()
         self._watchers.add(news)
@@ -105,8 +115,10 @@ class Publisher:
                 news.clear()
                 if told is not self._line:
                     told = self._line
+                    on_sent()
                     yield told
                 elif (renewal := self._renewal()) is not None:
+                    on_sent()
                     yield renewal
                 if not news.is_set():
                     await _wait(news, RENEWAL_SECONDS)
@@ -134,6 +146,7 @@ class Publisher:
         line = msgspec.json.encode(LinkMessage(snapshot=table, secrets=secrets)) + b"\n"
         if line == self._line:
             return
+        self._since = _since(self._current, self._since, table)
         self._current, self._line = table, line
         self._wake()
 
@@ -151,6 +164,15 @@ class Publisher:
 def _is_unnumbered_change(current: Snapshot, table: Snapshot) -> bool:
     same_number = (current.epoch, current.revision) == (table.epoch, table.revision)
     return same_number and current != table
+
+
+def _since(before: Snapshot | None, since: Mapping[str, int], table: Snapshot) -> dict[str, int]:
+    """Another epoch counts as another route: gateways acknowledge within the epoch that asks."""
+    is_same_epoch = before is not None and before.epoch == table.epoch
+    return {
+        name: since[name] if is_same_epoch and before and before.services.get(name) == route else table.revision
+        for name, route in table.services.items()
+    }
 
 
 async def _wait(news: asyncio.Event, seconds: float) -> None:
