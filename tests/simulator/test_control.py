@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tidegate.errors import InvalidInputError, OperatorError
-from tidegate.simulator import Simulator
+from tidegate.simulator import Behaviour, Scenario, Simulator
 from tidegate.simulator.__main__ import main
 from tidegate.simulator.presets import demo_scenario
 
@@ -156,9 +156,10 @@ async def test_a_taken_port_is_named():
                 pass
 
 
-async def test_an_unsound_scenario_never_starts():
+@pytest.mark.parametrize("scenario", [{"modles": {}}, Scenario(models={"models": Behaviour(answer="{{ broken")})])
+def test_an_unsound_scenario_never_starts(scenario):
     with pytest.raises(InvalidInputError, match="models"):
-        Simulator({"modles": {}})
+        Simulator(scenario)
 
 
 async def test_leaving_drops_streams_still_running():

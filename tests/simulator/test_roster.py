@@ -34,6 +34,15 @@ def test_a_patch_starts_the_counts_of_its_model_anew():
     assert it.turn("a", 205).behaviour is patched
 
 
+def test_a_patched_glob_keeps_its_place_and_a_new_name_goes_first():
+    it = Roster(scenario_from({"models": {"gpt-*": {"answer": "gpt"}, "*": {"answer": "any"}}}), now=0)
+    new = scenario_from({"models": {"x": {"answer": "new"}}}).models["x"]
+    it.replace("*", new, 1)
+    assert [it.turn(name, 2).behaviour.answer for name in ("gpt-1", "other")] == ["gpt", "new"]
+    it.replace("gpt-1*", new, 3)
+    assert [it.turn(name, 4).behaviour.answer for name in ("gpt-1", "gpt-2")] == ["new", "gpt"]
+
+
 def test_a_bucket_refills_at_its_rate_and_never_over_its_burst():
     it = roster(rate_limit={"requests_per_second": 2, "burst": 2})
     waits = [it.turn("m", at).retry_after_seconds for at in (100, 100, 100, 100.5, 100.5, 200, 200, 200)]

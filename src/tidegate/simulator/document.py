@@ -51,7 +51,15 @@ def scenario_from(content: Any, *, where: str = "scenario") -> Scenario:
     Raises:
         InvalidInputError: an unknown key, a value of the wrong type or range, or a broken template.
     """
-    scenario = _convert(content, Scenario, where)
+    return check_scenario(_convert(content, Scenario, where), where=where)
+
+
+def check_scenario(scenario: Scenario, *, where: str = "scenario") -> Scenario:
+    """Check a scenario built in code as one from a file is checked, and return it.
+
+    Raises:
+        InvalidInputError: naming the setting.
+    """
     for name, behaviour in scenario.models.items():
         check_behaviour(behaviour, where=f"{where}: models.{name}")
     return scenario

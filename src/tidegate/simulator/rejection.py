@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timedelta
 from email.utils import format_datetime
 from typing import Any, Literal
@@ -75,4 +76,4 @@ def retry_after_header(form: RetryAfterForm, seconds: float, now: datetime) -> t
         return "retry-after-ms", str(max(0, round(seconds * 1000)))
     if form == "date":
         return "retry-after", format_datetime(now + timedelta(seconds=seconds), usegmt=True)
-    return "retry-after", f"{seconds:g}"
+    return "retry-after", str(math.ceil(seconds))

@@ -44,8 +44,10 @@ class Roster:
 
     def replace(self, model: str, behaviour: Behaviour, now: float) -> None:
         """Give one model (or glob) another behaviour from now on."""
-        rest = {name: kept for name, kept in self.scenario.models.items() if name != model}
-        self.scenario = msgspec.structs.replace(self.scenario, models={model: behaviour, **rest})
+        models = self.scenario.models
+        # a known name keeps its place, a new one goes first: a glob must not hide or be hidden by another
+        changed = {**models, model: behaviour} if model in models else {model: behaviour, **models}
+        self.scenario = msgspec.structs.replace(self.scenario, models=changed)
         for name in list(self._states):
             if self.scenario.find(name) is behaviour:
                 self._states[name] = _ModelState(behaviour, now)

@@ -71,7 +71,7 @@ class StreamShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     has_interleaved_tool_calls: bool = False
     """OpenAI chat: parallel tool calls arrive in turns instead of one after the other."""
     has_terminator: bool = True
-    """``data: [DONE]`` (OpenAI) or ``message_stop`` (Anthropic) at the end."""
+    """``data: [DONE]`` (OpenAI), ``response.completed`` (responses) or ``message_stop`` (Anthropic) at the end."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

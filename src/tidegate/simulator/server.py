@@ -15,7 +15,7 @@ from tidegate.errors import OperatorError
 from tidegate.simulator.beats import encode
 from tidegate.simulator.connection import Connection, Response
 from tidegate.simulator.control import PREFIX, control, patch_model
-from tidegate.simulator.document import scenario_from
+from tidegate.simulator.document import check_scenario, scenario_from
 from tidegate.simulator.journal import Inbound, RecordedRequest
 from tidegate.simulator.scenario import Behaviour, Scenario
 from tidegate.simulator.script import plain
@@ -191,5 +191,5 @@ def serve(
 
 def _scenario(given: Scenario | Mapping[str, Any] | None) -> Scenario:
     if isinstance(given, Scenario):
-        return given
+        return check_scenario(given)
     return Scenario() if given is None else scenario_from(dict(given))
