@@ -1,0 +1,120 @@
+"""Header rules."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.wire.http_rules import (
+    HOP_BY_HOP,
+    client_answer_headers,
+    is_header_name,
+    is_header_value,
+    retry_after_seconds,
+    upstream_request_headers,
+)
+
+NOW = datetime(2026, 9, 15, 12, 0, 0, tzinfo=UTC)
+
+
+@given(st.binary(max_size=20))
+def test_no_value_can_start_another_header(value):
+    controls = set(range(32)) - {9} | {127}
+    assert is_header_value(value) == (not controls & set(value))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_good"),
+    [(b"x-a", True), (b"", False), (b"a b", False), (b"a:", False), (b"a\r\nb", False), (b"\xe9", False)],
+)
+def test_names_are_tokens(name, is_good):
+    assert is_header_name(name) is is_good
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"authorization",
+        b"x-api-key",
+        b"api-key",
+        b"cookie",
+        b"proxy-authorization",
+        b"host",
+        b"content-length",
+        b"accept-encoding",
+        b"x-tidegate-unit",
+        b"openai-organization",
+        b"forwarded",
+        b"x-forwarded-for",
+        *sorted(HOP_BY_HOP),
+    ],
+)
+def test_credentials_cookies_framing_and_hops_stay_with_the_client(name):
+    assert upstream_request_headers({name: b"x", b"traceparent": b"00-1"}) == [(b"traceparent", b"00-1")]
+
+
+def test_headers_that_mean_something_upstream_travel():
+    headers = {b"anthropic-beta": b"a,b", b"openai-beta": b"x", b"idempotency-key": b"7"}
+    assert upstream_request_headers(headers) == list(headers.items())
+
+
+def test_a_header_named_by_connection_does_not_travel():
+    assert upstream_request_headers({b"connection": b"close, Traceparent", b"traceparent": b"x"}) == []
+    assert client_answer_headers({b"connection": b"X-Extra", b"x-extra": b"x"}) == []
+
+
+def test_a_value_that_would_inject_a_header_does_not_travel():
+    assert upstream_request_headers({b"traceparent": b"a\r\nx-api-key: b"}) == []
+    assert client_answer_headers({b"x-extra": b"a\nset-cookie: b", b"b\r\nc": b"x"}) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"set-cookie",
+        b"content-length",
+        b"content-encoding",
+        b"authorization",
+        b"x-api-key",
+        b"x-tidegate-version",
+        b"date",
+        *sorted(HOP_BY_HOP),
+    ],
+)
+def test_framing_cookies_and_our_own_names_do_not_come_back(name):
+    assert client_answer_headers({name: b"x"}) == []
+
+
+def test_limits_come_back_and_the_request_id_under_another_name():
+    headers = {b"x-ratelimit-remaining-tokens": b"5", b"openai-version": b"2020-10-01", b"x-request-id": b"req_9"}
+    assert client_answer_headers(headers) == [
+        (b"x-ratelimit-remaining-tokens", b"5"),
+        (b"openai-version", b"2020-10-01"),
+        (b"x-upstream-request-id", b"req_9"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({}, None),
+        ({b"retry-after": b"7"}, 7.0),
+        ({b"retry-after": b" 1.5 "}, 1.5),
+        ({b"retry-after": b"-1"}, None),
+        ({b"retry-after": b"soon"}, None),
+        ({b"retry-after": b"\xff"}, None),
+        ({b"retry-after": b"inf"}, None),
+        ({b"retry-after": b"9" * 400}, None),
+        ({b"retry-after-ms": b"250", b"retry-after": b"9"}, 0.25),
+        ({b"retry-after-ms": b"x", b"retry-after": b"9"}, 9.0),
+        ({b"retry-after": b"Tue, 15 Sep 2026 12:00:30 GMT"}, 30.0),
+        ({b"retry-after": b"Tue, 15 Sep 2026 11:00:00 GMT"}, 0.0),
+        ({b"retry-after": b"Tue, 31 Feb 2026 11:00:00 GMT"}, None),
+        ({b"retry-after": b"Tue, 15 Xyz 2026 11:00:00 GMT"}, None),
+    ],
+)
+def test_retry_after_in_every_form(headers, seconds):
+    assert retry_after_seconds(headers, NOW) == seconds
