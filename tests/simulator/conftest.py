@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 
 import anthropic
 import httptools
@@ -110,12 +111,23 @@ def message(model="m", text="hi", **fields):
 
 
 class Bench:
-    """A simulator with its clients."""
+    """A simulator with its clients, which are made when first used: a TLS context takes its time."""
 
-    def __init__(self, sim, openai_client, anthropic_client):
+    def __init__(self, sim, api_key):
         self.sim = sim
-        self.openai = openai_client
-        self.anthropic = anthropic_client
+        self._settings = {"api_key": api_key, "max_retries": 0, "timeout": 5}
+
+    @cached_property
+    def openai(self):
+        return openai.AsyncOpenAI(base_url=f"{self.sim.url}/v1", **self._settings)
+
+    @cached_property
+    def anthropic(self):
+        return anthropic.AsyncAnthropic(base_url=self.sim.url, **self._settings)
+
+    async def close(self):
+        for name in {"openai", "anthropic"} & vars(self).keys():
+            await getattr(self, name).close()
 
     async def chat(self, text="hi", **fields):
         return await self.openai.chat.completions.create(**chat(text=text, **fields))
@@ -143,11 +155,11 @@ def bench():
     @asynccontextmanager
     async def start(scenario=None, api_key="key", **behaviour):
         content = scenario or {"models": {"*": behaviour}}
-        async with (
-            Simulator(content) as sim,
-            openai.AsyncOpenAI(base_url=f"{sim.url}/v1", api_key=api_key, max_retries=0, timeout=5) as one,
-            anthropic.AsyncAnthropic(base_url=sim.url, api_key=api_key, max_retries=0, timeout=5) as other,
-        ):
-            yield Bench(sim, one, other)
+        async with Simulator(content) as sim:
+            it = Bench(sim, api_key)
+            try:
+                yield it
+            finally:
+                await it.close()
 
     return start
