@@ -39,9 +39,11 @@ class Raw:
         headers = dict(line.lower().split(b": ", 1) for line in lines[1:] if line)
         body = b""
         if not head_only and headers.get(b"transfer-encoding") == b"chunked":
+            pieces = []
             while size := int((await self.reader.readline()).strip(), 16):
-                body += (await self.reader.readexactly(size + 2))[:-2]
+                pieces.append((await self.reader.readexactly(size + 2))[:-2])
             await self.reader.readline()
+            body = b"".join(pieces)
         elif not head_only:
             body = await self.reader.readexactly(int(headers.get(b"content-length", b"0")))
         return int(lines[0][9:12]), headers, body

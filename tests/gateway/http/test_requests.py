@@ -268,7 +268,7 @@ SPICE = st.sampled_from(
         b" ",
         b"\t",
         b":",
-        b"\0",
+        b"\x00",
         b"0",
         b"1",
         b";",
@@ -279,8 +279,6 @@ SPICE = st.sampled_from(
         b"HTTP/1.0",
         b"\xff",
         b"\x0b",
-    ]
-    + [
         b"Transfer-Encoding: chunked\r\n",
         b"Content-Length: 5\r\n",
         b"Content-Length: 05\r\n",

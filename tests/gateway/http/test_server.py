@@ -201,8 +201,7 @@ async def test_an_http_1_0_client_gets_no_chunks(place):
     client = await place.connect(server)
     await client.send(b"GET /broken HTTP/1.0\r\n\r\n")
     with pytest.raises(ConnectionResetError):  # a clean close would look like a whole answer
-        while await client.reader.read(100):
-            pass
+        await client.reader.read(-1)
 
 
 async def test_an_http_1_0_client_may_keep_its_connection(place, echo_handler):
@@ -342,7 +341,7 @@ async def test_a_slow_reader_pauses_the_writer_and_bounds_memory(place, until):
     async def flood(request, responder):
         nonlocal written
         responder.start(200, ())
-        for _ in range(500):
+        for _ in range(200):
             responder.write(b"x" * size)
             written += size
             await responder.drain()
@@ -350,17 +349,16 @@ async def test_a_slow_reader_pauses_the_writer_and_bounds_memory(place, until):
 
     server = await place.serve(flood)
     client = await place.connect(server)
-    client.reader._limit = 1000
     await client.send(GET)
     await until(lambda: written > 0)
     await asyncio.sleep(0.2)
     before = written
-    assert before < 500 * size
+    assert before < 200 * size
     [connection] = server._connections
     assert connection.is_write_paused
     assert connection._transport.get_write_buffer_size() < 131_072 + 2 * size
     _, _, body = await client.answer()
-    assert len(body) == 500 * size
+    assert len(body) == 200 * size
 
 
 async def test_on_writable_tells_when_the_client_has_caught_up(place):

@@ -31,6 +31,7 @@ class Dialler:
 
     def __init__(self) -> None:
         self._resolved: dict[tuple[str, int], tuple[float, list[Address]]] = {}
+        self._lookup = asyncio.get_running_loop().getaddrinfo
 
     async def dial(self, origin: Origin, protocol: P, connect_timeout: float) -> P:
         """Connect ``protocol`` to ``origin``, through its proxy and TLS.
@@ -73,7 +74,7 @@ class Dialler:
         if known is not None and now - known[0] < _FRESH_SECONDS:
             return known[1]
         try:
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await self._lookup(host, port, type=socket.SOCK_STREAM)
         except OSError:
             if known is None:
                 raise

@@ -264,6 +264,8 @@ class UpstreamConnection(asyncio.Protocol):
             raise ProtocolError(f"the upstream answers in HTTP/{version}")
         if coding is not None and (coding.lower() != b"chunked" or version == "1.0" or b"content-length" in headers):
             raise ProtocolError("the upstream's transfer-encoding is not supported")
+        if self._head_bytes > _HEAD_LIMIT and sum(map(len, headers)) + sum(map(len, headers.values())) > _HEAD_LIMIT:
+            raise ProtocolError("the upstream's headers are too long")
         if status < 200:
             self._interim += 1
             if status == 101 or status < 100 or self._interim > _INTERIM_LIMIT:
@@ -327,4 +329,6 @@ def _ends_clean(response: UpstreamResponse, data: bytes, last: bytes) -> bool:
         return data.endswith(_LAST_CHUNK) if len(data) > 5 else _LAST_CHUNK.endswith(data)
     if last:
         return data.endswith(last)
+    if len(data) < 4:
+        return b"\r\n\r\n".endswith(data)
     return data.endswith(b"\r\n\r\n") and not data.endswith(b"\r\n\r\n\r\n")
