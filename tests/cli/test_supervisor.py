@@ -17,7 +17,7 @@ from tidegate.errors import OperatorError
 
 CHILD = """
 import json, os, signal, socket, sys, time
-from tidegate.cli.supervisor import become_child
+from tidegate.cli.child import become_child
 become_child()
 settings = json.load(sys.stdin)
 with open(settings["log"], "a") as log:

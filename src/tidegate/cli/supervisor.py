@@ -8,8 +8,6 @@ death, nothing outlives it.
 from __future__ import annotations
 
 import asyncio
-import ctypes
-import os
 import signal
 import socket
 import sys
@@ -22,7 +20,6 @@ import structlog
 from tidegate.config import Address
 from tidegate.errors import OperatorError
 
-_PR_SET_PDEATHSIG = 1
 _BACKLOG = 4096
 _PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0)
 _STEADY_SECONDS = 10.0  # a child that lived this long starts its row of failures anew
@@ -147,16 +144,6 @@ def open_listener(address: Address, *, what: str) -> socket.socket:
         ) from None
     listener.setblocking(False)
     return listener
-
-
-def become_child() -> None:
-    """First thing in a child: be told when the parent dies, and leave Ctrl-C to the parent."""
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before we asked
-            raise SystemExit(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 async def until_ready(url: str, is_over: Callable[[], Awaitable[bool]] | None = None) -> None:

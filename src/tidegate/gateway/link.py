@@ -30,6 +30,7 @@ HEARTBEAT_SECONDS = 1.0
 SHIP_SECONDS = 0.2
 SILENCE_SECONDS = 5.0  # control renews the lease each second; after this the stream is taken for dead
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_LOG_EVERY = 12  # of failures in a row: about once a minute during an outage
 _MAX_ANSWER = 1 << 20
 
 log = structlog.get_logger("tidegate.gateway.link")
@@ -132,7 +133,8 @@ class ControlLink:
             try:
                 await loop()
             except (HttpClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError) as error:
-                log.warning("link.interrupted", loop=loop.__name__, error=str(error) or type(error).__name__)
+                if failures % _LOG_EVERY == 0:
+                    log.warning("link.interrupted", loop=loop.__name__, error=str(error) or type(error).__name__)
             if asyncio.get_running_loop().time() - begun > SILENCE_SECONDS:
                 failures = 0
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])

@@ -1,0 +1,137 @@
+"""One gateway process: wires pipeline, server and link, and drains when told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+from pathlib import Path
+from secrets import token_bytes
+
+import msgspec
+import structlog
+
+from tidegate import __version__
+from tidegate.delivery.snapshot import Snapshot
+from tidegate.errors import TidegateError
+from tidegate.gateway.app import Gateway
+from tidegate.gateway.http.client import Pool
+from tidegate.gateway.http.server import Server, listen
+from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.link import ControlLink, LinkSettings
+from tidegate.gateway.observer import Observer
+from tidegate.gateway.refusals import render_error
+from tidegate.gateway.stored_snapshot import load_snapshot
+from tidegate.gateway.upstreams import FindProxy, ResolveSecret
+
+log = structlog.get_logger("tidegate.gateway")
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one gateway process needs to know.
+
+    Attributes:
+        id: unique among the gateways of an installation, stable over restarts.
+        folder: of this gateway alone: last snapshot and spool.
+        listen_fd: descriptor of an inherited listening socket, or ``None`` to bind ``host`` and ``port``.
+        drain_seconds: how long open requests and streams may finish after a stop is asked for.
+    """
+
+    id: str
+    folder: str
+    control_url: str
+    host: str = "127.0.0.1"
+    port: int = 7400
+    listen_fd: int | None = None
+    join_token: str | None = None
+    ca_file: str | None = None
+    drain_seconds: float = 30.0
+
+
+async def run_gateway(settings: GatewaySettings, resolve: ResolveSecret, find_proxy: FindProxy) -> None:
+    """Serve until SIGTERM or SIGINT, then drain.
+
+    Args:
+        settings: of this process.
+        resolve: gives the secrets that snapshots refer to.
+        find_proxy: gives the proxy for a provider's address.
+
+    Raises:
+        OSError: the address cannot be bound, or the folder cannot be written.
+    """
+    stop = _stop_signal()
+    listener = _listener(settings)
+    wheel = Wheel()
+    pool = Pool(wheel)
+    boot = token_bytes(6)
+    observer = Observer(settings.id, boot.hex())
+    gateway = Gateway(
+        observer=observer,
+        pool=pool,
+        wheel=wheel,
+        resolve=resolve,
+        boot=boot,
+        find_proxy=find_proxy,
+        dropped=lambda: link.dropped,
+        report_bug=_report_bug,
+    )
+    identity = LinkSettings(
+        gateway=settings.id,
+        boot_id=boot.hex(),
+        control_url=settings.control_url,
+        join_token=settings.join_token,
+        ca_file=settings.ca_file,
+        address="{}:{}".format(*listener.getsockname()[:2]),
+        build=__version__,
+        pid=os.getpid(),
+    )
+    folder = Path(settings.folder)
+    link = ControlLink(identity, pool, gateway.holder, observer, gateway, folder)
+    _adopt_stored(gateway, folder)
+    server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
+    link.start()
+    log.info("gateway.started", gateway=settings.id, address=identity.address, pid=os.getpid())
+    await stop.wait()
+    await _drain(gateway, server, link, settings)
+    pool.close()
+
+
+async def _drain(gateway: Gateway, server: Server, link: ControlLink, settings: GatewaySettings) -> None:
+    gateway.is_draining = True
+    log.info("gateway.draining", gateway=settings.id, in_flight=sum(gateway.in_flight_by_version().values()))
+    await link.announce_stopping()
+    await server.drain(settings.drain_seconds)
+    await link.stop()
+    log.info("gateway.stopped", gateway=settings.id)
+
+
+def _adopt_stored(gateway: Gateway, folder: Path) -> None:
+    """Serve from the last snapshot until control speaks; it has no lease, so candidates stay out."""
+    stored: Snapshot | None = load_snapshot(folder)
+    if stored is None:
+        return
+    try:
+        gateway.holder.adopt(stored, {}, has_lease=False)
+        log.info("snapshot.stored_adopted", revision=stored.revision, epoch=stored.epoch)
+    except (TidegateError, ValueError) as error:
+        log.warning("snapshot.stored_refused", error=str(error))
+
+
+def _listener(settings: GatewaySettings) -> socket.socket:
+    if settings.listen_fd is not None:
+        return socket.socket(fileno=settings.listen_fd)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    return socket.create_server((settings.host, settings.port), family=family, backlog=4096)
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+def _report_bug(request_id: str, error: Exception) -> None:
+    log.error("request.failed_in_gateway", request_id=request_id, exc_info=error)
