@@ -70,14 +70,19 @@ class Database:
             yield await opened.execution_options(postgresql_readonly=True)
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
+    async def write(self, *, isolation_level: str | None = None) -> AsyncIterator[AsyncConnection]:
         """A transaction: commits at the end of the block, rolls back whole on any exception.
 
         On PostgreSQL it may end in a serialization failure; use :meth:`transact` where that must not reach
         the caller.
+
+        Args:
+            isolation_level: another one than the engine's (PostgreSQL only).
         """
         async with self.engine.connect() as opened:
             connection = await opened.execution_options(tidegate_write=True)
+            if isolation_level is not None:
+                connection = await connection.execution_options(isolation_level=isolation_level)
             async with connection.begin():
                 yield connection
 

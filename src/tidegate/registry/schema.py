@@ -13,6 +13,12 @@ import sqlalchemy as sa
 state = sa.MetaData()
 observations = sa.MetaData()
 
+
+def _to_version(name: str) -> sa.ForeignKey:
+    """Services and versions refer to each other, so one direction is added after both tables exist."""
+    return sa.ForeignKey("versions.ref", name=name, use_alter=True)
+
+
 cluster = sa.Table(
     "cluster",
     state,
@@ -48,8 +54,8 @@ services = sa.Table(
     state,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("spec", sa.Text, nullable=False),  # ServiceSpec as JSON
-    sa.Column("stable", sa.Text, sa.ForeignKey("versions.ref"), nullable=True),
-    sa.Column("previous_stable", sa.Text, sa.ForeignKey("versions.ref"), nullable=True),
+    sa.Column("stable", sa.Text, _to_version("services_stable"), nullable=True),
+    sa.Column("previous_stable", sa.Text, _to_version("services_previous_stable"), nullable=True),
     sa.Column("salt", sa.Text, nullable=False),
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),  # compare-and-swap
