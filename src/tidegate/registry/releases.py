@@ -14,8 +14,9 @@ from tidegate.delivery.intents import INTENTS, Intent
 from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState, decode_state, encode_state
 from tidegate.delivery.release_spec import decode_spec, encode_spec
 from tidegate.errors import ConflictError, NotFoundError
+from tidegate.registry.audit import AuditRow
 from tidegate.registry.instants import from_optional, from_text, to_text
-from tidegate.registry.schema import intents, releases
+from tidegate.registry.schema import audit, intents, releases
 
 
 class ReleaseChangedError(ConflictError):
@@ -190,6 +191,17 @@ async def consume_intents(connection: AsyncConnection, ids: Iterable[int], now: 
     if answered:
         statement = sa.update(intents).where(intents.c.id.in_(answered)).values(consumed_at=to_text(now))
         await connection.execute(statement)
+
+
+async def events_of(connection: AsyncConnection, release: str, *, after: int = 0, limit: int = 1000) -> list[AuditRow]:
+    """What the audit log tells of one release after row ``after``, in order."""
+    statement = (
+        sa.select(audit).where(audit.c.subject == release, audit.c.seq > after).order_by(audit.c.seq).limit(limit)
+    )
+    return [
+        AuditRow(**{**row, "at": from_text(row["at"]), "detail": msgspec.json.decode(row["detail"])})
+        for row in (await connection.execute(statement)).mappings()
+    ]
 
 
 def _state_columns(state: ReleaseState) -> dict[str, Any]:

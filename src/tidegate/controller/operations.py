@@ -1,0 +1,290 @@
+"""What people and programs can ask of releases: the application service behind the API and the command line.
+
+Every command is written down in one transaction and answered as *accepted*; the controller's next pass, which
+is woken at once, decides what comes of it. ``abort`` and ``rollback`` are unconditional and idempotent;
+``promote`` and ``resume`` name the version of the release they were decided on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.controller.clock import Clock
+from tidegate.controller.publisher import Publisher
+from tidegate.controller.submission import accept_release, direct_spec, rollback_spec
+from tidegate.controller.views import ReleaseView, release_view
+from tidegate.delivery.intents import INTENTS, Abort, Approve, Reject, Rollback
+from tidegate.delivery.release import Phase
+from tidegate.delivery.release_spec import ReleaseSpec
+from tidegate.errors import ConflictError, InvalidInputError, PreconditionError
+from tidegate.registry import audit
+from tidegate.registry.database import Database
+from tidegate.registry.freezes import freeze, unfreeze
+from tidegate.registry.idempotency import StoredResponse, recall, remember
+from tidegate.registry.releases import (
+    ReleaseRow,
+    add_intent,
+    list_releases,
+    open_intents,
+    read_release,
+    unfinished_of,
+)
+from tidegate.registry.services import Service, get_service
+from tidegate.registry.versions import resolve
+
+T = TypeVar("T")
+_NEEDS_IF_MATCH = frozenset({"promote", "resume"})
+_UNCONDITIONAL = frozenset({"abort", "rollback"})
+
+
+class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
+    """An ``Idempotency-Key`` and the digest of the request that came with it (registry.idempotency)."""
+
+    key: str
+    digest: str
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Who asks: the name of a key or program, and its roles."""
+
+    name: str
+    roles: tuple[str, ...] = ()
+
+
+class Operations:
+    """Commands.
+
+    Args:
+        wake: makes the controller look at once.
+    """
+
+    def __init__(self, database: Database, clock: Clock, publisher: Publisher, wake: Callable[[], None]) -> None:
+        self._database = database
+        self._clock = clock
+        self._publisher = publisher
+        self._wake = wake
+
+    async def submit_release(
+        self, spec: ReleaseSpec, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
+    ) -> ReleaseView:
+        """Accept a release.
+
+        Submitting the stable version ends the running release; when none runs nothing changes.
+
+        Raises:
+            NotFoundError: no such service or version.
+            InvalidInputError: the strategy needs a stable version and the service has none.
+            ConflictError: another release is running and this one is to be rejected then, or the version is
+                stable or on trial already.
+        """
+
+        async def change(connection: AsyncConnection) -> ReleaseView:
+            now = self._clock.now()
+            return release_view(await accept_release(connection, spec, actor=actor.name, reason=reason, now=now))
+
+        return await self._accepted(change, ReleaseView, actor, idempotency)
+
+    async def release_version(
+        self, service: str, version: str, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
+    ) -> ReleaseView:
+        """Accept a direct release with the strategy's defaults; raises as :meth:`submit_release`."""
+        return await self.submit_release(
+            direct_spec(service, version), actor=actor, reason=reason, idempotency=idempotency
+        )
+
+    async def command(
+        self,
+        release: str,
+        kind: str,
+        *,
+        actor: Actor,
+        reason: str = "",
+        if_match: int | None = None,
+        full: bool = False,
+        idempotency: Idempotency | None = None,
+    ) -> ReleaseView:
+        """Ask something of a release.
+
+        Args:
+            kind: ``promote, pause, resume, abort, rollback, retry, approve, reject``.
+            if_match: ``etag`` of the release the actor has seen; ``promote`` and ``resume`` need it.
+            full: with ``promote``: skip every further soak.
+
+        Raises:
+            NotFoundError: no such release.
+            InvalidInputError: unknown kind, or ``if_match`` or a reason is missing.
+            PreconditionError: the release has changed since.
+            ConflictError: the release has ended.
+        """
+        _check_command(kind, reason, if_match)
+
+        async def change(connection: AsyncConnection) -> ReleaseView:
+            row = await read_release(connection, release)
+            if if_match is not None and kind not in _UNCONDITIONAL and row.version != if_match:
+                raise PreconditionError(
+                    f"release {release} is at version {row.version}, not {if_match}", remedy="look again, then decide"
+                )
+            await self._add(connection, row, kind, actor, reason, full=full)
+            return release_view(row)
+
+        return await self._accepted(change, ReleaseView, actor, idempotency)
+
+    async def rollback(
+        self,
+        service: str,
+        *,
+        actor: Actor,
+        reason: str = "",
+        to: str | None = None,
+        idempotency: Idempotency | None = None,
+    ) -> ReleaseView:
+        """Bring a service back: end its running release, or release an earlier version directly.
+
+        Before promotion that is an abort, while draining the way back to the warm version; after it a new
+        direct release to the previous stable version, or to ``to``. Asking twice changes nothing more.
+
+        Raises:
+            NotFoundError: no such service or version.
+            ConflictError: there is nothing to return to.
+        """
+
+        async def change(connection: AsyncConnection) -> ReleaseView:
+            found = await get_service(connection, service)
+            target = None if to is None else (await resolve(connection, to, service)).ref
+            running = [row for row in await unfinished_of(connection, service) if row.phase is not Phase.PENDING]
+            if running and _ends_running(running[0], target):
+                await self._add(connection, running[0], "rollback", actor, reason)
+                return release_view(running[0])
+            return await self._release_earlier(connection, found, target, actor, reason)
+
+        return await self._accepted(change, ReleaseView, actor, idempotency)
+
+    async def freeze(self, scope: str, *, actor: Actor, reason: str) -> bool:
+        """Send a service (or ``*``, all) to stable and stop all forward movement; whether it was not so before.
+
+        Raises:
+            InvalidInputError: no reason.
+            NotFoundError: no such service.
+        """
+
+        async def change(connection: AsyncConnection) -> bool:
+            return await freeze(connection, scope, reason=reason, actor=actor.name, at=self._clock.now())
+
+        return await self._published(change)
+
+    async def unfreeze(self, scope: str, *, actor: Actor, reason: str) -> bool:
+        """Lift exactly that freeze; whether there was one."""
+
+        async def change(connection: AsyncConnection) -> bool:
+            return await unfreeze(connection, scope, reason=reason, actor=actor.name, at=self._clock.now())
+
+        return await self._published(change)
+
+    async def routing_changed(self) -> None:
+        """Publish what was changed in the registry (services, providers, keys) and let the controller look."""
+        await self._publisher.refresh()
+        self._wake()
+
+    async def _published(self, change: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:
+        is_changed = await self._database.transact(change)
+        await self.routing_changed()
+        return is_changed
+
+    async def _accepted(
+        self,
+        change: Callable[[AsyncConnection], Awaitable[T]],
+        shape: type[T],
+        actor: Actor,
+        idempotency: Idempotency | None,
+    ) -> T:
+        """Run ``change`` once for each idempotency key, in one transaction with its answer, then wake the loop."""
+
+        async def once(connection: AsyncConnection) -> T:
+            if idempotency is None:
+                return await change(connection)
+            known = await recall(connection, actor.name, idempotency.key, idempotency.digest)
+            if known is not None:
+                return msgspec.json.decode(known.body, type=shape)
+            answer = await change(connection)
+            stored = StoredResponse(202, msgspec.json.encode(answer).decode())
+            await remember(connection, actor.name, idempotency.key, idempotency.digest, stored, at=self._clock.now())
+            return answer
+
+        answer = await self._database.transact(once)
+        self._wake()
+        return answer
+
+    async def _add(
+        self, connection: AsyncConnection, row: ReleaseRow, kind: str, actor: Actor, reason: str, *, full: bool = False
+    ) -> None:
+        """Write the intent down, unless it would repeat one that waits or come after the end."""
+        if row.phase.is_terminal and kind != "retry":
+            if kind in _UNCONDITIONAL:
+                return
+            raise ConflictError(f"release {row.id} has ended ({row.phase})", code="release_ended")
+        waiting = (await open_intents(connection, [row.id]))[row.id]
+        if kind in _UNCONDITIONAL and any(isinstance(intent, Abort | Rollback) for intent in waiting):
+            return
+        detail: dict[str, Any] = {"roles": actor.roles} if INTENTS[kind] in {Approve, Reject} else {}
+        if full:
+            detail["full"] = True
+        now = self._clock.now()
+        await add_intent(connection, row.id, kind, actor=actor.name, reason=reason, now=now, detail=detail)
+        accepted = {"release": row.id, "service": row.service, "reason": reason, "at_version": row.version, **detail}
+        await audit.append(connection, actor.name, f"intent.{kind}", row.id, accepted, now)
+
+    async def _release_earlier(
+        self, connection: AsyncConnection, service: Service, target: str | None, actor: Actor, reason: str
+    ) -> ReleaseView:
+        target = target or service.previous_stable
+        if target is None:
+            raise ConflictError(
+                f"service {service.name!r} had no version before {service.stable or 'its first'}",
+                code="nothing_to_return_to",
+                remedy="name a version with --to",
+            )
+        for row in await unfinished_of(connection, service.name):
+            if row.candidate == target:
+                return release_view(row)
+        if target == service.stable:
+            latest = await list_releases(connection, service=service.name, candidate=target, limit=1)
+            if latest:
+                return release_view(latest[0])
+            raise ConflictError(f"{target} is the stable version already", code="already_stable")
+        spec = rollback_spec(service.name, target)
+        now = self._clock.now()
+        row = await accept_release(connection, spec, actor=actor.name, reason=rollback_reason(target, reason), now=now)
+        return release_view(row)
+
+
+_ROLLBACK = "rollback to "
+
+
+def rollback_reason(target: str, reason: str) -> str:
+    """The reason of a release that is itself a rollback."""
+    return f"{_ROLLBACK}{target}: {reason}" if reason else f"{_ROLLBACK}{target}"
+
+
+def _ends_running(running: ReleaseRow, target: str | None) -> bool:
+    """Whether going back means ending the running release: not if it is the way back itself, and not if the
+    wanted version is neither of its two."""
+    if running.phase is Phase.ROLLING_BACK:
+        return target in {None, running.stable}
+    if target is not None:
+        return target == running.state.stable
+    return not running.reason.startswith(_ROLLBACK)
+
+
+def _check_command(kind: str, reason: str, if_match: int | None) -> None:
+    if kind not in INTENTS:
+        raise InvalidInputError(f"unknown command {kind!r}", remedy=f"known are {', '.join(sorted(INTENTS))}")
+    if kind in _NEEDS_IF_MATCH and if_match is None:
+        raise InvalidInputError(
+            f"{kind} needs the version of the release it was decided on", remedy="send its etag as If-Match"
+        )
+    if kind == "retry" and not reason.strip():
+        raise InvalidInputError("a retry needs a reason", code="no_reason", remedy="say what has changed")

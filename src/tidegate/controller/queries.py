@@ -1,0 +1,290 @@
+"""What people and programs can see of releases; nothing here changes anything."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.controller.clock import Clock
+from tidegate.controller.gateways import GatewayRegistry, GatewayView
+from tidegate.controller.news import News
+from tidegate.controller.publisher import Publisher
+from tidegate.controller.views import (
+    EventView,
+    ExplanationView,
+    FreezeView,
+    GatewayStatus,
+    ReleaseView,
+    RouteExplanation,
+    StatusView,
+    release_view,
+)
+from tidegate.delivery.release import PauseReason, Phase
+from tidegate.delivery.snapshot import ServiceRoute, VariantRoute
+from tidegate.delivery.traffic import SegmentRule, arms_of, unit_of
+from tidegate.errors import NotFoundError
+from tidegate.registry import incidents
+from tidegate.registry.audit import AuditRow
+from tidegate.registry.database import Database
+from tidegate.registry.freezes import freeze_of
+from tidegate.registry.incidents import Incident
+from tidegate.registry.releases import (
+    ReleaseRow,
+    events_of,
+    list_releases,
+    read_release,
+    unfinished_of,
+)
+from tidegate.registry.services import get_service, list_services
+
+_PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting
+
+
+class Queries:
+    """Views of releases, incidents and gateways."""
+
+    def __init__(
+        self, database: Database, clock: Clock, publisher: Publisher, gateways: GatewayRegistry, news: News
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._publisher = publisher
+        self._gateways = gateways
+        self._news = news
+
+    async def status(self, service: str) -> StatusView:
+        """One service and its running release, else its latest one.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        async with self._database.read() as connection:
+            return await self._status(connection, service)
+
+    async def statuses(self) -> list[StatusView]:
+        """Every service by name."""
+        async with self._database.read() as connection:
+            return [await self._status(connection, service.name) for service in await list_services(connection)]
+
+    async def release(self, identifier: str) -> ReleaseView:
+        """One release.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        async with self._database.read() as connection:
+            return await _viewed(connection, await read_release(connection, identifier))
+
+    async def history(
+        self, service: str | None = None, *, before: str | None = None, limit: int = 50
+    ) -> list[ReleaseView]:
+        """Releases, newest first; ``before`` is the id of the last one seen.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        async with self._database.read() as connection:
+            if service is not None:
+                await get_service(connection, service)
+            rows = await list_releases(connection, service=service, before=before, limit=limit)
+            return [await _viewed(connection, row) for row in rows]
+
+    async def explain(self, identifier: str) -> ExplanationView:
+        """Why a release is where it is.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        async with self._database.read() as connection:
+            row = await read_release(connection, identifier)
+            events = await events_of(connection, identifier)
+            incident = await incidents.of_attempt(connection, identifier, row.state.attempt)
+            view = await _viewed(connection, row)
+        told = [_told(event) for event in map(_event_view, events) if event.sentence]
+        return ExplanationView(
+            release=view,
+            sentences=(*told, *(verdict.sentence for verdict in row.state.verdicts)),
+            events=tuple(map(_event_view, events)),
+            incident=incident,
+        )
+
+    async def incidents(
+        self, service: str | None = None, *, before: str | None = None, limit: int = 50
+    ) -> list[Incident]:
+        """Incidents, newest first; ``before`` is the id of the last one seen."""
+        async with self._database.read() as connection:
+            return await incidents.list_incidents(connection, service=service, before=before, limit=limit)
+
+    async def incident(self, identifier: str) -> Incident:
+        """One incident.
+
+        Raises:
+            NotFoundError: no such incident.
+        """
+        async with self._database.read() as connection:
+            return await incidents.read_incident(connection, identifier)
+
+    def gateways(self) -> list[GatewayStatus]:
+        """Every gateway heard of lately."""
+        revision = self._publisher.current.revision if self._publisher.is_ready else 0
+        return [_gateway_status(view, revision) for view in self._gateways.views()]
+
+    async def events(self, release: str, *, after: int = 0) -> AsyncIterator[EventView]:
+        """What happened to a release after the audit row ``after``, and then whatever happens, until it ends.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        while True:
+            seen = self._news.count
+            async with self._database.read() as connection:
+                row = await read_release(connection, release)
+                fresh = await events_of(connection, release, after=after)
+            for event in fresh:
+                after = event.seq
+                yield _event_view(event)
+            if row.phase.is_terminal:
+                return
+            await self._news.after(seen)
+
+    async def wait(self, release: str, *, at_most: timedelta) -> ReleaseView:
+        """The release once it is promoted, has ended or needs a person, or as it is when the time is up.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        try:
+            async with asyncio.timeout(at_most.total_seconds()):
+                while True:
+                    seen = self._news.count
+                    view = await self.release(release)
+                    if _is_settled(view):
+                        return view
+                    await self._news.after(seen)
+        except TimeoutError:
+            return await self.release(release)
+
+    def explain_route(
+        self,
+        service: str,
+        *,
+        unit: str | None = None,
+        conversation: str | None = None,
+        user: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        metadata: Mapping[str, object] | None = None,
+        key: str = "",
+    ) -> RouteExplanation:
+        """Which variant a request would get from the table in force; no request is sent.
+
+        Args:
+            unit: the header ``x-tidegate-unit``.
+            headers: lower-case names.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        table = self._publisher.current
+        route = table.services.get(service)
+        if route is None:
+            raise NotFoundError(f"there is no service {service!r}", code="unknown_service")
+        chosen = unit_of(route.unit, header=unit, conversation=conversation, user=user, request_id="(a new request)")
+        rules = [SegmentRule(name, segment) for name, segment in route.segments.items()]
+        inside = tuple(rule.name for rule in rules if rule.holds(headers or {}, metadata or {}, key, user))
+        variant, propensity = _assigned(route, chosen.id)
+        return RouteExplanation(
+            service=service,
+            revision=table.revision,
+            unit=chosen.id,
+            unit_kind=chosen.kind,
+            variant=variant.name if variant else None,
+            version=variant.version if variant else None,
+            propensity=propensity,
+            weights={arm.version: arm.weight for arm in route.variants},
+            segments=inside,
+            release=route.release.id if route.release else None,
+            sentence=_route_sentence(service, chosen.kind, chosen.id, variant, propensity),
+        )
+
+    async def _status(self, connection: AsyncConnection, service: str) -> StatusView:
+        found = await get_service(connection, service)
+        unfinished = await unfinished_of(connection, service)
+        running = [row for row in unfinished if row.phase is not Phase.PENDING]
+        latest = running or await list_releases(connection, service=service, limit=1)
+        held = await freeze_of(connection, service)
+        return StatusView(
+            service=service,
+            stable=found.stable,
+            previous_stable=found.previous_stable,
+            release=release_view(latest[0], is_frozen=held is not None) if latest else None,
+            waiting=tuple(row.id for row in unfinished if row.phase is Phase.PENDING),
+            freeze=None
+            if held is None
+            else FreezeView(scope=held.scope, actor=held.actor, reason=held.reason, created_at=held.created_at),
+        )
+
+
+async def _viewed(connection: AsyncConnection, row: ReleaseRow) -> ReleaseView:
+    is_frozen = row.phase.is_running and await freeze_of(connection, row.service) is not None
+    return release_view(row, is_frozen=is_frozen)
+
+
+def _is_settled(view: ReleaseView) -> bool:
+    """Nothing more will happen by itself that somebody waiting for the promotion wants to see."""
+    is_promoted = view.phase in {Phase.DRAINING, Phase.SUCCEEDED}
+    is_over = not view.is_running
+    is_held = bool(set(view.pause_reasons) - _PAUSED_FOR_PEOPLE)
+    return is_promoted or is_over or is_held
+
+
+def _event_view(row: AuditRow) -> EventView:
+    return EventView(
+        seq=row.seq,
+        at=row.at,
+        actor=row.actor,
+        code=row.action.rpartition(".")[2],
+        number=row.detail.get("number", ""),
+        sentence=row.detail.get("sentence", ""),
+        detail=row.detail,
+    )
+
+
+def _told(event: EventView) -> str:
+    return f"{event.at:%Y-%m-%d %H:%M:%S} {event.sentence}"
+
+
+def _gateway_status(view: GatewayView, revision: int) -> GatewayStatus:
+    beat = view.heartbeat
+    return GatewayStatus(
+        id=beat.gateway,
+        address=beat.address,
+        build=beat.build,
+        pid=beat.pid,
+        revision=beat.revision,
+        epoch=beat.epoch,
+        is_live=view.is_live,
+        is_current=beat.revision >= revision,
+        silent_seconds=view.silent_seconds,
+        heard_at=view.heard_at,
+        in_flight=beat.in_flight,
+        breakers=beat.breakers,
+        cutoffs=beat.cutoffs,
+        spool_batches=beat.spool_batches,
+        dropped=beat.dropped,
+    )
+
+
+def _assigned(route: ServiceRoute, unit: str) -> tuple[VariantRoute | None, int]:
+    if not route.variants:
+        return None, 0
+    found = arms_of(route).assign(unit)
+    return route.variants[found.arm], found.propensity
+
+
+def _route_sentence(service: str, kind: str, unit: str, variant: VariantRoute | None, propensity: int) -> str:
+    if variant is None:
+        return f"{service} has no version yet, so the request is answered 503 no_version."
+    return f"The {kind} {unit} gets {variant.version}, as {propensity / 100:g} % of all units do."

@@ -1,0 +1,135 @@
+"""Accepts a release, or says why not: everything that can be known before the controller looks at it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.delivery.quantities import Seconds
+from tidegate.delivery.release import Phase, ReleaseSpec, new_release
+from tidegate.delivery.release_spec import ProbeSpec
+from tidegate.delivery.steps import Promote
+from tidegate.delivery.strategy import DirectSpec, compile_program
+from tidegate.errors import ConflictError, InvalidInputError
+from tidegate.registry import audit
+from tidegate.registry.identifiers import new_id
+from tidegate.registry.releases import ReleaseRow, add_intent, insert_release, list_releases, unfinished_of
+from tidegate.registry.services import Service, get_service
+from tidegate.registry.versions import resolve
+
+_REMEMBERED_RELEASES = 20  # of one version, in which an automatic rollback is looked for
+
+
+async def accept_release(
+    connection: AsyncConnection, spec: ReleaseSpec, *, actor: str, reason: str, now: datetime
+) -> ReleaseRow:
+    """Write the release down as pending; for the stable version, end what is running instead.
+
+    Raises:
+        NotFoundError: no such service or version.
+        InvalidInputError: the strategy needs a stable version and the service has none.
+        ConflictError: another release is running and this one is to be rejected then, or the version is
+            stable or on trial already.
+    """
+    service = await get_service(connection, spec.service)
+    candidate = (await resolve(connection, spec.version, spec.service)).ref
+    unfinished = await unfinished_of(connection, service.name)
+    if candidate == service.stable and not _waits_for_another(unfinished):
+        return await _return_to_stable(connection, service, unfinished, actor=actor, reason=reason, now=now)
+    _check(spec, service, candidate, unfinished)
+    state = new_release(
+        release_id=new_id("rel", now), service=service.name, candidate=candidate, stable=service.stable, now=now
+    )
+    not_before_at = await _cooled_down_at(connection, service.name, candidate)
+    if not_before_at is not None and not_before_at > now:
+        state = msgspec.structs.replace(state, not_before_at=not_before_at)
+    row = await insert_release(connection, spec=spec, state=state, actor=actor, reason=reason)
+    detail = {
+        "service": service.name,
+        "version": candidate,
+        "stable": service.stable,
+        "strategy": str(spec.strategy[0].__struct_config__.tag),
+        "reason": reason,
+    }
+    await audit.append(connection, actor, "release.submitted", row.id, detail, now)
+    return row
+
+
+def direct_spec(service: str, version: str) -> ReleaseSpec:
+    """A direct release with every default."""
+    return ReleaseSpec(service=service, version=version, strategy=(DirectSpec(),))
+
+
+def rollback_spec(service: str, version: str) -> ReleaseSpec:
+    """The way back after a release has succeeded: a direct release that waits for nobody.
+
+    One answered probe shows that the version still works; a newer release in the making gives way.
+    """
+    return ReleaseSpec(
+        service=service,
+        version=version,
+        strategy=(DirectSpec(promote=Promote(bake=Seconds(10))),),
+        probe=ProbeSpec(requests=1, timeout=Seconds(120)),
+        when_running="supersede",
+    )
+
+
+def _waits_for_another(unfinished: list[ReleaseRow]) -> bool:
+    """While a commit drains, *stable* is the version on trial, and asking for it is no way back."""
+    return any(row.phase is Phase.ROLLING_BACK for row in unfinished)
+
+
+async def _return_to_stable(
+    connection: AsyncConnection,
+    service: Service,
+    unfinished: list[ReleaseRow],
+    *,
+    actor: str,
+    reason: str,
+    now: datetime,
+) -> ReleaseRow:
+    before_promotion = [row for row in unfinished if row.candidate != service.stable]
+    if before_promotion:
+        why = reason or f"{service.stable} is to stay"
+        for row in before_promotion:
+            await add_intent(connection, row.id, "abort", actor=actor, reason=why, now=now, detail={})
+            await audit.append(connection, actor, "intent.abort", row.id, {"service": service.name, "reason": why}, now)
+        return before_promotion[0]
+    known = await list_releases(connection, service=service.name, candidate=service.stable, limit=1)
+    if known:
+        return known[0]
+    raise ConflictError(f"{service.stable} is the stable version already", code="already_stable")
+
+
+def _check(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list[ReleaseRow]) -> None:
+    if service.stable is None and compile_program(spec.strategy).needs_stable:
+        raise InvalidInputError(
+            f"service {service.name!r} has no stable version, so only a direct release can begin",
+            code="needs_stable",
+            remedy="release the first version with strategy direct",
+        )
+    for row in unfinished:
+        if row.candidate == candidate and row.phase is not Phase.ROLLING_BACK:
+            raise ConflictError(
+                f"{candidate} is on trial already, in release {row.id} ({row.phase})",
+                code="release_exists",
+                remedy=f"follow it with `tidegate wait {row.id} --for promoted`",
+            )
+    if unfinished and spec.when_running == "reject":
+        raise ConflictError(
+            f"release {unfinished[0].id} of {service.name} is {unfinished[0].phase}",
+            code="release_running",
+            remedy="wait for it, abort it, or submit with when_running: queue or supersede",
+        )
+
+
+async def _cooled_down_at(connection: AsyncConnection, service: str, candidate: str) -> datetime | None:
+    """When the same content may be tried again after its last automatic rollback."""
+    earlier = await list_releases(connection, service=service, candidate=candidate, limit=_REMEMBERED_RELEASES)
+    failed = [row for row in earlier if row.ended_at and row.state.breach and row.state.breach.opens_incident]
+    if not failed:
+        return None
+    ended_at = failed[0].ended_at
+    return None if ended_at is None else ended_at + timedelta(seconds=failed[0].spec.rollback.cooldown)
