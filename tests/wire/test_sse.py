@@ -16,6 +16,7 @@ from tidegate.wire.sse import (
     block_data,
     encode_event,
     parse_block,
+    simple_data,
 )
 
 LINE_ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -100,8 +101,36 @@ def test_a_comment_has_no_data_and_an_empty_data_line_has():
         b"\ndata: {}\n\n",
     ],
 )
-def test_the_short_way_to_the_data_agrees_with_the_long_one(block):
-    assert block_data(block) == parse_block(block).data == b"{}"
+def test_data_is_found_in_every_writing(block):
+    assert block_data(block) == b"{}"
+
+
+@given(chunked_streams())
+def test_the_short_way_to_the_data_agrees_with_the_long_one(case):
+    stream, _ = case
+    simple = simple_data(stream)
+    if simple is not None:
+        assert [(event.data, event.id, event.retry) for event in decode([stream])] == [(simple, None, None)]
+
+
+@pytest.mark.parametrize(
+    ("stream", "data"),
+    [
+        (b"data: abc\n\n", b"abc"),
+        (b"event: x\ndata: abc\n\n", b"abc"),
+        (b"data: abc\ndata: d\n\n", None),
+        (b"data: abc\n\ndata: d\n\n", None),
+        (b"event: x\nid: 1\ndata: a\n\n", None),
+        (b"data: ab\r\n\n", None),
+        (b"data: abc\n", None),
+        (b": data: abc\n\n", None),
+        (b"x", None),
+        (b"\n", None),
+        (b"", None),
+    ],
+)
+def test_the_short_way_is_taken_for_single_plain_blocks_only(stream, data):
+    assert simple_data(stream) == data
 
 
 def test_a_crlf_that_straddles_two_reads_is_one_line_end():

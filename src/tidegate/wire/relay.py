@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from tidegate.wire.answer import UpstreamFault
 from tidegate.wire.dialect_errors import error_body, error_event
 from tidegate.wire.kinds import DIALECTS, Kind
-from tidegate.wire.sse import BlockSplitter, block_data
+from tidegate.wire.sse import BlockSplitter, block_data, simple_data
 from tidegate.wire.upstream_errors import error_object_facts, redact_bytes
 from tidegate.wire.usage import Usage
 
@@ -42,8 +42,8 @@ class EventRelay(ABC):
         """What may be passed on after these bytes: whole events only."""
         if self._is_closed:
             return b""
-        if self._is_between and data[:6] == b"data: " and _is_one_line(data):
-            return self._follow(data[6:-2], data)
+        if self._is_between and (simple := simple_data(data)) is not None:
+            return self._follow(simple, data)
         blocks = self._splitter.feed(data)
         self._is_between = self._splitter.is_idle
         given = self._take(blocks[0]) if len(blocks) == 1 else b"".join(self._take_each(blocks))
@@ -70,7 +70,9 @@ class EventRelay(ABC):
         return missing
 
     def _take(self, block: bytes) -> bytes:
-        data = block_data(block)
+        data = simple_data(block)
+        if data is None:
+            data = block_data(block)
         return block if data is None else self._follow(data, block)
 
     def _take_last(self, block: bytes) -> bytes:
@@ -111,8 +113,3 @@ class EventRelay(ABC):
     @abstractmethod
     def _terminator(self) -> bytes:
         """What a complete stream must still end with."""
-
-
-def _is_one_line(data: bytes) -> bool:
-    """One line, then the blank one: the read is exactly one event, which is the common case."""
-    return data.find(b"\n") == len(data) - 2 and data[-1] == 10 and data.find(b"\r") < 0

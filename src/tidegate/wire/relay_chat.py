@@ -83,17 +83,19 @@ class ChatRelay(EventRelay):
             self._seen.add(index)
             self.is_complete = False
         delta = choice.delta
-        if choice.text or (delta is not None and _has_content(delta)):
+        if (delta is not None and (delta.content or _has_other_content(delta))) or choice.text:
             self.has_content = True
             self.content_events += 1
             if delta is not None and delta.refusal:
                 self.is_refused = True
-        reason = choice.finish_reason
-        if reason:
-            self.finish_reason = self.finish_reason or reason
-            self.is_filtered = self.is_filtered or reason == "content_filter"
-            self._finished.add(index)
-            self.is_complete = self._finished >= self._seen
+        if choice.finish_reason:
+            self._finish(index, choice.finish_reason)
+
+    def _finish(self, index: int, reason: str) -> None:
+        self.finish_reason = self.finish_reason or reason
+        self.is_filtered = self.is_filtered or reason == "content_filter"
+        self._finished.add(index)
+        self.is_complete = self._finished >= self._seen
 
     def _done(self, block: bytes) -> bytes:
         self.is_complete = True
@@ -104,10 +106,9 @@ class ChatRelay(EventRelay):
         return DONE
 
 
-def _has_content(delta: _Delta) -> bool:
+def _has_other_content(delta: _Delta) -> bool:
     return bool(
-        delta.content
-        or delta.tool_calls
+        delta.tool_calls
         or delta.reasoning_content
         or delta.reasoning
         or delta.refusal

@@ -113,19 +113,26 @@ def _split(stream: bytes, searched: int) -> tuple[list[bytes], bytes]:
     return blocks, stream[start:]
 
 
+def simple_data(stream: bytes) -> bytes | None:
+    """The data, if ``stream`` is exactly one block as every provider sends it; ``None`` says: look closer.
+
+    That is a ``data`` line, alone or behind one ``event`` line, with LF as line end.
+    """
+    size = len(stream)
+    if size < 9 or stream[-1] != 10 or stream.find(b"\r") >= 0:
+        return None
+    first = stream.find(b"\n")
+    if first == size - 2:
+        return stream[6:-2] if stream.startswith(b"data: ") else None
+    if stream.find(b"\ndata: ") == first and stream.find(b"\n", first + 1) == size - 2 and stream.startswith(b"event:"):
+        return stream[first + 7 : -2]
+    return None
+
+
 def block_data(block: bytes) -> bytes | None:
-    """The data of a block, ``None`` when it has no data line (comments, keepalives)."""
-    if block.find(b"\r") < 0:
-        last = block.rfind(b"\n", 0, -2) + 1
-        # One data line, alone or behind one event line: what every provider sends.
-        if block[last : last + 6] == b"data: " and (last == 0 or _is_event_line(block, last)):
-            return block[last + 6 : -2]
+    """The data of any block, ``None`` when it has no data line (comments, keepalives)."""
     event = parse_block(block)
     return event.data if event.has_data else None
-
-
-def _is_event_line(block: bytes, end: int) -> bool:
-    return block[:6] == b"event:" and block.find(b"\n") == end - 1
 
 
 def parse_block(block: bytes) -> SseEvent:
