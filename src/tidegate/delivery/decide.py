@@ -4,7 +4,8 @@
 
 The controller gathers facts, calls it, commits the new state with its records in one transaction, then carries
 out the effects. Calling it again with the same arguments gives the same answer; calling it after a crash asks
-again for every effect the state still needs.
+again for every effect the state still needs. After a transition that moves traffic nothing further happens in
+the same decision, because the facts speak of the routing before it.
 """
 
 from __future__ import annotations
@@ -12,10 +13,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from tidegate.delivery.decide_backward import go_backward
+from tidegate.delivery.decide_effects import effects
+from tidegate.delivery.decide_evidence import weigh_evidence
+from tidegate.delivery.decide_forward import go_forward
+from tidegate.delivery.decide_intents import answer_intents, end_on_request
+from tidegate.delivery.decide_overlay import keep_overlay, shift_clock
 from tidegate.delivery.decision import Decision
+from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import ReleaseSpec, ReleaseState
+from tidegate.delivery.strategy import compile_program
 
 __all__ = ["decide"]
 
@@ -31,4 +40,13 @@ def decide(spec: ReleaseSpec, state: ReleaseState, intents: Sequence[Intent], fa
         facts: what this pass gathered.
         now: aware UTC.
     """
-    raise NotImplementedError
+    draft = Draft(spec, compile_program(spec.strategy), state, facts, now)
+    shift_clock(draft)  # first: every later line compares deadlines with now
+    remaining = end_on_request(draft, intents)  # abort and rollback win every race
+    weigh_evidence(draft)
+    go_backward(draft)  # a breach wins over everything else that people asked for
+    answer_intents(draft, remaining)
+    keep_overlay(draft)
+    go_forward(draft)
+    commands = (*draft.records, *effects(state, draft.state, facts))
+    return Decision(state=draft.state, commands=commands, transitions=tuple(draft.transitions))

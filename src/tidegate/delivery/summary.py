@@ -98,6 +98,11 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.requests - self.count(*UNJUDGED)
 
     @property
+    def samples(self) -> int:
+        """What ``min_samples`` counts: units, as far as their requests say anything."""
+        return min(self.units, self.judged)
+
+    @property
     def failures(self) -> int:
         """Judged requests that the version failed."""
         return self.count(*FAILURES)

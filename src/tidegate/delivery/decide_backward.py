@@ -1,0 +1,205 @@
+"""Every way back that no person asked for. Nothing here waits: not for a pause, not for a soak, not for data."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from tidegate.delivery.commands import CloseIncident, OpenIncident, SwapBack, TearDown
+from tidegate.delivery.decide_evidence import is_silent
+from tidegate.delivery.decide_overlay import fresh_window
+from tidegate.delivery.draft import Draft
+from tidegate.delivery.facts import ProbeResult
+from tidegate.delivery.intents import Intent
+from tidegate.delivery.release import CANDIDATE, MetricVerdict, Phase
+from tidegate.delivery.snapshot import Cutoff
+from tidegate.delivery.steps import Approve
+from tidegate.stats.verdict import Verdict
+
+
+def go_backward(draft: Draft) -> None:
+    """Reject, roll back or swap back when the facts say so; the first reason that holds is the one recorded."""
+    if draft.has_moved:
+        return
+    match draft.state.phase:
+        case Phase.GATING:
+            _leave_gating(draft)
+        case Phase.PROGRESSING | Phase.PROMOTING:
+            _leave_serving(draft)
+        case Phase.DRAINING:
+            _leave_draining(draft)
+        case _:
+            pass
+
+
+def reject(draft: Draft, code: str, *, intent: Intent | None = None, **detail: str) -> None:
+    """End a release that served nobody (T3)."""
+    was_deployed = draft.state.phase is Phase.GATING
+    row = draft.fire(code, intent=intent, detail=detail, ended_at=draft.now, pause_reasons=(), paused_at=None)
+    draft.change(breach=draft.breach(row))
+    if was_deployed:
+        draft.records.append(TearDown(**draft.key, version=draft.state.candidate))
+    draft.notify(draft.state.phase.value)
+
+
+def roll_back(
+    draft: Draft,
+    code: str,
+    *,
+    intent: Intent | None = None,
+    evidence: tuple[MetricVerdict, ...] = (),
+    lands_in: Phase = Phase.ROLLED_BACK,
+    **detail: str,
+) -> None:
+    """Take all traffic from the candidate (T8, T9, T11, T14, T16). The routing write is the first effect."""
+    state = draft.state
+    is_committed = state.phase is Phase.DRAINING
+    row = draft.fire(code, intent=intent, detail=detail)
+    draft.change(
+        weight=0,
+        pause_reasons=(),
+        paused_at=None,
+        breach=draft.breach(row, evidence),
+        lands_in=lands_in,
+        stable_at=None,
+        keep_warm_until=None,
+        drain_until=draft.now + timedelta(seconds=draft.program.promote.drain),
+        **(fresh_window() | {"samples": state.samples}),
+    )
+    if is_committed and state.stable is not None:
+        draft.records.append(
+            SwapBack(**draft.key, service=state.service, stable=state.stable, previous=state.candidate)
+        )
+    if row.opens_incident:
+        _open_incident(draft)
+    draft.notify("rolling_back")
+
+
+def close_incident(draft: Draft) -> None:
+    """Complete the record of an automatic rollback, once stable serves everything again."""
+    state = draft.state
+    if state.breach is None or not state.breach.opens_incident or state.time_to_stable is None:
+        return
+    draft.records.append(
+        CloseIncident(
+            **draft.key,
+            service=state.service,
+            time_to_stable_seconds=state.time_to_stable.total_seconds(),
+            exposed_requests=state.exposed_requests,
+            at=draft.now,
+        )
+    )
+
+
+def _open_incident(draft: Draft) -> None:
+    state = draft.state
+    if state.breach is None:
+        return
+    exposed = draft.facts.exposed(state, CANDIDATE) or 0
+    draft.change(exposed_requests=max(exposed, state.exposed_requests))
+    draft.records.append(
+        OpenIncident(
+            **draft.key,
+            service=state.service,
+            version=state.candidate,
+            trigger=state.breach.trigger,
+            summary=state.breach.sentence,
+            evidence=state.breach.evidence,
+            exposed_requests=draft.state.exposed_requests,
+            at=draft.now,
+        )
+    )
+
+
+def _leave_gating(draft: Draft) -> None:
+    state, facts = draft.state, draft.facts
+    probe = own_probe(draft)
+    if facts.stable != state.stable:
+        reject(draft, "stable_changed_before_traffic")
+    elif facts.newer and facts.newer.candidate == state.stable:
+        reject(draft, "stable_submitted_before_traffic", other=facts.newer.id)
+    elif facts.newer and facts.newer.when_running == "supersede":
+        roll_back(draft, "superseded", lands_in=Phase.SUPERSEDED, other=facts.newer.id)
+    elif facts.candidate_ready is False:
+        reject(draft, "deploy_failed", detail=facts.candidate_detail or "no reason given")
+    elif probe is not None and probe.failed:
+        reject(draft, "probe_failed", failed=str(probe.failed), detail=probe.detail)
+    elif _is_paused_too_long(draft):
+        reject(draft, "paused_too_long_before_traffic")
+    elif not state.is_paused and state.gate_deadline_at is not None and draft.now >= state.gate_deadline_at:
+        reject(draft, "gate_timeout")
+
+
+def own_probe(draft: Draft) -> ProbeResult | None:
+    """The result of this attempt's probes; those of earlier attempts say nothing (I11)."""
+    probe = draft.facts.probe
+    return probe if probe is not None and probe.attempt == draft.state.attempt else None
+
+
+def _leave_serving(draft: Draft) -> None:
+    state, facts = draft.state, draft.facts
+    if _leave_by_health(draft):
+        return
+    if is_silent(draft) and state.silent_since is not None:
+        roll_back(draft, "metrics_stale", since=state.silent_since.isoformat(timespec="seconds"))
+    elif facts.stable != state.stable:
+        roll_back(draft, "stable_changed")
+    elif facts.newer and facts.newer.candidate == state.stable:
+        roll_back(draft, "stable_submitted", other=facts.newer.id)
+    elif state.deadline_at is not None and draft.now >= state.deadline_at:
+        roll_back(draft, "deadline")
+    elif _is_paused_too_long(draft):
+        roll_back(draft, "paused_too_long")
+    elif state.approve_until is not None and draft.now >= state.approve_until and _gives_up(draft):
+        roll_back(draft, "approval_timeout")
+    elif facts.newer and facts.newer.when_running == "supersede":
+        roll_back(draft, "superseded", lands_in=Phase.SUPERSEDED, other=facts.newer.id)
+
+
+def _leave_draining(draft: Draft) -> None:
+    """Only with a version to swap back to; the first version of a service has nowhere to go."""
+    if draft.facts.newer is not None:
+        _make_way(draft, draft.facts.newer.id)
+    elif draft.state.stable is not None and draft.facts.stable == draft.state.candidate:
+        _leave_by_health(draft)
+
+
+def _make_way(draft: Draft, other: str) -> None:
+    draft.fire("newer_release", detail={"other": other}, ended_at=draft.now)
+    if draft.state.stable is not None:
+        draft.records.append(TearDown(**draft.key, version=draft.state.stable))
+    draft.notify("succeeded")
+
+
+def _leave_by_health(draft: Draft) -> bool:
+    """The triggers that speak of the candidate itself, the same before and after the commit."""
+    cutoff, failed = _own_cutoff(draft), _worst_guardrail(draft)
+    if cutoff is not None:
+        roll_back(draft, "cut_off", failures=str(cutoff.failures), detail=cutoff.reason)
+    elif failed is not None:
+        roll_back(draft, "hard_limit", evidence=(failed,), metric=failed.metric, detail=failed.sentence)
+    elif draft.facts.candidate_ready is False:
+        roll_back(draft, "candidate_lost", detail=draft.facts.candidate_detail or "no reason given")
+    else:
+        return False
+    return True
+
+
+def _worst_guardrail(draft: Draft) -> MetricVerdict | None:
+    if draft.state.analysed_at != draft.now:  # judged in this very pass, never an old opinion
+        return None
+    return next((v for v in draft.state.verdicts if v.verdict is Verdict.FAIL and not v.is_dry_run), None)
+
+
+def _own_cutoff(draft: Draft) -> Cutoff | None:
+    wanted = (draft.state.id, draft.state.attempt, CANDIDATE)
+    return next((c for c in draft.facts.cutoffs if (c.release, c.attempt, c.variant) == wanted), None)
+
+
+def _is_paused_too_long(draft: Draft) -> bool:
+    paused_at = draft.state.paused_at
+    return paused_at is not None and draft.now - paused_at >= timedelta(seconds=draft.spec.rollback.max_paused)
+
+
+def _gives_up(draft: Draft) -> bool:
+    step = draft.program.steps[draft.state.step] if draft.state.step < len(draft.program.steps) else None
+    return isinstance(step, Approve) and step.on_timeout == "rollback"

@@ -1,0 +1,254 @@
+"""Every way forward. Each guard is stated where its transition is made; a pause stops T1, T2, T4, T6, T7 and T10."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from tidegate.delivery.commands import CommitStable, TearDown
+from tidegate.delivery.decide_backward import close_incident, own_probe, reject, roll_back
+from tidegate.delivery.decide_evidence import judge_now
+from tidegate.delivery.decide_overlay import fresh_window, is_verified
+from tidegate.delivery.draft import Draft
+from tidegate.delivery.intents import Intent
+from tidegate.delivery.release import CANDIDATE, PauseReason, Phase, SubPhase
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.delivery.steps import Approve, Split
+from tidegate.delivery.transitions import Place
+from tidegate.stats.verdict import Verdict
+
+
+def go_forward(draft: Draft) -> None:
+    """Make the transitions that the facts allow, until one moves traffic or nothing is due."""
+    if draft.has_moved:
+        return
+    match draft.state.phase:
+        case Phase.PENDING:
+            _start(draft)
+        case Phase.GATING:
+            _leave_gating(draft)
+        case Phase.PROGRESSING | Phase.PROMOTING:
+            _walk_step(draft)
+        case Phase.DRAINING:
+            _finish_draining(draft)
+        case Phase.ROLLING_BACK:
+            _finish_rollback(draft)
+        case _:
+            pass
+
+
+def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = None, **fields: Any) -> None:
+    """Go to traffic step ``step``, or to promoting after the last one (T2, T7)."""
+    program = draft.program
+    found = program.steps[step] if step < len(program.steps) else None
+    target: Place
+    match found:
+        case Split(weight=weight):
+            target = (Phase.PROGRESSING, SubPhase.APPLYING)
+        case Approve():
+            target, weight = (Phase.PROGRESSING, SubPhase.WAITING), draft.state.weight
+        case None:
+            target, weight = (Phase.PROMOTING, SubPhase.APPLYING), TOTAL_WEIGHT
+    draft.fire(code, target, intent=intent, **fields)
+    # Evidence belongs to one step: the next one begins without (strata are never pooled).
+    evidence = {"analysed_at": None, "verdict": None, "verdicts": ()}
+    draft.change(step=step, weight=weight, **evidence, **fresh_window())
+    draft.notify("progressed")
+    if isinstance(found, Approve):
+        draft.change(approve_until=draft.now + timedelta(seconds=found.timeout))
+        draft.pause(PauseReason.AWAIT_APPROVAL)
+
+
+def _start(draft: Draft) -> None:
+    """T1: one running release a service, no freeze, no cooldown left."""
+    state, facts, spec = draft.state, draft.facts, draft.spec
+    if facts.other_running is not None:
+        if spec.when_running == "reject" and facts.stable != state.candidate:
+            reject(draft, "refused_while_running", other=facts.other_running)
+        return
+    if facts.stable == state.candidate:
+        draft.fire("already_stable", ended_at=draft.now)
+        draft.notify("succeeded")
+    elif draft.program.needs_stable and facts.stable is None:
+        reject(draft, "needs_stable")
+    elif not (facts.is_frozen or state.is_paused or _is_cooling(draft)):
+        draft.fire(
+            "started",
+            stable=facts.stable,
+            started_at=draft.now,
+            deadline_at=draft.now + timedelta(seconds=spec.rollback.deadline),
+            gate_deadline_at=draft.now + timedelta(seconds=spec.probe.timeout),
+        )
+        draft.notify("started")
+
+
+def _is_cooling(draft: Draft) -> bool:
+    not_before = draft.state.not_before_at
+    return not_before is not None and draft.now < not_before
+
+
+def _leave_gating(draft: Draft) -> None:
+    """T2: every probe of this attempt answered."""
+    probe = own_probe(draft)
+    if draft.state.is_paused or draft.facts.candidate_ready is not True or probe is None:
+        return
+    if probe.answered >= max(1, draft.spec.probe.requests + len(draft.spec.probe.smoke)):
+        draft.change(probe_samples=probe.answered)
+        enter_step(draft, "probes_passed", 0, detail={"answered": str(probe.answered)}, gate_deadline_at=None)
+
+
+def _walk_step(draft: Draft) -> None:
+    """Apply, verify, soak, judge; as far as this pass's facts carry."""
+    _apply(draft)
+    _verify(draft)
+    _end_soak(draft)
+    if draft.state.sub_phase is SubPhase.JUDGING and not draft.state.is_paused:
+        _judge(draft)
+
+
+def _apply(draft: Draft) -> None:
+    state, facts = draft.state, draft.facts
+    if state.sub_phase is SubPhase.APPLYING and not state.is_paused and facts.revision_written is not None:
+        draft.fire(
+            "routing_written",
+            (state.phase, SubPhase.VERIFYING),
+            detail={"revision": str(facts.revision_written)},
+            awaited_epoch=facts.epoch,
+            awaited_revision=facts.revision_written,
+        )
+
+
+def _verify(draft: Draft) -> None:
+    """T5 opens the window; while paused its clock does not run."""
+    state, facts = draft.state, draft.facts
+    if state.sub_phase is not SubPhase.VERIFYING or PauseReason.FREEZE in state.pause_reasons:
+        return
+    if facts.revision_written is None or not facts.has_gateways or not is_verified(draft):
+        return
+    soak = _soak(draft)
+    draft.fire(
+        "verified",
+        (state.phase, SubPhase.SOAKING),
+        detail={"revision": str(state.awaited_revision), "soak": show_duration(soak)},
+        window_opened_at=draft.now,
+        soak_until=None if state.is_paused else draft.now + soak,
+        soak_left=soak if state.is_paused else None,
+    )
+
+
+def _end_soak(draft: Draft) -> None:
+    state = draft.state
+    if state.sub_phase is not SubPhase.SOAKING or state.is_paused:
+        return
+    is_skipped = state.is_full and state.phase is Phase.PROGRESSING
+    if is_skipped or (state.soak_until is not None and draft.now >= state.soak_until):
+        draft.fire("soak_skipped" if is_skipped else "soaked", (state.phase, SubPhase.JUDGING), soak_until=None)
+
+
+def _judge(draft: Draft) -> None:
+    """T7, T8, T10. A hard limit that is breached is acted upon by the way back, before this or in the next pass."""
+    judge_now(draft)
+    if draft.state.verdict is Verdict.FAIL:
+        return
+    if draft.state.verdict is Verdict.PASS:
+        _pass(draft, "step_passed", "promoted")
+    elif draft.state.is_forced or draft.state.is_full:
+        _pass(draft, "step_forced", "promoted_forced")
+    else:
+        _follow_policy(draft, draft.spec.analysis.on_no_data or draft.program.on_no_data)
+
+
+def _pass(draft: Draft, step_code: str, promote_code: str) -> None:
+    if draft.state.phase is Phase.PROMOTING:
+        _commit(draft, promote_code)
+    else:
+        enter_step(draft, step_code, draft.state.step + 1)
+
+
+def _follow_policy(draft: Draft, policy: str) -> None:
+    state = draft.state
+    if policy == "extend" and state.extensions >= draft.spec.analysis.max_extensions:
+        policy = draft.spec.analysis.then
+    match policy:
+        case "promote":
+            _pass(draft, "step_without_data", "promoted_without_data")
+        case "extend":
+            extend(draft)
+        case "rollback":
+            roll_back(draft, "no_data")
+        case _:
+            draft.pause(PauseReason.NO_DATA)
+
+
+def extend(draft: Draft, *, intent: Intent | None = None) -> None:
+    """T8: soak once more; the window goes on, so samples accumulate."""
+    soak = _soak(draft)
+    draft.fire(
+        "extended",
+        (draft.state.phase, SubPhase.SOAKING),
+        intent=intent,
+        detail={"soak": show_duration(soak)},
+        soak_until=None if draft.state.is_paused else draft.now + soak,
+        soak_left=soak if draft.state.is_paused else None,
+        extensions=draft.state.extensions + 1,
+    )
+
+
+def _commit(draft: Draft, code: str) -> None:
+    """T10: the pointers move in the transaction that commits this state. Never without answered probes (I6)."""
+    state, promote = draft.state, draft.program.promote
+    if not state.probe_samples:
+        draft.pause(PauseReason.NO_DATA)
+        return
+    warm = draft.now if state.stable is None else draft.now + timedelta(seconds=promote.keep_warm)
+    draft.fire(code, keep_warm_until=warm, drain_until=warm + timedelta(seconds=promote.drain))
+    draft.change(soak_until=None, soak_left=None, deadline_at=None)
+    draft.records.append(
+        CommitStable(**draft.key, service=state.service, stable=state.candidate, previous=state.stable)
+    )
+    draft.notify("promoted")
+
+
+def _finish_draining(draft: Draft) -> None:
+    """T12: warm for long enough, and nothing under way at the old version."""
+    state, facts = draft.state, draft.facts
+    if state.keep_warm_until is not None and draft.now < state.keep_warm_until:
+        return
+    is_idle = state.stable is None or facts.in_flight(state.stable) == 0
+    if not is_idle and state.drain_until is not None and draft.now < state.drain_until:
+        return
+    draft.fire("drained" if is_idle else "drain_timeout", ended_at=draft.now)
+    if state.stable is not None:
+        draft.records.append(TearDown(**draft.key, version=state.stable))
+    draft.notify("succeeded")
+
+
+def _finish_rollback(draft: Draft) -> None:
+    """T13: stable alone, acknowledged by every gateway, and nothing under way at the candidate."""
+    state, facts = draft.state, draft.facts
+    revision = facts.revision_written
+    if revision is None or not facts.is_acknowledged(facts.epoch, revision):
+        return
+    if state.stable_at is None:
+        draft.change(stable_at=draft.now)
+    is_idle = facts.in_flight(state.candidate) == 0
+    if not is_idle and state.drain_until is not None and draft.now < state.drain_until:
+        return
+    target: Place = (state.lands_in or Phase.ROLLED_BACK, None)
+    exposed = facts.exposed(state, CANDIDATE) or 0
+    draft.change(exposed_requests=max(state.exposed_requests, exposed))
+    draft.fire("stable_restored" if is_idle else "drain_timeout", target, ended_at=draft.now)
+    close_incident(draft)
+    draft.records.append(TearDown(**draft.key, version=state.candidate))
+    draft.notify(draft.state.phase.value)
+
+
+def _soak(draft: Draft) -> timedelta:
+    steps, step = draft.program.steps, draft.state.step
+    found = steps[step] if step < len(steps) else None
+    return timedelta(seconds=found.soak if isinstance(found, Split) else draft.program.promote.bake)
+
+
+def show_duration(length: timedelta) -> str:
+    """``90 s`` for sentences."""
+    return f"{length.total_seconds():g} s"

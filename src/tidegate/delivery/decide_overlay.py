@@ -1,0 +1,93 @@
+"""What lies over the phases: the pauses that the world imposes, and a clock that jumps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from tidegate.delivery.draft import Draft
+from tidegate.delivery.release import PauseReason, Phase, SubPhase
+
+_SERVING = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
+_CAN_FREEZE = _SERVING | {Phase.GATING}
+_INSTANTS = (
+    "paused_at",
+    "started_at",
+    "not_before_at",
+    "deadline_at",
+    "gate_deadline_at",
+    "window_opened_at",
+    "soak_until",
+    "approve_until",
+    "analysed_at",
+    "silent_since",
+    "keep_warm_until",
+    "drain_until",
+)
+
+
+def shift_clock(draft: Draft) -> None:
+    """Move every instant that is compared with *now* by what the wall clock jumped: a soak is as long as it is.
+
+    Only what is still ahead matters, so ended releases are left alone (I11).
+    """
+    jump, state = draft.facts.clock_jump, draft.state
+    if jump == timedelta(0) or state.phase.is_terminal:
+        return
+    moved = {name: at + jump for name in _INSTANTS if (at := getattr(state, name)) is not None}
+    if state.breach is not None and state.stable_at is None:
+        moved["breach"] = msgspec.structs.replace(state.breach, at=state.breach.at + jump)
+    if moved:
+        draft.change(**moved)
+        draft.note("clock_jump", seconds=f"{jump.total_seconds():+g}")
+
+
+def keep_overlay(draft: Draft) -> None:
+    """Set and lift the pauses that no person sets: freeze and unverified."""
+    _keep_freeze(draft)
+    _keep_unverified(draft)
+
+
+def _keep_freeze(draft: Draft) -> None:
+    is_held = PauseReason.FREEZE in draft.state.pause_reasons
+    if draft.facts.is_frozen and draft.state.phase in _CAN_FREEZE:
+        draft.pause(PauseReason.FREEZE)
+    elif is_held and not draft.facts.is_frozen:
+        draft.unpause({PauseReason.FREEZE})
+        if draft.state.phase in _SERVING and draft.state.sub_phase is not SubPhase.WAITING:
+            # Stable served everything meanwhile: the weight counts as new, and so does its window.
+            draft.fire("unfrozen", (draft.state.phase, SubPhase.APPLYING), **fresh_window())
+
+
+def _keep_unverified(draft: Draft) -> None:
+    state, facts = draft.state, draft.facts
+    if state.sub_phase not in {SubPhase.SOAKING, SubPhase.JUDGING} or PauseReason.FREEZE in state.pause_reasons:
+        draft.unpause({PauseReason.UNVERIFIED})
+        return
+    if facts.revision_written is not None and facts.has_gateways and is_verified(draft):
+        draft.unpause({PauseReason.UNVERIFIED})
+    else:
+        draft.pause(PauseReason.UNVERIFIED)
+
+
+def is_verified(draft: Draft) -> bool:
+    """Whether every live gateway serves the awaited routing."""
+    epoch, revision = draft.state.awaited_epoch, draft.state.awaited_revision
+    return epoch is not None and revision is not None and draft.facts.is_acknowledged(epoch, revision)
+
+
+def fresh_window() -> dict[str, Any]:
+    """Fields of a window that has not begun."""
+    return {
+        "awaited_epoch": None,
+        "awaited_revision": None,
+        "window_opened_at": None,
+        "soak_until": None,
+        "soak_left": None,
+        "approve_until": None,
+        "extensions": 0,
+        "is_forced": False,
+        "samples": 0,
+    }

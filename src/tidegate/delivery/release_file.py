@@ -1,0 +1,199 @@
+"""The release file: ``kind: Release`` as a person writes it, checked and completed.
+
+What exists in the design and not yet here is refused by name, never ignored: a release that silently lacks its
+gate is worse than one that is not accepted.
+
+A ``direct`` release without guardrails gets one, ``error_rate`` with the hard limit ``> 5%``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from tidegate.delivery.quantities import Comparison, decode_quantity
+from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
+from tidegate.delivery.strategy import PLANNED, STRATEGIES
+from tidegate.documents import Document, Path, decode, nearest
+from tidegate.errors import InvalidInputError
+
+DEFAULT_GUARDRAILS = (GuardrailSpec(metric="error_rate", hard=Comparison("> 5%")),)
+RATES = frozenset({"error_rate", "timeout_rate", "truncation_rate", "refusal_rate"})
+KNOWN_METRICS = (
+    "cost_per_request",
+    "error_rate",
+    "latency",
+    "output_tokens",
+    "refusal_rate",
+    "timeout_rate",
+    "tpot",
+    "truncation_rate",
+    "ttft",
+)
+
+# Keys of the design whose feature does not exist yet, by the place they stand at.
+_UNAVAILABLE: dict[str, tuple[str, ...]] = {
+    "": ("gates", "objectives", "notify", "variants"),
+    "analysis": ("on_inconclusive",),
+    "guardrails": ("max_increase", "max_decrease", "max_change", "max_ratio", "rule", "breaches", "source"),
+}
+
+
+def parse_release(document: Document | Mapping[str, Any], source: str = "release") -> ReleaseSpec:
+    """Decode a release.
+
+    Args:
+        document: with lines when it comes from a file, or plain values.
+        source: where plain values come from, for errors.
+
+    Raises:
+        InvalidInputError: an unknown key, a wrong value, or something that is not available yet; with its path.
+    """
+    read = document if isinstance(document, Document) else Document(dict(document), source)
+    if not isinstance(read.value, dict):
+        raise InvalidInputError("a release is a mapping", where=read.where())
+    plain = {key: value for key, value in read.value.items() if key != "kind"}
+    if read.value.get("kind", "Release") != "Release":
+        raise InvalidInputError(f"kind is {read.value['kind']!r}, not Release", where=read.where(("kind",)))
+    _refuse_unavailable(read, plain)
+    plain["strategy"] = _strategies(read, plain.get("strategy", "direct"))
+    spec = decode(Document(plain, read.source, read.lines), ReleaseSpec, hook=decode_quantity)
+    spec = msgspec.structs.replace(spec, guardrails=spec.guardrails or DEFAULT_GUARDRAILS)
+    _check(read, spec)
+    return msgspec.structs.replace(spec, guardrails=tuple(_with_stat(guardrail) for guardrail in spec.guardrails))
+
+
+def _refuse_unavailable(read: Document, plain: dict[str, Any]) -> None:
+    for name in _UNAVAILABLE[""]:
+        if name in plain:
+            raise _not_yet(read, (name,), f"{name!r}")
+    analysis, guardrails = plain.get("analysis"), plain.get("guardrails")
+    for name in _UNAVAILABLE["analysis"]:
+        if isinstance(analysis, dict) and name in analysis:
+            raise _not_yet(read, ("analysis", name), f"{name!r}")
+    for index, guardrail in enumerate(guardrails if isinstance(guardrails, list) else ()):
+        for name in _UNAVAILABLE["guardrails"]:
+            if isinstance(guardrail, dict) and name in guardrail:
+                raise _not_yet(read, ("guardrails", index, name), f"{name!r}", 'use a hard limit such as hard: "> 5%"')
+        _check_metric(read, guardrail, index)
+
+
+def _check_metric(read: Document, guardrail: Any, index: int) -> None:
+    path = ("guardrails", index, "metric")
+    name = guardrail.get("metric") if isinstance(guardrail, dict) else None
+    if not isinstance(name, str) or name in KNOWN_METRICS:
+        return
+    if ":" in name:
+        raise _not_yet(read, path, f"the metric {name!r}", f"available are {', '.join(KNOWN_METRICS)}")
+    raise InvalidInputError(
+        f"unknown metric {name!r}",
+        code="unknown_metric",
+        where=read.where(path),
+        remedy=f"{nearest(name, list(KNOWN_METRICS))}; available are {', '.join(KNOWN_METRICS)}",
+    )
+
+
+def _not_yet(read: Document, path: Path, what: str, remedy: str = "leave it out") -> InvalidInputError:
+    return InvalidInputError(
+        f"{what} is not available yet", code="not_available_yet", where=read.where(path), remedy=remedy
+    )
+
+
+def _strategies(read: Document, value: Any) -> list[dict[str, Any]]:
+    """``direct``, ``{direct: {...}}`` or a list of them, as tagged values."""
+    entries = value if isinstance(value, list) else [value]
+    made = [_strategy(read, entry) for entry in entries]
+    if len(made) != 1:
+        raise _not_yet(read, ("strategy",), "a chain of strategies", "name exactly one")
+    return made
+
+
+def _strategy(read: Document, value: Any) -> dict[str, Any]:
+    named = {value: {}} if isinstance(value, str) else value
+    if not isinstance(named, dict) or len(named) != 1:
+        raise InvalidInputError(
+            "a strategy is a name, or one name with its settings",
+            where=read.where(("strategy",)),
+            remedy="write strategy: direct, or strategy: {direct: {promote: {bake: 30s}}}",
+        )
+    ((name, settings),) = named.items()
+    available = f"available are {', '.join(STRATEGIES)}"
+    if name in PLANNED:
+        raise _not_yet(read, ("strategy",), f"the strategy {name!r}", available)
+    if name not in STRATEGIES:
+        raise InvalidInputError(
+            f"unknown strategy {name!r}",
+            code="unknown_strategy",
+            where=read.where(("strategy",)),
+            remedy=f"{nearest(str(name), [*STRATEGIES, *PLANNED])}; {available}",
+        )
+    settings = {} if settings is None else settings
+    lines = {path[2:]: line for path, line in read.lines.items() if path[:2] == ("strategy", name)}
+    spec = decode(
+        Document(settings, f"{read.source}: strategy.{name}", lines), STRATEGIES[name].spec, hook=decode_quantity
+    )
+    return {"name": name, **msgspec.to_builtins(spec, enc_hook=float)}
+
+
+def _check(read: Document, spec: ReleaseSpec) -> None:
+    """What types cannot say."""
+    if spec.probe.requests < 0 or spec.probe.requests + len(spec.probe.smoke) < 1:
+        raise InvalidInputError(
+            "a release without any probe would meet its first request in a user's hands",
+            where=read.where(("probe", "requests")),
+            remedy="ask for at least one",
+        )
+    if not 0 < spec.analysis.alpha < 0.5:
+        raise InvalidInputError(
+            f"alpha is a probability above 0 and below 0.5, and {spec.analysis.alpha:g} is not",
+            where=read.where(("analysis", "alpha")),
+        )
+    if (spec.analysis.min_samples or 0) < 0 or spec.analysis.max_extensions < 0:
+        raise InvalidInputError("counts cannot be negative", where=read.where(("analysis",)))
+    for index, smoke in enumerate(spec.probe.smoke):
+        _check_smoke(read, smoke.expect.matches, ("probe", "smoke", index))
+        if not smoke.messages:
+            raise InvalidInputError("a smoke request needs messages", where=read.where(("probe", "smoke", index)))
+    for index, guardrail in enumerate(spec.guardrails):
+        _check_guardrail(read, guardrail, ("guardrails", index))
+
+
+def _check_smoke(read: Document, pattern: str | None, path: Path) -> None:
+    try:
+        re.compile(pattern or "")
+    except re.error as error:
+        where = read.where((*path, "expect", "matches"))
+        raise InvalidInputError(f"{pattern!r} is no regular expression: {error}", where=where) from None
+
+
+def _check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
+    hard = guardrail.hard
+    if hard.operator not in {">", ">="}:
+        raise InvalidInputError(
+            f"{hard!s} would roll back a candidate that is good",
+            where=read.where((*path, "hard")),
+            remedy='a hard limit names what is too much, such as "> 5%"',
+        )
+    if guardrail.metric in RATES and not 0 <= hard.value < 1:
+        raise InvalidInputError(
+            f"{guardrail.metric} lies between 0% and 100%, so {hard!s} can never be breached",
+            where=read.where((*path, "hard")),
+            remedy='write it as a share, such as "> 5%"',
+        )
+    if guardrail.metric in RATES and guardrail.stat is not None:
+        raise InvalidInputError(
+            f"{guardrail.metric} is a rate and has no {guardrail.stat}",
+            where=read.where((*path, "stat")),
+            remedy="leave stat out",
+        )
+
+
+def _with_stat(guardrail: GuardrailSpec) -> GuardrailSpec:
+    """Times are limited at their p95, cost and tokens by their mean, unless the file says otherwise."""
+    if guardrail.metric in RATES or guardrail.stat is not None:
+        return guardrail
+    default = "mean" if guardrail.metric in {"cost_per_request", "output_tokens"} else "p95"
+    return msgspec.structs.replace(guardrail, stat=default)
