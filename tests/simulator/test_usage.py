@@ -55,3 +55,9 @@ async def test_anthropic_usage_grows_when_cumulative_and_vanishes_when_missing(b
         deltas, body = await outputs("missing")
         assert deltas == [0]
         assert b"usage" not in body
+
+
+async def test_of_several_choices_only_the_last_finish_has_usage(bench):
+    async with bench(answer=["one", "one two three"], usage="with_finish") as it:
+        found = [tokens for _, is_finish, tokens in await usages(it, n=2) if is_finish]
+        assert found == ["-", 4]

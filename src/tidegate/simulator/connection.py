@@ -14,7 +14,7 @@ import httptools
 from tidegate.simulator.journal import Inbound, Outcome
 from tidegate.simulator.script import Ending, Script, Wait, Write, plain
 
-_FLUSH_SECONDS = 0.02  # what was written leaves before a reset, which would discard it
+_FLUSH_SECONDS = 0.02  # what was written crosses the network before a reset, which would discard it
 _ABORT_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
