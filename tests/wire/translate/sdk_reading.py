@@ -58,7 +58,9 @@ def message(client_bytes: bytes) -> Message:
         payload = json.loads(event.data)
         assert event.event.decode() == payload["type"]
         if payload["type"] not in ("ping", "error"):
-            snapshot = accumulate_event(event=MESSAGE_EVENT.validate_python(payload), current_snapshot=snapshot, json_bufs=buffers)
+            snapshot = accumulate_event(
+                event=MESSAGE_EVENT.validate_python(payload), current_snapshot=snapshot, json_bufs=buffers
+            )
     assert snapshot is not None
     return snapshot
 

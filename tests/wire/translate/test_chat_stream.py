@@ -1,12 +1,13 @@
 """Anthropic events as OpenAI chunks."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.wire.translate.sdk_reading import chunks, completion, events, names, payloads, recorded, relayed
+
 from tidegate.wire.translate.chat_stream import ChatStream
 from tidegate.wire.usage import Usage
 
@@ -152,7 +153,9 @@ def test_a_reason_without_message_stop_is_complete_and_gets_its_done():
 
 
 def test_a_malformed_event_is_counted_and_left_out():
-    stream = recorded("anthropic/text").replace(b"event: ping", b'event: x\ndata: {"type": 7}\n\nevent: y\ndata: {oops\n\nevent: ping')
+    stream = recorded("anthropic/text").replace(
+        b"event: ping", b'event: x\ndata: {"type": 7}\n\nevent: y\ndata: {oops\n\nevent: ping'
+    )
     relay = _relay()
     out = relayed(relay, stream)
     assert relay.malformed_events == 2
@@ -184,7 +187,17 @@ def test_any_chunking_gives_the_same_bytes_and_facts(name, cuts, wants_usage, ha
     whole = _relay(wants_usage=wants_usage, has_output_tool=has_output_tool)
     pieces = _relay(wants_usage=wants_usage, has_output_tool=has_output_tool)
     edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
-    out = b"".join(pieces.feed(stream[start:stop]) for start, stop in zip(edges, edges[1:], strict=False)) + pieces.end()
+    out = b"".join(pieces.feed(stream[start:stop]) for start, stop in pairwise(edges)) + pieces.end()
     assert out == relayed(whole, stream)
-    facts = ("has_content", "content_events", "finish_reason", "usage", "is_complete", "model", "is_refused", "malformed_events", "fault")
+    facts = (
+        "has_content",
+        "content_events",
+        "finish_reason",
+        "usage",
+        "is_complete",
+        "model",
+        "is_refused",
+        "malformed_events",
+        "fault",
+    )
     assert [getattr(pieces, fact) for fact in facts] == [getattr(whole, fact) for fact in facts]

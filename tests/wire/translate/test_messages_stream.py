@@ -1,12 +1,13 @@
 """OpenAI chunks as Anthropic events."""
 
 import json
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
 from tests.wire.translate.sdk_reading import assert_valid_order, message, names, payloads, recorded, relayed
+
 from tidegate.wire.translate.messages_stream import MessagesStream
 from tidegate.wire.translate.tools import ToolNames
 from tidegate.wire.usage import Usage
@@ -40,7 +41,9 @@ def test_usage_that_comes_after_the_finish_reason_is_in_the_last_delta():
 def test_a_tool_call_streams_its_input():
     out = relayed(_relay(), recorded("openai/tool_call"))
     answer = message(out)
-    assert [(block.id, block.name, block.input) for block in answer.content] == [("call_a", "get_weather", {"city": "Oslo"})]
+    assert [(block.id, block.name, block.input) for block in answer.content] == [
+        ("call_a", "get_weather", {"city": "Oslo"})
+    ]
     assert answer.stop_reason == "tool_use"
     fragments = [p["delta"]["partial_json"] for p in payloads(out) if p["type"] == "content_block_delta"]
     assert fragments == ['{"ci', 'ty":"Oslo"}']
@@ -154,7 +157,11 @@ def test_a_shortened_tool_name_is_restored():
 
 def test_arguments_sent_as_an_object_are_passed_on():
     stream = recorded("openai/tool_call").replace(b'"arguments":""', b'"arguments":{"city":"Rome"}')
-    stream = stream[: stream.index(b'data: {"id":"chatcmpl-T1","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"ci')]
+    stream = stream[
+        : stream.index(
+            b'data: {"id":"chatcmpl-T1","object":"chat.completion.chunk","created":1,"model":"gpt-4o","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"ci'
+        )
+    ]
     out = relayed(_relay(), stream + b"data: [DONE]\n\n")
     assert message(out).content[0].input == {"city": "Rome"}
 
@@ -169,9 +176,19 @@ def test_any_chunking_gives_the_same_bytes_and_facts(name, cuts):
     stream = recorded(name)
     whole, pieces = _relay(), _relay()
     edges = [0, *sorted(cut for cut in cuts if cut < len(stream)), len(stream)]
-    out = b"".join(pieces.feed(stream[start:stop]) for start, stop in zip(edges, edges[1:], strict=False)) + pieces.end()
+    out = b"".join(pieces.feed(stream[start:stop]) for start, stop in pairwise(edges)) + pieces.end()
     assert out == relayed(whole, stream)
-    facts = ("has_content", "content_events", "finish_reason", "usage", "is_complete", "model", "is_refused", "malformed_events", "fault")
+    facts = (
+        "has_content",
+        "content_events",
+        "finish_reason",
+        "usage",
+        "is_complete",
+        "model",
+        "is_refused",
+        "malformed_events",
+        "fault",
+    )
     assert [getattr(pieces, fact) for fact in facts] == [getattr(whole, fact) for fact in facts]
 
 
@@ -194,7 +211,12 @@ def test_any_interleaving_of_parallel_calls_gives_ordered_blocks_with_whole_inpu
         text = json.dumps(value, ensure_ascii=data.draw(st.booleans()), indent=data.draw(st.sampled_from([None, 1])))
         width = data.draw(st.integers(1, len(text)))
         pieces = [text[start : start + width] for start in range(0, len(text), width)]
-        head = {"index": index, "id": f"call_{index}", "type": "function", "function": {"name": f"tool_{index}", "arguments": ""}}
+        head = {
+            "index": index,
+            "id": f"call_{index}",
+            "type": "function",
+            "function": {"name": f"tool_{index}", "arguments": ""},
+        }
         queues.append([head, *({"index": index, "function": {"arguments": piece}} for piece in pieces)])
     deltas = []
     while any(queues):
@@ -202,7 +224,9 @@ def test_any_interleaving_of_parallel_calls_gives_ordered_blocks_with_whole_inpu
         deltas.append({"tool_calls": [queue.pop(0)]})
         if has_text and data.draw(st.booleans()):
             deltas.append({"content": "w"})
-    payloads = [{"id": "x", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas]
+    payloads = [
+        {"id": "x", "model": "m", "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
+    ]
     payloads.append({"id": "x", "model": "m", "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
     stream = b"".join(b"data: " + json.dumps(payload).encode() + b"\n\n" for payload in payloads) + b"data: [DONE]\n\n"
     relay = _relay()

@@ -18,10 +18,13 @@ from tidegate.wire.usage import Usage, read_anthropic_usage
 def chat_answer(body: bytes, *, has_output_tool: bool, created: int) -> Answer:
     """Translate a 2xx reply; one that is no message becomes an error body and ``is_whole = False``."""
     try:
-        message = decode_message(body)
+        return _answer(decode_message(body), has_output_tool, created)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         broken = error_body("openai", 502, "malformed_answer", "the upstream's answer is not a message")
         return Answer(body=broken, is_whole=False)
+
+
+def _answer(message: WholeMessage, has_output_tool: bool, created: int) -> Answer:
     spoken = _spoken(message, has_output_tool)
     reason = finish_reason(message.stop_reason or "", has_tool_calls="tool_calls" in spoken)
     usage = read_anthropic_usage(message.usage)

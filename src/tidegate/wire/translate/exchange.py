@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from tidegate.wire.dialect_errors import error_body
-from tidegate.wire.errors import UnsupportedByDialectError
+from tidegate.wire.errors import MalformedBodyError, UnsupportedByDialectError
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import UPSTREAM_PATHS, Dialect, Kind
 from tidegate.wire.passthrough import HEADERS, open_passthrough
@@ -58,10 +58,13 @@ def open_translated(
         UnsupportedByDialectError: only chat has a counterpart at an Anthropic upstream.
         MalformedBodyError: a field without a counterpart, of the wrong shape, or a missing variable.
     """
-    if kind is Kind.CHAT and dialect == "anthropic":
-        return _open_chat(body, facts, insertion, created)
-    if kind in (Kind.MESSAGES, Kind.COUNT_TOKENS) and dialect == "openai":
-        return _open_messages(kind, body, facts, insertion)
+    try:
+        if kind is Kind.CHAT and dialect == "anthropic":
+            return _open_chat(body, facts, insertion, created)
+        if kind in (Kind.MESSAGES, Kind.COUNT_TOKENS) and dialect == "openai":
+            return _open_messages(kind, body, facts, insertion)
+    except RecursionError:
+        raise MalformedBodyError("the body is nested too deeply to be translated") from None
     asked = _CHAT_ONLY.get(kind, kind.value)
     raise UnsupportedByDialectError(
         f"{asked} cannot be served by a version whose provider speaks the {dialect} dialect",

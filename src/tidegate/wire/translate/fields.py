@@ -174,7 +174,7 @@ def decode_fields(fields: Mapping[str, msgspec.Raw]) -> dict[str, Any]:
     """The values of a client's fields, without our own.
 
     Raises:
-        MalformedBodyError: a string inside is no Unicode text.
+        MalformedBodyError: a number inside is out of range.
     """
     decoded = {}
     for name, raw in fields.items():

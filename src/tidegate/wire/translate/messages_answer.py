@@ -18,13 +18,13 @@ def messages_answer(body: bytes, *, names: ToolNames, stop_sequences: tuple[str,
     """Translate a 2xx reply; one that is no completion becomes an error body and ``is_whole = False``."""
     try:
         reply = decode_chat_reply(body)
+        choice = next(iter(reply.choices or []), Choice())
+        if choice.message is not None:
+            return _answer(reply, choice, choice.message, names, stop_sequences)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        reply = ChatReply()
-    choice = next(iter(reply.choices or []), Choice())
-    if choice.message is None:
-        broken = error_body("anthropic", 502, "malformed_answer", "the upstream's answer is not a chat completion")
-        return Answer(body=broken, is_whole=False)
-    return _answer(reply, choice, choice.message, names, stop_sequences)
+        pass  # the same as an answer without a message
+    broken = error_body("anthropic", 502, "malformed_answer", "the upstream's answer is not a chat completion")
+    return Answer(body=broken, is_whole=False)
 
 
 def _answer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -36,8 +36,11 @@ class Message(msgspec.Struct):
     usage: Any = None
 
 
-class WholeMessage(Message, tag_field="type", tag="message"):
-    """A non-streamed answer; anything but ``type: message`` is not one."""
+class WholeMessage(Message, kw_only=True):
+    """A non-streamed answer; anything but ``type: message`` with content is not one."""
+
+    type: Literal["message"]
+    content: list[Block]
 
 
 class MessageDelta(msgspec.Struct):
