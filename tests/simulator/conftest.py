@@ -69,7 +69,7 @@ class _End:
         self.is_complete = True
 
 
-async def exchange(sim, path, body, headers=None, quiet_after=0.25):
+async def exchange(sim, path, body, headers=None, quiet_after=5):
     """Send one request, read until the answer is whole, the connection ends, or nothing more comes."""
     reader, writer = await asyncio.open_connection("127.0.0.1", sim.port)
     payload = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -141,10 +141,10 @@ class Bench:
     async def message(self, text="hi", **fields):
         return await self.anthropic.messages.create(**message(text=text, **fields))
 
-    async def raw_chat(self, quiet_after=0.25, **fields):
+    async def raw_chat(self, quiet_after=5, **fields):
         return await exchange(self.sim, "/v1/chat/completions", chat(**fields), quiet_after=quiet_after)
 
-    async def raw_message(self, quiet_after=0.25, **fields):
+    async def raw_message(self, quiet_after=5, **fields):
         return await exchange(self.sim, "/v1/messages", message(**fields), quiet_after=quiet_after)
 
 

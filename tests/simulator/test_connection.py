@@ -26,7 +26,7 @@ REQUEST = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-length: {le
 def test_faults_look_the_same_on_uvloop(bench, fault, ending, text):
     async def run():
         async with bench(answer="one two three", faults=[fault]) as it:
-            return await it.raw_chat(stream=True)
+            return await it.raw_chat(stream=True, quiet_after=0.3 if ending == "quiet" else 5)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         answer = runner.run(run())

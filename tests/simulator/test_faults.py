@@ -154,7 +154,7 @@ async def test_a_broken_chunk_ends_the_connection_inside_the_framing(bench):
 @pytest.mark.parametrize("is_stream", [True, False])
 async def test_a_hang_before_the_headers_sends_nothing(bench, is_stream):
     async with bench(**fault("hang")) as it:
-        answer = await it.raw_chat(stream=is_stream)
+        answer = await it.raw_chat(stream=is_stream, quiet_after=0.3)
         assert (answer.ending, answer.raw) == ("quiet", b"")
 
 
@@ -180,7 +180,7 @@ async def test_a_hang_before_the_content_keeps_the_stream_alive(bench):
 @pytest.mark.parametrize("is_stream", [True, False])
 async def test_a_hang_amid_the_answer_sends_a_part_and_falls_silent(bench, is_stream):
     async with bench(**fault("hang", before="token", after_tokens=2)) as it:
-        answer = await it.raw_chat(stream=is_stream)
+        answer = await it.raw_chat(stream=is_stream, quiet_after=0.3)
         assert answer.ending == "quiet"
         assert answer.body
         if is_stream:
