@@ -59,12 +59,10 @@ def document_block(part: dict[str, Any], where: str) -> dict[str, Any]:
             "a file must bring `file_data`; ids of stored files stay with their provider", where=f"{where}.file"
         )
     media_type, content = split_data_url(data, f"{where}.file.file_data") if data.startswith("data:") else (_PDF, data)
-    if media_type != _PDF:
-        raise MalformedBodyError(
-            f"a file of type {media_type} cannot go to an Anthropic upstream, send a PDF or text",
-            where=f"{where}.file.file_data",
-        )
-    block: dict[str, Any] = {"type": "document", "source": {"type": "base64", "media_type": _PDF, "data": content}}
+    block: dict[str, Any] = {
+        "type": "document",
+        "source": _document_source(media_type, content, f"{where}.file.file_data"),
+    }
     if isinstance(file.get("filename"), str):
         block["title"] = file["filename"]
     return block
