@@ -17,15 +17,16 @@ FRAMING_HEADERS = frozenset(
 )
 
 
-def header_block(headers: Headers) -> bytes:
-    """The header lines, without the framing headers, which are the caller's duty.
+def header_block(headers: Headers, ignored: frozenset[bytes] = FRAMING_HEADERS) -> bytes:
+    """The header lines, without the ``ignored`` ones, which are the duty of who builds the head.
 
     Raises:
         ValueError: a name or value contains CR, LF or NUL, which would inject another header.
     """
-    lines = [b"%b: %b\r\n" % pair for pair in headers if pair[0] not in FRAMING_HEADERS]
-    block = b"".join(lines)
+    lines = [b": ".join(pair) for pair in headers if pair[0] not in ignored]
     count = len(lines)
+    lines.append(b"")
+    block = b"\r\n".join(lines)
     if block.count(b"\n") != count or block.count(b"\r") != count or b"\0" in block:
         msg = "a header contains CR, LF or NUL"
         raise ValueError(msg)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from tidegate.errors import OperatorError
-from tidegate.gateway.http.heads import Headers, header_block
+from tidegate.gateway.http.heads import FRAMING_HEADERS, Headers, header_block
 
+_TARGET = re.compile(rb"/[!-~]*")
+_REQUEST_FRAMING = FRAMING_HEADERS | {b"host"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -85,10 +88,10 @@ def request_head(method: bytes, target: bytes, origin: Origin, headers: Headers,
     Raises:
         ValueError: the target or a header would inject something.
     """
-    if not target.startswith(b"/") or any(byte <= 32 or byte >= 127 for byte in target):
+    if _TARGET.fullmatch(target) is None:
         msg = f"the target {target!r} is not an absolute path in printable ASCII"
         raise ValueError(msg)
-    block = header_block([pair for pair in headers if pair[0] != b"host"])
+    block = header_block(headers, _REQUEST_FRAMING)
     framing = b"content-length: %d\r\n\r\n" % length if length or method not in {b"GET", b"HEAD"} else b"\r\n"
     return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (method, target, origin.authority, block, framing)
 
