@@ -99,15 +99,15 @@ class BundleDifference(msgspec.Struct, frozen=True, kw_only=True):
             reasons.append("the few-shot examples change")
         if self.prompt:
             reasons.append("the prompt's variables change")
-        reasons += [f"{change.field} changes" for change in (*self.safety, *self.requirements)]
+        reasons += [f"the setting {change.field} changes" for change in (*self.safety, *self.requirements)]
         if paths := self._changed_under("processing/"):
             reasons.append(f"the processing code changes ({paths[0]})")
         return reasons
 
     def adjusting(self) -> list[str]:
         """Reasons for a patch version."""
-        reasons = [f"{change.field} changes" for change in (*self.generation, *self.routing)]
-        reasons += [f"{change.path} is {change.kind}" for change in self.files]
+        reasons = [f"the parameter {change.field} changes" for change in (*self.generation, *self.routing)]
+        reasons += [f"the file {change.path} is {change.kind}" for change in self.files]
         if self.card:
             reasons.append("the model card changes")
         return reasons
