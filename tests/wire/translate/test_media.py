@@ -54,8 +54,9 @@ def test_a_pdf_survives_both_ways_with_its_name(data):
     assert document_parts(block, "at") == [_file(filename="a.pdf", file_data="data:application/pdf;base64,JVBERg==")]
 
 
-def test_a_text_file_becomes_a_text_source():
-    block = document_block(_file(file_data="data:text/plain;base64,R3LDvMOfZQ=="), "at")
+@pytest.mark.parametrize("media_type", ["text/plain", "text/markdown"])
+def test_a_text_file_becomes_a_text_source(media_type):
+    block = document_block(_file(file_data=f"data:{media_type};base64,R3LDvMOfZQ=="), "at")
     assert block == {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "Grüße"}}
     assert document_parts(block, "at") == [{"type": "text", "text": "Grüße"}]
 

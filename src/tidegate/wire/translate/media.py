@@ -47,7 +47,7 @@ def image_part(block: dict[str, Any], where: str) -> dict[str, Any]:
 
 
 def document_block(part: dict[str, Any], where: str) -> dict[str, Any]:
-    """A ``file`` part as a ``document`` block: PDF as base64, plain text as text.
+    """A ``file`` part as a ``document`` block: PDF as base64, text as text.
 
     Raises:
         MalformedBodyError: a file id, or a media type the upstream does not read.
@@ -116,16 +116,17 @@ def data_url(source: dict[str, Any], where: str) -> str:
 
 
 def _document_source(media_type: str, data: str, where: str) -> dict[str, Any]:
+    """A PDF as it is, text of any kind as plain text."""
     if media_type == _PDF:
         return {"type": "base64", "media_type": _PDF, "data": data}
-    if media_type == "text/plain":
-        try:
-            return {"type": "text", "media_type": media_type, "data": b64decode(data, validate=True).decode()}
-        except ValueError:  # binascii.Error and UnicodeDecodeError both are
-            raise MalformedBodyError("the file is not base64 of UTF-8 text", where=where) from None
-    raise MalformedBodyError(
-        f"a file of type {media_type} cannot go to an Anthropic upstream, send a PDF or text", where=where
-    )
+    if not media_type.startswith("text/"):
+        raise MalformedBodyError(
+            f"a file of type {media_type} cannot go to an Anthropic upstream, send a PDF or text", where=where
+        )
+    try:
+        return {"type": "text", "media_type": "text/plain", "data": b64decode(data, validate=True).decode()}
+    except ValueError:  # of the base64 and of the UTF-8 alike
+        raise MalformedBodyError("the file is not base64 of UTF-8 text", where=where) from None
 
 
 def _content_parts(block: dict[str, Any], content: Any, where: str) -> list[dict[str, Any]]:

@@ -122,8 +122,8 @@ class ChatReply(msgspec.Struct):
     """A chat completion or one chunk of it."""
 
     choices: list[Choice] | None = None
-    object: str | None = None
-    id: str | None = None
+    object: Any = None
+    id: Any = None
     model: str | None = None
     usage: Any = None
     error: Any = None
