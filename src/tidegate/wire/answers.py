@@ -44,10 +44,6 @@ class _TokenCount(msgspec.Struct, gc=False):
     input_tokens: int
 
 
-class _Part(msgspec.Struct, gc=False):
-    type: str | None = None
-
-
 class _Item(msgspec.Struct, gc=False):
     content: Any = None
 
