@@ -92,11 +92,13 @@ def release(**settings: Any) -> ReleaseContext:
     return ReleaseContext(**({"id": "r-7", "attempt": 2, "step": 3, "candidate": "candidate"} | settings))
 
 
-def canary(*, candidate: dict[str, Any] | None = None, stable: dict[str, Any] | None = None, **settings: Any):
+def canary(
+    *, candidate: dict[str, Any] | None = None, stable: dict[str, Any] | None = None, **settings: Any
+) -> ServiceRoute:
     """A service whose units all belong to the candidate."""
     return service(
-        variant("stable", 0, **(stable or {})),
-        variant("candidate", 10_000, **(candidate or {})),
+        variant("stable", **({"weight": 0} | (stable or {}))),
+        variant("candidate", **({"weight": 10_000} | (candidate or {}))),
         release=release(**settings),
     )
 

@@ -1,0 +1,85 @@
+"""The client leaves: the upstream request is cancelled on every route, and the tokens are booked."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+import pytest
+from tests.gateway.gateway_bench import KEY, Bench, canary, chat_body, service, until
+
+
+async def leave_after(bench: Bench, seconds: float, **body: Any) -> None:
+    """Ask, wait, and close the connection."""
+    _, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
+    content = msgspec.json.encode(chat_body(**body))
+    writer.write(
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
+        % (KEY.encode(), len(content), content)
+    )
+    await asyncio.sleep(seconds)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("stream", "behaviour"),
+    [
+        (True, {"faults": [{"kind": "hang", "before": "headers"}]}),
+        (True, {"faults": [{"kind": "hang", "before": "content"}]}),
+        (True, {"answer": "one two three four five six", "token_seconds": 0.08}),
+        (False, {"first_token_seconds": 5.0}),
+    ],
+    ids=["before headers", "before content", "mid-stream", "whole"],
+)
+async def test_the_upstream_is_cancelled_at_once(bench, simulate, stream, behaviour):
+    sim = await simulate({"stable-model": behaviour})
+    bench.provide("sim", sim)
+    bench.publish(service())
+    await leave_after(bench, 0.25, stream=stream)
+    await until(lambda: sim.stats()["aborted"] == 1, 2.0)
+    row = (await bench.observations.after(1))[0]
+    assert (row.outcome, row.assigned_outcome, row.is_estimated) == ("cancelled", "cancelled", True)
+    assert row.input_tokens > 0
+    assert row.output_tokens >= (1 if "token_seconds" in behaviour else 0)
+    assert row.status == (200 if "token_seconds" in behaviour else 0)
+    assert bench.gateway.pool.idle == 0
+    assert bench.gateway.in_flight_by_version() == {}
+    assert (await bench.chat(model="none")).status_code == 404
+
+
+async def test_a_client_that_leaves_says_nothing_about_breaker_or_candidate(bench, simulate):
+    sim = await simulate({"candidate-model": {"first_token_seconds": 5.0}})
+    bench.provide("sim", sim)
+    bench.publish(canary(cutoff_failures=1))
+    await leave_after(bench, 0.1)
+    await bench.observations.after(1)
+    assert bench.gateway.cutoffs() == ()
+    assert bench.gateway.breaker_states() == ()
+
+
+async def test_a_client_that_leaves_during_a_rescue_leaves_the_candidates_failure_on_record(bench, simulate):
+    sim = await simulate(
+        {
+            "candidate-model": {"faults": [{"kind": "error", "status": 500}]},
+            "stable-model": {"first_token_seconds": 5.0},
+        }
+    )
+    bench.provide("sim", sim)
+    bench.publish(canary())
+    await leave_after(bench, 0.2)
+    await until(lambda: sim.stats()["aborted"] == 1, 2.0)
+    row = (await bench.observations.after(1))[0]
+    assert (row.outcome, row.assigned_outcome, row.attempts) == ("cancelled", "upstream_error", 2)
+
+
+async def test_draining_lets_a_stream_finish(bench, simulate):
+    sim = await simulate({"stable-model": {"answer": "one two three four", "token_seconds": 0.1}})
+    bench.provide("sim", sim)
+    bench.publish(service())
+    under_way = asyncio.ensure_future(bench.chat(stream=True))
+    await until(lambda: bool(sim.requests))
+    await bench.server.drain(5.0)
+    answer = await under_way
+    assert "[DONE]" in answer.text
+    assert (await bench.observations.after(1))[0].outcome == "ok"
