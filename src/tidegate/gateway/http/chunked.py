@@ -86,6 +86,9 @@ class ChunkedBody:
         size = int(match[1], 16)
         if len(self.body) + size > self._body_limit:
             raise body_too_large(self._body_limit)
+        if size and data[end + size : end + size + 2] == b"\r\n":  # the whole chunk is here
+            self.body += data[end : end + size]
+            return end + size + 2
         self._left = size
         self._expect = _Expect.DATA if size else _Expect.TRAILER
         return end

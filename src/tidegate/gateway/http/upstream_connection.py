@@ -47,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_is_keep_alive",
         "_is_sending",
         "_is_write_paused",
+        "_loop",
         "_on_idle",
         "_parser",
         "_pieces",
@@ -63,6 +64,7 @@ class UpstreamConnection(asyncio.Protocol):
     )
 
     def __init__(self, on_idle: Callable[[UpstreamConnection], None], origin: Origin) -> None:
+        self._loop = asyncio.get_running_loop()
         self._on_idle = on_idle
         self.origin = origin
         self._pieces: list[bytes] = []
@@ -92,13 +94,16 @@ class UpstreamConnection(asyncio.Protocol):
             ConnectionLostError, ProtocolError: see there. Cancelled or failed, the connection is closed.
         """
         waiter: asyncio.Future[UpstreamResponse]
-        self._waiter = waiter = asyncio.get_running_loop().create_future()
+        self._waiter = waiter = self._loop.create_future()
         self._response = None
         self._is_done = False
         self._headers = {}
         self._head_bytes = self._interim = 0
         try:
-            await self._send(head, parts)
+            if sum(map(len, parts)) <= _JOIN_LIMIT:
+                self._transport.write(b"".join((head, *parts)))
+            else:
+                await self._send_slices(head, parts)
             return await waiter
         except BaseException:
             self.close()
@@ -126,11 +131,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     # ---- sending
 
-    async def _send(self, head: bytes, parts: Sequence[bytes | memoryview]) -> None:
-        size = sum(map(len, parts))
-        if size <= _JOIN_LIMIT:
-            self._transport.write(b"".join((head, *parts)))
-            return
+    async def _send_slices(self, head: bytes, parts: Sequence[bytes | memoryview]) -> None:
         self._is_sending = True
         self._transport.write(head)
         for part in parts:
@@ -144,7 +145,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_sending = False
 
     async def _wait_writable(self) -> None:
-        self._writable = asyncio.get_running_loop().create_future()
+        self._writable = self._loop.create_future()
         try:
             await self._writable
         finally:
@@ -172,7 +173,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes of the answer; anything else poisons the connection."""
-        if not self._is_answer_due():
+        is_unsolicited = self._is_done
+        if is_unsolicited:
             self.close()
             return
         if self._response is None:
@@ -284,9 +286,6 @@ class UpstreamConnection(asyncio.Protocol):
             self._headers = {}  # an interim answer
         else:
             self._is_done = True
-
-    def _is_answer_due(self) -> bool:
-        return not self._is_done
 
     # ---- ending
 

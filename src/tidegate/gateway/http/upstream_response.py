@@ -86,7 +86,8 @@ class UpstreamResponse:
     async def stream_to(self, on_data: Callable[[bytes], None]) -> None:
         """Call ``on_data`` once per TCP read, with de-chunked bytes, until the body ends.
 
-        An exception of ``on_data`` closes the connection and is raised here.
+        An exception of ``on_data`` closes the connection and is raised here; after :meth:`close` in
+        the middle of a body :class:`TruncatedBodyError` is.
 
         Raises:
             TruncatedBodyError: the connection ended before the body did.
