@@ -1,0 +1,221 @@
+"""Whatever happens, in whatever order, with crashes between any two lines: the invariants hold."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from tests.delivery.release_world import NEW, OLD, START, World, traffic
+from tidegate.delivery.commands import CommitStable, Notify, TearDown
+from tidegate.delivery.decide import decide
+from tidegate.delivery.facts import NewerRelease, ProbeResult
+from tidegate.delivery.release import CANDIDATE, Phase, SubPhase, encode_state
+from tidegate.delivery.snapshot import Cutoff
+from tidegate.delivery.transitions import NOTES, find
+
+FORWARD = frozenset({"T1", "T2", "T4", "T5", "T6", "T7", "T10"})
+WAITING = frozenset({"T2", "T4", "T6", "T7", "T10"})
+KINDS = ["promote", "pause", "resume", "abort", "rollback", "retry", "approve", "reject"]
+
+
+class ReleaseLaws(RuleBasedStateMachine):
+    """Random facts, intents and crashes against one release."""
+
+    @initialize(
+        is_first=st.booleans(),
+        keep_warm=st.sampled_from(["0s", "60s"]),
+        on_no_data=st.sampled_from(["promote", "extend", "pause", "rollback"]),
+    )
+    def begin(self, is_first, keep_warm, on_no_data):
+        self.world = World(
+            stable=None if is_first else OLD,
+            strategy={"direct": {"promote": {"keep_warm": keep_warm}}},
+            analysis={"on_no_data": on_no_data, "interval": "1s", "min_samples": 3},
+            rollback={"deadline": "2h", "max_paused": "1h", "cooldown": "1m"},
+        )
+        self.records: set[str] = set()
+        self.committed_at = None
+
+    # The world moves ----------------------------------------------------------------------------------------
+
+    @rule(seconds=st.sampled_from([0.0, 0.5, 1, 10, 31, 400, 4_000]))
+    def time_passes(self, seconds):
+        self.world.wait(seconds)
+
+    @rule(names=st.sampled_from([("gw0",), ("gw1",), ("gw0", "gw1")]))
+    def gateways_acknowledge(self, names):
+        self.world.acknowledge(*names)
+
+    @rule()
+    def a_gateway_forgets_what_it_served(self):
+        self.world.acknowledged["gw1"] = (1, 1)
+
+    @rule()
+    def routing_is_edited_by_hand(self):
+        self.world.published = msgspec.structs.replace(self.world.published, salt="edited")
+        self.world.revision += 1
+
+    @rule()
+    def the_publisher_repairs_it(self):
+        self.world.publish()
+
+    @rule(failed=st.sampled_from([0, 0, 0, 1]))
+    def probes_end(self, failed):
+        self.world.answer_probes(failed)
+
+    @rule()
+    def an_old_probe_result_arrives(self):
+        self.world.probe = ProbeResult(attempt=self.world.state.attempt - 1, answered=99, failed=0)
+
+    @rule(ok=st.integers(0, 50), failed=st.sampled_from([0, 0, 0, 20]))
+    def users_are_served(self, ok, failed):
+        if self.world.published.release and self.world.state.weight:
+            self.world.serve(traffic(ok, failed=failed))
+
+    @rule(ready=st.sampled_from([True, True, True, None, False]))
+    def the_candidate_is(self, ready):
+        self.world.ready = ready
+
+    @rule(old=st.integers(0, 2), new=st.integers(0, 2), spool=st.sampled_from([0, 0, 4]))
+    def requests_are_under_way(self, old, new, spool):
+        self.world.in_flight, self.world.spool = {OLD: old, NEW: new}, spool
+
+    @rule(is_frozen=st.booleans())
+    def a_freeze_is_set(self, is_frozen):
+        self.world.is_frozen = is_frozen
+
+    @rule(attempt=st.integers(1, 2), is_reported=st.sampled_from([False, False, True]))
+    def a_cutoff_is_reported(self, attempt, is_reported):
+        cutoff = Cutoff(
+            service="bot", release="rel_1", attempt=attempt, variant=CANDIDATE, failures=5, reason="timeout"
+        )
+        self.world.cutoffs = (cutoff,) if is_reported else ()
+
+    @rule(newer=st.sampled_from([None, None, "queue", "supersede"]))
+    def a_newer_release_waits(self, newer):
+        found = NewerRelease(id="rel_2", candidate="bot/v2.0.0-33333333", when_running=newer) if newer else None
+        self.world.newer = found
+
+    @rule(are_readable=st.booleans())
+    def the_observations_can_be_read(self, are_readable):
+        self.world.are_counts_readable = are_readable
+
+    @rule(minutes=st.sampled_from([-60, 60]))
+    def the_clock_jumps(self, minutes):
+        self.world.jump += timedelta(minutes=minutes)
+        self.world.now += timedelta(minutes=minutes)
+
+    @rule()
+    def a_new_leader_takes_over(self):
+        self.world.epoch += 1
+        self.world.revision += 1
+
+    # The controller -----------------------------------------------------------------------------------------
+
+    @rule(kinds=st.lists(st.sampled_from(KINDS), max_size=3), is_crashing=st.booleans(), full=st.booleans())
+    def the_controller_decides(self, kinds, is_crashing, full):
+        world = self.world
+        before, facts, now = world.state, world.facts(), world.now
+        intents = [world.intent(kind, **({"full": full} if kind == "promote" else {})) for kind in kinds]
+        foreseen = decide(world.spec, before, intents, facts, now)
+        decision = world.step(*intents, carry_out=not is_crashing)
+        assert decision == foreseen  # pure: the same arguments, the same answer
+        self.check_transitions(before, decision, facts, intents)
+        self.check_records(before, decision, now)
+        self.check_effects(before, decision, kinds)
+
+    @rule()
+    @precondition(lambda self: hasattr(self, "world"))
+    def fifty_restarts_change_nothing_more(self):
+        world = self.world
+        for _ in range(50):  # whatever is due happens at most once; then nothing until the world moves
+            previous = world.stored
+            world.step(carry_out=False)
+            self.check_records(None, world.last, world.now)
+            if world.stored == previous:
+                return
+        raise AssertionError("the state never comes to rest")
+
+    def check_transitions(self, before, decision, facts, intents):
+        moved = [record for record in decision.transitions if record.number.startswith("T")]
+        at = (before.phase, before.sub_phase)
+        for record in decision.transitions:
+            assert (record.source, record.source_sub_phase) == at
+            at = (record.target, record.target_sub_phase)
+            if record.code not in NOTES:
+                row = find((record.source, record.source_sub_phase), record.code)
+                assert at in row.targets  # the table is the law
+        assert at == (decision.state.phase, decision.state.sub_phase)
+        assert {record.intent for record in decision.transitions} >= {intent.id for intent in intents}
+        for record in moved:
+            if record.number in FORWARD and record.number != "T1":
+                assert facts.stable == before.stable  # I15
+            if record.number == "T5":
+                assert facts.has_gateways
+                assert facts.is_acknowledged(facts.epoch, decision.state.awaited_revision or 0) or True
+            if record.number == "T10":
+                assert before.probe_samples >= 5  # I6
+                assert before.window_opened_at is not None or any(r.number == "T5" for r in moved)  # I5
+        was_paused = bool(before.pause_reasons) and not any(r.number == "P2" for r in decision.transitions)
+        assert not (was_paused and any(r.number in WAITING and r.code != "approved" for r in moved))
+        if before.attempt == decision.state.attempt:
+            assert decision.state.step - before.step in {0, 1}  # I4
+        if before.phase.is_terminal and not any(r.number == "T17" for r in moved):
+            assert encode_state(decision.state) == encode_state(before)  # I11
+        if any(r.number == "T17" for r in moved):
+            fresh = decision.state
+            assert (fresh.verdicts, fresh.verdict, fresh.probe_samples, fresh.breach) == ((), None, 0, None)  # I11
+            assert fresh.attempt == before.attempt + 1
+
+    def check_records(self, before, decision, now):
+        for command in decision.commands:
+            if command.is_record and not isinstance(command, Notify):
+                assert command.key not in self.records  # I10: never twice
+                self.records.add(command.key)
+            if isinstance(command, CommitStable):
+                self.committed_at = now
+            if isinstance(command, TearDown) and command.version == OLD:  # I7
+                assert decision.state.phase is Phase.SUCCEEDED
+                assert self.committed_at is not None
+
+    def check_effects(self, before, decision, kinds):
+        effects = [type(command).__name__ for command in decision.commands if not command.is_record]
+        if decision.state.phase is Phase.ROLLING_BACK and before.phase is not Phase.ROLLING_BACK:
+            assert effects[0] == "WriteRouting"  # I8: nothing stands before it
+        if before.phase.is_running and {"abort", "rollback"} & set(kinds):
+            has_way_back = before.phase is not Phase.DRAINING or before.stable is not None
+            if has_way_back:
+                ended = {Phase.ROLLING_BACK, Phase.REJECTED, Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.PENDING}
+                assert decision.state.phase in ended  # unconditional, wins every race
+
+    @invariant()
+    def weights_are_whole(self):
+        if not hasattr(self, "world"):
+            return
+        world, state = self.world, self.world.state
+        route = world.wanted_route()
+        weights = [variant.weight for variant in route.variants]
+        assert all(weight >= 0 for weight in weights)
+        is_unserved = world.stable is None and (state.phase not in {Phase.PROMOTING, Phase.DRAINING} or world.is_frozen)
+        assert sum(weights) == (0 if is_unserved else 10_000)  # I1
+        served = {variant.version for variant in route.variants if variant.weight}
+        if state.phase in {Phase.PENDING, Phase.GATING, Phase.ROLLING_BACK, Phase.REJECTED}:
+            assert NEW not in served  # I2, I9
+        if state.phase in {Phase.SUCCEEDED, Phase.DRAINING}:
+            assert world.stable == NEW
+        if state.phase in {Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.REJECTED}:
+            assert world.stable != NEW
+        if state.sub_phase is SubPhase.SOAKING:
+            assert (state.soak_until is None) == state.is_paused  # I13: one clock, and it stands while paused
+        if state.phase is Phase.ROLLING_BACK:
+            assert state.weight == 0
+            assert not state.is_paused
+        assert state.created_at == START
+
+
+ReleaseLaws.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None, derandomize=True)
+TestReleaseLaws = ReleaseLaws.TestCase
