@@ -164,7 +164,16 @@ def main() -> None:
                     command = (
                         nginx_command(port, upstream, folder)
                         if server == "nginx"
-                        else [sys.executable, str(HERE / "gateway_process.py"), str(port), str(upstream), KEY]
+                        else [
+                            sys.executable,
+                            str(HERE / "gateway_process.py"),
+                            "--port",
+                            str(port),
+                            "--upstream",
+                            f"http://127.0.0.1:{upstream}/v1",
+                            "--key",
+                            KEY,
+                        ]
                     )
                     with running(0, command, port, folder) as (pid, start):
                         figures.setdefault((server, "start", "seconds"), []).append(start)
