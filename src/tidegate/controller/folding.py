@@ -57,7 +57,7 @@ def fold(observations: Iterable[Observation], units: Units, is_sample: Callable[
     """
     tallies: dict[tuple[CountKey, bool], _Tally] = {}
     for row in observations:
-        if not row.release:
+        if not row.release or not row.propensity:  # a forced variant was chosen by nobody's hash
             continue
         key = ((row.release, row.attempt, row.step, row.variant), is_sample(row))
         tally = tallies.get(key)

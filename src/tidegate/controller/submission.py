@@ -7,11 +7,9 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.delivery.quantities import Seconds
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
-from tidegate.delivery.release_spec import ProbeSpec
-from tidegate.delivery.steps import Promote
-from tidegate.delivery.strategy import DirectSpec, compile_program
+from tidegate.delivery.release_file import parse_release
+from tidegate.delivery.strategy import compile_program
 from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry import audit
 from tidegate.registry.identifiers import new_id
@@ -59,20 +57,23 @@ async def accept_release(
 
 def direct_spec(service: str, version: str) -> ReleaseSpec:
     """A direct release with every default."""
-    return ReleaseSpec(service=service, version=version, strategy=(DirectSpec(),))
+    return parse_release({"kind": "Release", "service": service, "version": version, "strategy": "direct"})
 
 
 def rollback_spec(service: str, version: str) -> ReleaseSpec:
     """The way back after a release has succeeded: a direct release that waits for nobody.
 
-    One answered probe shows that the version still works; a newer release in the making gives way.
+    One answered probe shows that the version still works; a release in the making gives way.
     """
-    return ReleaseSpec(
-        service=service,
-        version=version,
-        strategy=(DirectSpec(promote=Promote(bake=Seconds(10))),),
-        probe=ProbeSpec(requests=1, timeout=Seconds(120)),
-        when_running="supersede",
+    return parse_release(
+        {
+            "kind": "Release",
+            "service": service,
+            "version": version,
+            "strategy": {"direct": {"promote": {"bake": "10s"}}},
+            "probe": {"requests": 1, "timeout": "2m"},
+            "when_running": "supersede",
+        }
     )
 
 

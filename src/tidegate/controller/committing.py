@@ -1,0 +1,181 @@
+"""Commits one decision: state, audit rows, records, outbox rows, consumed intents and the new revision in one
+transaction, behind the leader's fence and the release's compare-and-swap. All of it happens, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.controller.gathering import Case
+from tidegate.delivery.commands import (
+    CloseIncident,
+    CommitStable,
+    Notify,
+    OpenIncident,
+    SwapBack,
+    WriteRouting,
+)
+from tidegate.delivery.decision import Decision, TransitionRecord
+from tidegate.delivery.release import Phase
+from tidegate.registry import audit, incidents, outbox
+from tidegate.registry.cluster import bump_revision, fence
+from tidegate.registry.releases import ReleaseRow, consume_intents, list_releases, save_state, touch_state
+from tidegate.registry.services import get_service, set_stable
+from tidegate.registry.versions import mark_unstable
+
+
+class Lead(msgspec.Struct, frozen=True):
+    """In whose name is written: the leader and its epoch."""
+
+    leader: str
+    epoch: int
+
+
+def is_worth_committing(case: Case, decision: Decision) -> bool:
+    """Whether anything changed."""
+    return bool(decision.state != case.row.state or case.intents or decision.transitions)
+
+
+async def commit_decision(
+    connection: AsyncConnection, lead: Lead, case: Case, decision: Decision, *, sinks: Sequence[str], now: datetime
+) -> ReleaseRow:
+    """Write one decision.
+
+    Raises:
+        StaleLeaderError: another process leads; nothing is written.
+        ReleaseChangedError: the release is not what the decision was made on; nothing is written.
+    """
+    await fence(connection, lead.leader, lead.epoch)
+    row = await _save(connection, case.row, decision)
+    await consume_intents(connection, [intent.id for intent in case.intents], now)
+    for transition in decision.transitions:
+        await _record(connection, row, transition, sinks)
+    for command in decision.commands:
+        await _write_record(connection, case, row, command, sinks)
+    if decision.state.stable_at is not None and case.row.state.stable_at is None:
+        await _record_time_to_stable(connection, row)
+    if decision.transitions and any(isinstance(command, WriteRouting) for command in decision.commands):
+        await bump_revision(connection)
+    return row
+
+
+async def _save(connection: AsyncConnection, row: ReleaseRow, decision: Decision) -> ReleaseRow:
+    """Evidence alone leaves the version as it is, so that ``If-Match`` holds while nothing happens."""
+    if decision.transitions:
+        return await save_state(connection, row, decision.state)
+    return await touch_state(connection, row, decision.state)
+
+
+async def _record(
+    connection: AsyncConnection, row: ReleaseRow, transition: TransitionRecord, sinks: Sequence[str]
+) -> None:
+    detail = _transition_detail(row, transition)
+    action = f"release.{transition.code}"
+    head = await audit.append(connection, transition.actor, action, row.id, detail, transition.at)
+    payload = {"release": row.id, "actor": transition.actor, "audit_seq": head.seq, "audit_hash": head.hash, **detail}
+    await outbox.put(
+        connection, sinks=sinks, event=action, payload=payload, dedupe_key=f"audit/{head.seq}", now=transition.at
+    )
+
+
+def _transition_detail(row: ReleaseRow, transition: TransitionRecord) -> dict[str, Any]:
+    told = {
+        "number": transition.number,
+        "sentence": transition.sentence,
+        "service": row.service,
+        "version": row.candidate,
+        "from": _place(transition.source, transition.source_sub_phase),
+        "to": _place(transition.target, transition.target_sub_phase),
+        "attempt": transition.attempt,
+        "step": transition.step,
+        "reason": transition.reason,
+        "intent": transition.intent,
+        "facts": transition.detail,
+    }
+    return {name: value for name, value in told.items() if value not in ("", None, {})}
+
+
+def _place(phase: str, sub_phase: str | None) -> str:
+    return str(phase) if sub_phase is None else f"{phase}.{sub_phase}"
+
+
+async def _write_record(
+    connection: AsyncConnection, case: Case, row: ReleaseRow, command: msgspec.Struct, sinks: Sequence[str]
+) -> None:
+    match command:
+        case CommitStable(service=service, stable=stable, previous=previous):
+            await set_stable(
+                connection, await get_service(connection, service), stable=stable, previous_stable=previous
+            )
+        case SwapBack(service=service, stable=stable):
+            await _swap_back(connection, service, stable)
+        case OpenIncident():
+            await _open_incident(connection, case, command)
+        case CloseIncident():
+            await _close_incident(connection, row, command)
+        case Notify():
+            payload = {
+                "release": row.id,
+                "service": row.service,
+                "version": row.candidate,
+                "phase": str(row.phase),
+                "sentence": command.sentence,
+                "at": command.at.isoformat(),
+            }
+            await outbox.put(
+                connection,
+                sinks=sinks,
+                event=f"notify.{command.event}",
+                payload=payload,
+                dedupe_key=command.key,
+                now=command.at,
+            )
+        case _:
+            return
+
+
+async def _swap_back(connection: AsyncConnection, service: str, stable: str) -> None:
+    """The pointers as they were: what was before ``stable`` is what its own release came from."""
+    found = await get_service(connection, service)
+    earlier = await list_releases(connection, service=service, candidate=stable, limit=20)
+    came_from = next((row.state.stable for row in earlier if row.phase is Phase.SUCCEEDED), None)
+    await set_stable(connection, found, stable=stable, previous_stable=came_from)
+
+
+async def _open_incident(connection: AsyncConnection, case: Case, command: OpenIncident) -> None:
+    facts = case.facts
+    evidence = {
+        "verdicts": msgspec.to_builtins(command.evidence),
+        "cutoffs": msgspec.to_builtins([cutoff for cutoff in facts.cutoffs if cutoff.release == command.release]),
+        "counts": msgspec.to_builtins(facts.counts),
+        "gateways": msgspec.to_builtins(facts.gateways),
+    }
+    await incidents.open_incident(
+        connection,
+        service=command.service,
+        release=command.release,
+        attempt=command.attempt,
+        trigger=command.trigger,
+        summary=command.summary,
+        evidence=evidence,
+        exposed_requests=command.exposed_requests,
+        now=command.at,
+    )
+    await mark_unstable(connection, command.version, command.summary)
+
+
+async def _close_incident(connection: AsyncConnection, row: ReleaseRow, command: CloseIncident) -> None:
+    found = await incidents.of_attempt(connection, row.id, command.attempt)
+    if found is not None:
+        await incidents.record_time_to_stable(connection, found.id, command.time_to_stable_seconds)
+        await incidents.close_incident(connection, found.id, command.at, command.exposed_requests)
+
+
+async def _record_time_to_stable(connection: AsyncConnection, row: ReleaseRow) -> None:
+    found, took = await incidents.of_attempt(connection, row.id, row.state.attempt), row.state.time_to_stable
+    if found is not None and took is not None:
+        await incidents.record_time_to_stable(connection, found.id, took.total_seconds())

@@ -1,0 +1,148 @@
+"""Carries out what decisions wish for, in the background and each wish once at a time.
+
+Nothing here is remembered across a crash: the next decision asks again for whatever its state still needs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+import msgspec
+import structlog
+
+from tidegate.controller.gateways import GatewayRegistry
+from tidegate.controller.gathering import Case
+from tidegate.controller.probe import Prober, ProbeReport, ProbeUnansweredError, choose_gateway
+from tidegate.controller.routing_table import RoutingTableReader
+from tidegate.delivery.commands import Command, Deploy, RunProbe, TearDown
+from tidegate.delivery.facts import ProbeResult
+from tidegate.registry.database import Database
+from tidegate.runtimes.external import Runtime
+
+_LOG = structlog.get_logger("tidegate.effects")
+_RUNTIME_SECONDS = 60.0
+_RETRY_SECONDS = 1.0  # between two tries of a probe that nobody answered
+
+RecordProbe = Callable[[Case, ProbeReport], Awaitable[None]]
+
+
+class Effects:
+    """The hands of the controller.
+
+    Args:
+        record_probe: keeps a report where people can read it.
+        wake: makes the controller look at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        table: RoutingTableReader,
+        gateways: GatewayRegistry,
+        runtime: Runtime,
+        prober: Prober,
+        record_probe: RecordProbe,
+        wake: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._table = table
+        self._gateways = gateways
+        self._runtime = runtime
+        self._prober = prober
+        self._record_probe = record_probe
+        self._wake = wake
+        self._probes: dict[str, ProbeReport] = {}  # by release, of its latest probed attempt
+        self._tries: dict[str, int] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def probe_of(self, release: str) -> ProbeResult | None:
+        """The last probe result of a release."""
+        report = self._probes.get(release)
+        return None if report is None else report.result
+
+    def carry_out(self, case: Case, commands: tuple[Command, ...]) -> None:
+        """Begin each wish that is not under way; returns at once."""
+        for command in commands:
+            match command:
+                case RunProbe():
+                    self._begin(command.key, self._probe(case, command))
+                case Deploy(version=version):
+                    self._begin(command.key, self._deploy(version))
+                case TearDown(version=version):
+                    self._begin(command.key, self._runtime.tear_down(version))
+                case _:
+                    continue
+
+    def forget(self, release: str) -> None:
+        """The release ended; its probe says nothing any more."""
+        self._probes.pop(release, None)
+
+    async def settle(self) -> None:
+        """Wait until everything under way is done."""
+        while self._running:
+            await asyncio.wait(self._running.values())
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Give up whatever is under way."""
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        if key in self._running:
+            work.close()
+            return
+        task = asyncio.create_task(self._guarded(key, work), name=f"effect-{key}")
+        self._running[key] = task
+        task.add_done_callback(lambda _: self._running.pop(key, None))
+
+    async def _guarded(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:
+            _LOG.warning("effect_failed", key=key, error=str(error))
+
+    async def _deploy(self, version: str) -> None:
+        async with self._database.read() as connection:
+            bundle = await self._table.bundle(connection, version)
+        async with asyncio.timeout(_RUNTIME_SECONDS):
+            await self._runtime.deploy(version, bundle)
+        self._wake()
+
+    async def _probe(self, case: Case, command: RunProbe) -> None:
+        addresses = [view.heartbeat.address for view in self._gateways.reachable()]
+        tries = self._tries[command.key] = self._tries.get(command.key, -1) + 1
+        address = choose_gateway(addresses, tries)
+        if address is None:
+            await asyncio.sleep(_RETRY_SECONDS)
+            return
+        async with self._database.read() as connection:
+            bundle = await self._table.bundle(connection, command.version)
+        try:
+            report = await self._prober.run(
+                address,
+                service=case.row.service,
+                reference=command.version,
+                attempt=command.attempt,
+                spec=case.row.spec.probe,
+                endpoint=str(bundle.requirements.get("endpoint", "chat")),
+                request_seconds=case.facts.request_timeout.total_seconds(),
+            )
+        except ProbeUnansweredError as error:
+            _LOG.info("probe_unanswered", release=command.release, version=command.version, error=str(error))
+            await asyncio.sleep(_RETRY_SECONDS)
+            return
+        self._probes[command.release] = report
+        self._tries.pop(command.key, None)
+        await self._record_probe(case, report)
+        self._wake()
+
+
+def probe_detail(report: ProbeReport) -> dict[str, Any]:
+    """A report as audit detail."""
+    detail: dict[str, Any] = msgspec.to_builtins(report)
+    return detail

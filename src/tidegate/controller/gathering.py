@@ -1,0 +1,193 @@
+"""Gathers what one pass decides on: one consistent read of the database, the gateways, the counts.
+
+Whatever cannot be had in time is absent (``None``), never guessed and never waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+
+import msgspec
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.controller.gateways import GatewayRegistry
+from tidegate.controller.ingest import Ingest
+from tidegate.controller.publisher import Publisher
+from tidegate.controller.routing_table import RoutingTableReader, is_frozen
+from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts
+from tidegate.delivery.intents import Intent
+from tidegate.delivery.release import Phase
+from tidegate.delivery.routing import variant_route
+from tidegate.registry import observations
+from tidegate.registry.database import Database
+from tidegate.registry.freezes import list_freezes
+from tidegate.registry.observations import Counted, CountKey
+from tidegate.registry.releases import ReleaseRow, active_releases, open_intents
+from tidegate.registry.services import Service, list_services
+from tidegate.runtimes.external import Readiness, Runtime
+
+_LOG = structlog.get_logger("tidegate.gathering")
+COUNTS_SECONDS = 0.5  # what a pass waits for counts; they are read on in the background
+
+Counts = Mapping[str, Mapping[CountKey, Counted]]
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True):
+    """One release and everything that its decision needs."""
+
+    row: ReleaseRow
+    intents: tuple[Intent, ...]
+    facts: Facts
+
+
+class Gatherer:
+    """Reads; decides and changes nothing.
+
+    Args:
+        probe_of: the last probe result of a release.
+    """
+
+    def __init__(
+        self,
+        state: Database,
+        observed: Database,
+        table: RoutingTableReader,
+        publisher: Publisher,
+        gateways: GatewayRegistry,
+        ingest: Ingest,
+        runtime: Runtime,
+        probe_of: Callable[[str], ProbeResult | None],
+    ) -> None:
+        self._state = state
+        self._table = table
+        self._publisher = publisher
+        self._gateways = gateways
+        self._ingest = ingest
+        self._runtime = runtime
+        self._probe_of = probe_of
+        self._counts = _PatientReader(observed)
+
+    async def gather(
+        self, epoch: int, jump_of: Callable[[str], timedelta], only: str | None = None
+    ) -> dict[str, list[Case]]:
+        """Cases by service, each service's oldest release first.
+
+        Args:
+            epoch: of the leader that asks.
+            jump_of: how far the wall clock moved since the release was last committed.
+            only: one service.
+        """
+        async with self._state.read() as connection:
+            rows = [row for row in await active_releases(connection) if only in {None, row.service}]
+            if not rows:
+                return {}
+            intents = await open_intents(connection, [row.id for row in rows])
+            declared = {service.name: service for service in await list_services(connection)}
+            frozen = await list_freezes(connection)
+            contents = {row.candidate: await self._table.bundle(connection, row.candidate) for row in rows}
+            await self._load_pointers(connection, declared, {row.service for row in rows})
+        counts = await self._counts.read([row.id for row in rows if row.phase.is_running])
+        gathered: dict[str, list[Case]] = defaultdict(list)
+        for row in rows:
+            siblings = [other for other in rows if other.service == row.service]
+            service, bundle = declared[row.service], contents[row.candidate]
+            ready = self._runtime.readiness(row.candidate, bundle) if row.phase.is_running else Readiness(None)
+            longest = variant_route("", row.candidate, bundle, 0, service.spec).timeouts.total
+            facts = Facts(
+                epoch=epoch,
+                stable=service.stable,
+                revision_written=self._revision_written(
+                    service, row, siblings, is_held=is_frozen(service.name, frozen)
+                ),
+                candidate_ready=ready.is_ready,
+                candidate_detail=ready.detail,
+                probe=self._probe_of(row.id),
+                gateways=self._gateways.facts(),
+                counts=_step_counts(row, counts),
+                observed_at=self._ingest.observed_at(row.service),
+                cutoffs=self._gateways.cutoffs(),
+                is_frozen=is_frozen(service.name, frozen),
+                other_running=_other_running(row, siblings),
+                newer=_newer(row, siblings),
+                clock_jump=jump_of(row.id),
+                request_timeout=timedelta(seconds=longest),
+            )
+            gathered[row.service].append(Case(row=row, intents=tuple(intents[row.id]), facts=facts))
+        return dict(gathered)
+
+    async def _load_pointers(
+        self, connection: AsyncConnection, declared: Mapping[str, Service], wanted: Iterable[str]
+    ) -> None:
+        for name in wanted:
+            for reference in (declared[name].stable, declared[name].previous_stable):
+                if reference is not None:
+                    await self._table.bundle(connection, reference)
+
+    def _revision_written(
+        self, service: Service, row: ReleaseRow, siblings: list[ReleaseRow], *, is_held: bool
+    ) -> int | None:
+        running = next((other for other in siblings if other.phase.is_running), None)
+        if row.phase.is_running and running is not row:
+            return None
+        return self._publisher.revision_since(self._table.route(service, running, is_frozen=is_held))
+
+
+class _PatientReader:
+    """Reads counts without making a pass wait: a slow read goes on, and meanwhile nobody knows."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading: asyncio.Task[Counts] | None = None
+
+    async def read(self, releases: list[str]) -> Counts | None:
+        if not releases:
+            return {}
+        if self._reading is not None and not await _is_done(self._reading):
+            return None
+        self._reading = asyncio.create_task(self._read(releases), name="read-counts")
+        if not await _is_done(self._reading):
+            return None
+        error = self._reading.exception()
+        if error is not None:
+            _LOG.warning("counts_unreadable", error=str(error))
+            return None
+        return self._reading.result()
+
+    async def _read(self, releases: list[str]) -> Counts:
+        async with self._database.read() as connection:
+            return await observations.read_counts(connection, releases)
+
+
+async def _is_done(task: Awaitable[Counts]) -> bool:
+    done, _ = await asyncio.wait({asyncio.ensure_future(task)}, timeout=COUNTS_SECONDS)
+    return bool(done)
+
+
+def _step_counts(row: ReleaseRow, counts: Counts | None) -> tuple[StepCounts, ...] | None:
+    if counts is None:
+        return None
+    return tuple(
+        StepCounts(attempt=attempt, step=step, variant=variant, total=counted.total, window=counted.window)
+        for (_, attempt, step, variant), counted in counts.get(row.id, {}).items()
+    )
+
+
+def _other_running(row: ReleaseRow, siblings: list[ReleaseRow]) -> str | None:
+    """A running one; for a pending one also whoever is before it in the queue and could start."""
+    for other in siblings:
+        is_before = other.phase is Phase.PENDING and row.phase is Phase.PENDING and other.id < row.id
+        if other.id != row.id and (other.phase.is_running or (is_before and other.state.not_before_at is None)):
+            return other.id
+    return None
+
+
+def _newer(row: ReleaseRow, siblings: list[ReleaseRow]) -> NewerRelease | None:
+    waiting = [other for other in siblings if other.phase is Phase.PENDING and other.id > row.id]
+    if not waiting:
+        return None
+    newest = waiting[-1]
+    return NewerRelease(id=newest.id, candidate=newest.candidate, when_running=newest.spec.when_running)

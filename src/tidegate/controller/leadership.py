@@ -1,0 +1,116 @@
+"""Keeps or takes the lead, and makes sure that nobody who lost it writes or speaks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from tidegate.controller.clock import Clock
+from tidegate.controller.gateways import GatewayRegistry
+from tidegate.controller.publisher import Publisher
+from tidegate.registry import cluster
+from tidegate.registry.cluster import ClusterRow
+from tidegate.registry.database import Database
+
+_LOG = structlog.get_logger("tidegate.leadership")
+
+
+class Leadership:
+    """This process's claim to the lead.
+
+    Args:
+        leader: id of this process; never the id of another one, not even of its predecessor.
+        is_sole: the storage belongs to one control process, so whoever led before is dead: take over at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        publisher: Publisher,
+        gateways: GatewayRegistry,
+        *,
+        leader: str,
+        lease: timedelta,
+        is_sole: bool,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._publisher = publisher
+        self._gateways = gateways
+        self.leader = leader
+        self._lease = lease
+        self._is_forced = is_sole
+        self._held: ClusterRow | None = None
+        self._renew_at = 0.0  # monotonic
+
+    @property
+    def epoch(self) -> int | None:
+        """While leading, with which epoch."""
+        return None if self._held is None else self._held.epoch
+
+    async def keep(self) -> int | None:
+        """Renew, take over or learn that another leads; returns the epoch while leading.
+
+        Called in each pass; it writes only when a third of the lease is over.
+        """
+        if self._held is not None and self._clock.monotonic() < self._renew_at and not self._is_behind():
+            return self._held.epoch
+        now, above = self._clock.now(), self._remembered_by_gateways()
+        before = self._held
+
+        taken = await self._database.transact(
+            lambda connection: cluster.lead(
+                connection, self.leader, now, self._lease, is_forced=self._is_forced, above=above
+            )
+        )
+        self._is_forced = False
+        if taken is None:
+            await self._follow()
+            return None
+        self._held = taken
+        self._renew_at = self._clock.monotonic() + self._lease.total_seconds() / 3
+        self._publisher.speak_for(taken, is_leading=True, seconds=self._lease.total_seconds())
+        if before is None or before.epoch != taken.epoch:
+            self._begin(taken)
+        return taken.epoch
+
+    def lose(self) -> None:
+        """Somebody else took over."""
+        if self._held is not None:
+            _LOG.warning("lead_lost", leader=self.leader, epoch=self._held.epoch)
+        self._held = None
+        self._publisher.fall_silent()
+
+    async def resign(self) -> None:
+        """Hand the lead over on a planned stop."""
+        if self._held is None:
+            return
+        self._held = None
+        now = self._clock.now()
+        await self._database.transact(lambda connection: cluster.resign(connection, self.leader, now))
+
+    def _begin(self, row: ClusterRow) -> None:
+        _LOG.info("lead_taken", leader=self.leader, epoch=row.epoch, revision=row.revision)
+        if row.epoch > 1:  # before the first epoch there was nobody to follow
+            self._gateways.reckon_with_unheard()
+
+    async def _follow(self) -> None:
+        self.lose()
+        async with self._database.read() as connection:
+            row = await cluster.read_cluster(connection)
+        if row is not None and row.lease_until > self._clock.now():
+            remaining = row.lease_until - self._clock.now()
+            self._publisher.speak_for(row, is_leading=False, seconds=remaining.total_seconds())
+
+    def _is_behind(self) -> bool:
+        return self._remembered_by_gateways() is not None
+
+    def _remembered_by_gateways(self) -> ClusterRow | None:
+        """A later history than ours that some gateway serves: the database was restored from a backup."""
+        epoch, revision = self._gateways.latest_seen()
+        if self._held is None or epoch <= self._held.epoch:
+            return None
+        return msgspec.structs.replace(self._held, epoch=epoch, revision=revision)
