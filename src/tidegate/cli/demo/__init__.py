@@ -1,0 +1,1 @@
+"""The demo: simulated providers, steady traffic, and three releases to watch."""
