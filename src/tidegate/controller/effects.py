@@ -6,18 +6,23 @@ Nothing here is remembered across a crash: the next decision asks again for what
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.controller.clock import Clock
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.gathering import Case
+from tidegate.controller.leadership import Leadership
 from tidegate.controller.probe import Prober, ProbeReport, ProbeUnansweredError, choose_gateway
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.delivery.commands import Command, Deploy, RunProbe, TearDown
 from tidegate.delivery.facts import ProbeResult
+from tidegate.registry import audit
+from tidegate.registry.cluster import fence
 from tidegate.registry.database import Database
 from tidegate.runtimes.external import Runtime
 
@@ -25,33 +30,32 @@ _LOG = structlog.get_logger("tidegate.effects")
 _RUNTIME_SECONDS = 60.0
 _RETRY_SECONDS = 1.0  # between two tries of a probe that nobody answered
 
-RecordProbe = Callable[[Case, ProbeReport], Awaitable[None]]
-
 
 class Effects:
     """The hands of the controller.
 
     Args:
-        record_probe: keeps a report where people can read it.
         wake: makes the controller look at once.
     """
 
     def __init__(
         self,
         database: Database,
+        clock: Clock,
+        leadership: Leadership,
         table: RoutingTableReader,
         gateways: GatewayRegistry,
         runtime: Runtime,
         prober: Prober,
-        record_probe: RecordProbe,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
+        self._clock = clock
+        self._leadership = leadership
         self._table = table
         self._gateways = gateways
         self._runtime = runtime
         self._prober = prober
-        self._record_probe = record_probe
         self._wake = wake
         self._probes: dict[str, ProbeReport] = {}  # by release, of its latest probed attempt
         self._tries: dict[str, int] = {}
@@ -138,11 +142,24 @@ class Effects:
             return
         self._probes[command.release] = report
         self._tries.pop(command.key, None)
-        await self._record_probe(case, report)
+        await self._record(case, report)
         self._wake()
 
+    async def _record(self, case: Case, report: ProbeReport) -> None:
+        """Keep the answers as evidence in the audit log, for whoever asks why."""
+        epoch, now, result = self._leadership.epoch, self._clock.now(), report.result
+        if epoch is None:
+            return
+        sentence = f"{case.row.candidate} answered {result.answered} of {result.answered + result.failed} probes"
+        detail = {
+            "service": case.row.service,
+            "version": case.row.candidate,
+            "sentence": f"{sentence}: {result.detail}." if result.detail else f"{sentence}.",
+            **msgspec.to_builtins(report),
+        }
 
-def probe_detail(report: ProbeReport) -> dict[str, Any]:
-    """A report as audit detail."""
-    detail: dict[str, Any] = msgspec.to_builtins(report)
-    return detail
+        async def write(connection: AsyncConnection) -> None:
+            await fence(connection, self._leadership.leader, epoch)
+            await audit.append(connection, "tidegate", "release.probed", case.row.id, detail, now)
+
+        await self._database.transact(write)

@@ -11,22 +11,19 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock, JumpDetector
 from tidegate.controller.committing import Lead, commit_decision, is_worth_committing
-from tidegate.controller.effects import Effects, probe_detail
+from tidegate.controller.effects import Effects
 from tidegate.controller.gathering import Case, Gatherer
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.news import News
-from tidegate.controller.probe import ProbeReport
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.windows import Windows
 from tidegate.delivery.commands import WriteRouting
 from tidegate.delivery.decide import decide
 from tidegate.delivery.decision import Decision
-from tidegate.registry import audit
-from tidegate.registry.cluster import StaleLeaderError, fence
+from tidegate.registry.cluster import StaleLeaderError
 from tidegate.registry.database import Database
 from tidegate.registry.releases import ReleaseChangedError, ReleaseRow
 
@@ -40,6 +37,7 @@ class Controller:
     """Runs reconcile passes while this process leads.
 
     Args:
+        wanted: set by whoever has news, to have a pass made at once.
         sinks: names of the outbox's sinks.
         on_committed: called after each commit (the notifier, telemetry).
         interval: between two passes without news.
@@ -52,8 +50,10 @@ class Controller:
         leadership: Leadership,
         gatherer: Gatherer,
         publisher: Publisher,
+        effects: Effects,
         windows: Windows,
         news: News,
+        wanted: asyncio.Event,
         *,
         sinks: tuple[str, ...],
         on_committed: Callable[[ReleaseRow], None],
@@ -64,6 +64,7 @@ class Controller:
         self._leadership = leadership
         self._gatherer = gatherer
         self._publisher = publisher
+        self._effects = effects
         self._windows = windows
         self._news = news
         self._sinks = sinks
@@ -71,12 +72,7 @@ class Controller:
         self._interval = interval
         self._jumps = JumpDetector(clock)
         self._unsettled_jumps: dict[str, timedelta] = {}  # by release, until committed
-        self._wanted = asyncio.Event()
-        self.effects: Effects | None = None  # set by whoever composes, because effects wake the controller
-
-    def wake(self) -> None:
-        """Make a pass now."""
-        self._wanted.set()
+        self._wanted = wanted
 
     async def run(self) -> None:
         """Make passes until cancelled."""
@@ -101,26 +97,6 @@ class Controller:
         except StaleLeaderError:
             self._leadership.lose()
             return False
-
-    async def record_probe(self, case: Case, report: ProbeReport) -> None:
-        """Keep the answers as evidence in the audit log, for whoever asks why."""
-        epoch, now = self._leadership.epoch, self._clock.now()
-        if epoch is None:
-            return
-        result = report.result
-        sentence = f"{case.row.candidate} answered {result.answered} of {result.answered + result.failed} probes"
-        detail = {
-            **probe_detail(report),
-            "service": case.row.service,
-            "version": case.row.candidate,
-            "sentence": f"{sentence}: {result.detail}." if result.detail else f"{sentence}.",
-        }
-
-        async def write(connection: AsyncConnection) -> None:
-            await fence(connection, self._leadership.leader, epoch)
-            await audit.append(connection, "tidegate", "release.probed", case.row.id, detail, now)
-
-        await self._database.transact(write)
 
     async def _decide_all(self, epoch: int) -> bool:
         jump = self._jumps.jump()
@@ -185,11 +161,9 @@ class Controller:
     async def _carry_out(self, case: Case, decision: Decision) -> None:
         if any(isinstance(command, WriteRouting) for command in decision.commands):
             await self._publisher.refresh()
-        if self.effects is None:
-            return
-        self.effects.carry_out(case, decision.commands)
+        self._effects.carry_out(case, decision.commands)
         if decision.state.phase.is_terminal:
-            self.effects.forget(case.row.id)
+            self._effects.forget(case.row.id)
 
 
 async def _wait(news: asyncio.Event, interval: timedelta) -> None:

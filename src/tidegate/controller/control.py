@@ -1,0 +1,211 @@
+"""The control plane of one process, composed in the open: what it is made of, in the order it starts and stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, MutableMapping
+from datetime import timedelta
+from typing import Any
+
+import httpx2
+import msgspec
+import structlog
+
+from tidegate.controller.clock import Clock, SystemClock
+from tidegate.controller.effects import Effects
+from tidegate.controller.gateways import GatewayRegistry
+from tidegate.controller.gathering import Gatherer
+from tidegate.controller.ingest import Ingest, RetentionSettings
+from tidegate.controller.leadership import Leadership
+from tidegate.controller.loop import Controller
+from tidegate.controller.news import News
+from tidegate.controller.notification import LogSink, Notifier
+from tidegate.controller.operations import Operations
+from tidegate.controller.probe import ProbeCredential, Prober
+from tidegate.controller.publisher import Publisher
+from tidegate.controller.queries import Queries
+from tidegate.controller.routing_table import RoutingTableReader
+from tidegate.controller.telemetry import ControlTelemetry
+from tidegate.controller.windows import Windows
+from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.snapshot import Heartbeat, Provider
+from tidegate.registry import audit
+from tidegate.registry.database import Database
+from tidegate.registry.idempotency import forget_before
+from tidegate.registry.releases import ReleaseRow, active_releases, list_releases
+from tidegate.runtimes.external import ExternalRuntime
+
+_LOG = structlog.get_logger("tidegate.control")
+_CLEAN_UP_SECONDS = 60.0
+_IDEMPOTENCY_AGE = timedelta(days=7)
+
+
+class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one control process.
+
+    Attributes:
+        leader: id of this process, new with each start.
+        lease_seconds: of gateways' snapshots and of the lead.
+        interval: between two passes without news.
+        is_sole: no other control process uses this database (SQLite): take over at once after a crash.
+        open_access: without any key, gateways take every credential (they listen on loopback only).
+    """
+
+    leader: str
+    lease_seconds: float = 10.0
+    interval: timedelta = timedelta(seconds=1)
+    is_sole: bool = True
+    open_access: bool = False
+    retention: RetentionSettings = RetentionSettings()
+
+
+class Control:
+    """Everything between :meth:`start` and :meth:`stop`.
+
+    Args:
+        state: database of durable truth, migrated.
+        observed: database of observations, migrated.
+        secrets: literals that provider credentials refer to as ``memory:NAME``; may grow later, followed by
+            ``operations.routing_changed()``.
+        client: for probes; ``None`` makes one.
+    """
+
+    def __init__(
+        self,
+        state: Database,
+        observed: Database,
+        settings: ControlSettings,
+        *,
+        clock: Clock | None = None,
+        secrets: MutableMapping[str, str] | None = None,
+        client: httpx2.AsyncClient | None = None,
+    ) -> None:
+        self.state = state
+        self.observed = observed
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.secrets = secrets if secrets is not None else {}
+        self._client = client or httpx2.AsyncClient(trust_env=False)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._wanted = asyncio.Event()
+        self._compose()
+
+    def _compose(self) -> None:
+        state, clock, settings = self.state, self.clock, self.settings
+        credential, windows, news = ProbeCredential(), Windows(), News()
+        table = RoutingTableReader(
+            probe_key=credential.key, lease_seconds=settings.lease_seconds, open_access=settings.open_access
+        )
+        self.windows = windows
+        self.publisher = Publisher(state, clock, table.read, lambda: self.secrets)
+        self.gateways = GatewayRegistry(clock, settings.lease_seconds)
+        self.ingest = Ingest(self.observed, clock, is_sample=windows.is_sample, retention=settings.retention)
+        self.leadership = Leadership(
+            state,
+            clock,
+            self.publisher,
+            self.gateways,
+            leader=settings.leader,
+            lease=timedelta(seconds=settings.lease_seconds),
+            is_sole=settings.is_sole,
+        )
+        runtime = ExternalRuntime(self._providers)
+        prober = Prober(self._client, credential, clock)
+        self.effects = Effects(state, clock, self.leadership, table, self.gateways, runtime, prober, self._wanted.set)
+        gatherer = Gatherer(
+            state, self.observed, table, self.publisher, self.gateways, self.ingest, runtime, self.effects.probe_of
+        )
+        self.notifier = Notifier(state, clock, [LogSink()])
+        self.telemetry = ControlTelemetry(self.publisher, self.gateways, self.ingest)
+        self.controller = Controller(
+            state,
+            clock,
+            self.leadership,
+            gatherer,
+            self.publisher,
+            self.effects,
+            windows,
+            news,
+            self._wanted,
+            sinks=self.notifier.names,
+            on_committed=self._committed,
+            interval=settings.interval,
+        )
+        self.operations = Operations(state, clock, self.publisher, self._wanted.set)
+        self.queries = Queries(state, clock, self.publisher, self.gateways, news)
+
+    async def start(self, *, is_background: bool = True) -> None:
+        """Take the lead if it is free, publish the first snapshot, begin to work.
+
+        Args:
+            is_background: run the loops; otherwise whoever starts it calls ``controller.reconcile()``.
+        """
+        await self.leadership.keep()
+        await self._remember_releases()
+        await self.publisher.refresh()
+        if is_background:
+            loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+                "controller": self.controller.run,
+                "notifier": self.notifier.run,
+                "clean-up": self._clean_up_for_ever,
+            }
+            self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
+
+    async def stop(self) -> None:
+        """End everything and hand the lead over; the databases stay open for their owner."""
+        self.publisher.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.effects.stop()
+        await self._client.aclose()
+        await self.leadership.resign()
+
+    async def watch(self, gateway: str, boot_id: str) -> AsyncIterator[bytes]:
+        """Lines for one gateway (the link)."""
+        _LOG.info("gateway_watches", gateway=gateway, boot_id=boot_id)
+        async for line in self.publisher.watch(lambda: self.gateways.renewed(gateway)):
+            yield line
+
+    def hear(self, heartbeat: Heartbeat) -> None:
+        """Take a heartbeat (the link); news wakes the controller."""
+        if self.gateways.hear(heartbeat):
+            self._wanted.set()
+
+    async def store(self, batch: ObservationBatch) -> bool:
+        """Store a batch (the link)."""
+        return await self.ingest.store(batch)
+
+    async def clean_up(self) -> None:
+        """Forget what is over its bounds, and tell the audit head to where nobody can rewrite it."""
+        await self.ingest.clean_up()
+        old = self.clock.now() - _IDEMPOTENCY_AGE
+        await self.state.transact(lambda connection: forget_before(connection, old))
+        async with self.state.read() as connection:
+            head = await audit.head(connection)
+        if head != self.telemetry.audit_head:
+            self.telemetry.audit_head = head
+            _LOG.info("audit_head", seq=head.seq, hash=head.hash)
+
+    def _providers(self) -> dict[str, Provider]:
+        return self.publisher.current.providers if self.publisher.is_ready else {}
+
+    def _committed(self, row: ReleaseRow) -> None:
+        self.telemetry.learn(row)
+        self.notifier.wake()
+        if row.phase.is_terminal:
+            self.ingest.units.forget(row.id)
+
+    async def _remember_releases(self) -> None:
+        async with self.state.read() as connection:
+            for row in (*reversed(await list_releases(connection, limit=500)), *await active_releases(connection)):
+                self.telemetry.learn(row)
+                self.windows.learn(row)
+
+    async def _clean_up_for_ever(self) -> None:
+        while True:
+            try:
+                await self.clean_up()
+            except Exception as error:
+                _LOG.warning("clean_up_failed", error=repr(error))
+            await asyncio.sleep(_CLEAN_UP_SECONDS)
