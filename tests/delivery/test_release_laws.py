@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-
 from tests.delivery.release_world import NEW, OLD, START, World, traffic
+
 from tidegate.delivery.commands import CommitStable, Notify, TearDown
 from tidegate.delivery.decide import decide
 from tidegate.delivery.facts import NewerRelease, ProbeResult
@@ -20,6 +20,7 @@ from tidegate.delivery.transitions import NOTES, find
 FORWARD = frozenset({"T1", "T2", "T4", "T5", "T6", "T7", "T10"})
 WAITING = frozenset({"T2", "T4", "T6", "T7", "T10"})
 KINDS = ["promote", "pause", "resume", "abort", "rollback", "retry", "approve", "reject"]
+INTENTS = st.one_of(st.just([]), st.just([]), st.just(["resume"]), st.lists(st.sampled_from(KINDS), max_size=3))
 
 
 class ReleaseLaws(RuleBasedStateMachine):
@@ -29,8 +30,12 @@ class ReleaseLaws(RuleBasedStateMachine):
         is_first=st.booleans(),
         keep_warm=st.sampled_from(["0s", "60s"]),
         on_no_data=st.sampled_from(["promote", "extend", "pause", "rollback"]),
+        place=st.sampled_from(
+            [(Phase.PENDING, None), (Phase.GATING, None), (Phase.DRAINING, None), (Phase.ROLLING_BACK, None)]
+            + [(Phase.PROMOTING, sub) for sub in (SubPhase.APPLYING, SubPhase.VERIFYING, SubPhase.SOAKING)]
+        ),
     )
-    def begin(self, is_first, keep_warm, on_no_data):
+    def begin(self, is_first, keep_warm, on_no_data, place):
         self.world = World(
             stable=None if is_first else OLD,
             strategy={"direct": {"promote": {"keep_warm": keep_warm}}},
@@ -39,16 +44,33 @@ class ReleaseLaws(RuleBasedStateMachine):
         )
         self.records: set[str] = set()
         self.committed_at = None
+        self.arrive(*place)
+
+    def arrive(self, phase, sub_phase):
+        world = self.world
+        if phase is Phase.DRAINING:
+            world.reach(Phase.PROMOTING, SubPhase.SOAKING).serve(traffic(10))
+            world.wait(30)
+            world.step()
+        elif phase is Phase.ROLLING_BACK:
+            world.reach(Phase.PROMOTING, SubPhase.SOAKING).ask("abort")
+        else:
+            world.reach(phase, sub_phase)
+        assert world.place == (phase, sub_phase)
+        for decision in world.log:
+            self.check_records(None, decision, world.now)
 
     # The world moves ----------------------------------------------------------------------------------------
 
     @rule(seconds=st.sampled_from([0.0, 0.5, 1, 10, 31, 400, 4_000]))
     def time_passes(self, seconds):
         self.world.wait(seconds)
+        self.decide()
 
     @rule(names=st.sampled_from([("gw0",), ("gw1",), ("gw0", "gw1")]))
     def gateways_acknowledge(self, names):
         self.world.acknowledge(*names)
+        self.decide()
 
     @rule()
     def a_gateway_forgets_what_it_served(self):
@@ -75,6 +97,7 @@ class ReleaseLaws(RuleBasedStateMachine):
     def users_are_served(self, ok, failed):
         if self.world.published.release and self.world.state.weight:
             self.world.serve(traffic(ok, failed=failed))
+            self.decide(is_crashing=bool(failed))
 
     @rule(ready=st.sampled_from([True, True, True, None, False]))
     def the_candidate_is(self, ready):
@@ -116,8 +139,19 @@ class ReleaseLaws(RuleBasedStateMachine):
 
     # The controller -----------------------------------------------------------------------------------------
 
-    @rule(kinds=st.lists(st.sampled_from(KINDS), max_size=3), is_crashing=st.booleans(), full=st.booleans())
+    @rule(kinds=INTENTS, is_crashing=st.booleans(), full=st.booleans())
     def the_controller_decides(self, kinds, is_crashing, full):
+        self.decide(kinds, is_crashing=is_crashing, full=full)
+
+    @rule(seconds=st.sampled_from([1, 31, 61]), passes=st.integers(1, 4))
+    def all_is_well_for_a_while(self, seconds, passes):
+        for _ in range(passes):
+            self.world.publish()
+            self.world.acknowledge()
+            self.decide()
+            self.world.wait(seconds)
+
+    def decide(self, kinds=(), *, is_crashing=False, full=False):
         world = self.world
         before, facts, now = world.state, world.facts(), world.now
         intents = [world.intent(kind, **({"full": full} if kind == "promote" else {})) for kind in kinds]
@@ -156,7 +190,8 @@ class ReleaseLaws(RuleBasedStateMachine):
                 assert facts.stable == before.stable  # I15
             if record.number == "T5":
                 assert facts.has_gateways
-                assert facts.is_acknowledged(facts.epoch, decision.state.awaited_revision or 0) or True
+                epoch, revision = decision.state.awaited_epoch, decision.state.awaited_revision
+                assert epoch is None or facts.is_acknowledged(epoch, revision)
             if record.number == "T10":
                 assert before.probe_samples >= 5  # I6
                 assert before.window_opened_at is not None or any(r.number == "T5" for r in moved)  # I5
@@ -217,5 +252,5 @@ class ReleaseLaws(RuleBasedStateMachine):
         assert state.created_at == START
 
 
-ReleaseLaws.TestCase.settings = settings(max_examples=120, stateful_step_count=40, deadline=None, derandomize=True)
+ReleaseLaws.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None, derandomize=True)
 TestReleaseLaws = ReleaseLaws.TestCase
