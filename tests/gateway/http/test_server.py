@@ -246,6 +246,17 @@ async def test_a_failing_or_silent_handler_is_a_500_and_the_connection_lives(pla
     assert (await client.rest()).endswith(b"1\r\nx\r\n")
 
 
+async def test_a_handler_cancelled_by_another_does_not_leave_its_connection_open(place, until):
+    async def cancelled(request, responder):
+        raise asyncio.CancelledError
+
+    server = await place.serve(cancelled)
+    client = await place.connect(server)
+    await client.send(GET)
+    assert await client.rest() == b""
+    await until(lambda: server.connections == 0 and server.in_flight == 0)
+
+
 async def test_a_body_too_large_is_refused_before_it_is_read(place, echo_handler):
     client = await place.connect(await place.serve(echo_handler, limits=Limits(body_bytes=1000)))
     await client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5000000\r\n\r\n")

@@ -56,6 +56,7 @@ class Connection(asyncio.Protocol):
         "_half_closed",
         "_is_read_paused",
         "_limits",
+        "_loop",
         "_marked_bytes",
         "_peer",
         "_phase",
@@ -109,7 +110,8 @@ class Connection(asyncio.Protocol):
         self._transport.set_write_buffer_limits(high=131_072)
         address = transport.get_extra_info("peername")
         self._peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
-        self._task = asyncio.get_running_loop().create_task(self._serve())
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._serve())
         if self._server.add(self):
             self._deadline.set(self._limits.idle_seconds)
         else:
@@ -195,7 +197,7 @@ class Connection(asyncio.Protocol):
         """Wait until the client has caught up."""
         while self.is_write_paused and self._phase is not _Phase.CLOSED:
             if self._drained is None or self._drained.done():
-                self._drained = asyncio.get_running_loop().create_future()
+                self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
 
     # ---- what the server calls
@@ -213,30 +215,37 @@ class Connection(asyncio.Protocol):
     # ---- serving
 
     async def _serve(self) -> None:
-        handler = self._server.handler
-        loop = asyncio.get_running_loop()
-        while True:
+        try:
+            while await self._serve_one():
+                pass
+        except BaseException:  # also a handler that was cancelled by another than its client
+            self.abort()
+            raise
+
+    async def _serve_one(self) -> bool:
+        """Wait for a request and serve it; False when it was the last of this connection."""
+        request = self._ready
+        if request is None:
+            self._waiter = self._loop.create_future()
+            await self._waiter
             request = self._ready
-            if request is None:
-                self._waiter = loop.create_future()
-                await self._waiter
-                continue
-            self._ready = None
-            self._responder = responder = Responder(self, request)
-            self._server.in_flight += 1
-            try:
-                await handler(request, responder)
-            except Exception:
-                _LOG.exception("the handler of %s failed", request.path)
-            finally:
-                self._server.in_flight -= 1
-            if not responder.is_ended:
-                self._end_unfinished(request, responder)
-            self._responder = None
-            if self.is_write_paused:
-                await self.drain()
-            if not self._go_on(request):
-                return
+            assert request is not None
+        self._ready = None
+        self._responder = responder = Responder(self, request)
+        server = self._server
+        server.in_flight += 1
+        try:
+            await server.handler(request, responder)
+        except Exception:
+            _LOG.exception("the handler of %s failed", request.path)
+        finally:
+            server.in_flight -= 1
+        if not responder.is_ended:
+            self._end_unfinished(request, responder)
+        self._responder = None
+        if self.is_write_paused:
+            await self.drain()
+        return self._go_on(request)
 
     def _end_unfinished(self, request: Request, responder: Responder) -> None:
         """The handler returned without finishing its answer: that is our fault, and must be seen."""
