@@ -261,7 +261,7 @@ def test_with_thinking_on_the_schema_goes_to_output_config():
     assert translation.body["output_config"] == {"format": {"type": "json_schema", "schema": SCHEMA}}
     assert "tools" not in translation.body
     assert not translation.body.keys() & {"temperature", "top_p", "top_k"}
-    assert translation.body["max_tokens"] > 2048
+    assert translation.body["max_tokens"] == 2048 + DEFAULT_MAX_TOKENS
 
 
 def test_plain_text_format_asks_for_nothing():

@@ -83,6 +83,10 @@ def test_thinking_and_its_signature_never_reach_the_client_but_count_as_a_sign_o
     assert b"\n: keep-alive\n\n" in out
 
 
+def test_a_comment_stays_a_comment():
+    assert _relay().feed(b": waiting\n\n") == b": keep-alive\n\n"
+
+
 def test_a_start_and_a_ping_are_no_content():
     relay = _relay()
     stream = recorded("anthropic/text")

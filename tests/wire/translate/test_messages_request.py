@@ -211,11 +211,6 @@ def test_a_schema_with_optional_fields_is_sent_without_strict():
     )
 
 
-def test_a_streamed_request_asks_for_usage():
-    assert chat_request({"messages": [USER], "stream": True}, "m", {}).body["stream_options"] == {"include_usage": True}
-    assert "stream_options" not in _translated()
-
-
 def test_stop_user_and_sampling_cross():
     translation = _translation(stop_sequences=["END"], metadata={"user_id": "u"}, temperature=0.4, top_p=0.9, top_k=3)
     assert translation.stop_sequences == ("END",)

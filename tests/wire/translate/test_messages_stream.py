@@ -97,6 +97,44 @@ def test_a_stream_without_done_is_complete_by_its_finish_reason():
     assert answer.usage.output_tokens == 1
 
 
+def test_a_comment_is_a_ping():
+    assert _relay().feed(b": PROCESSING\n\n") == b'event: ping\ndata: {"type":"ping"}\n\n'
+    assert _relay().feed(b"event: nothing\n\n") == b""
+
+
+def test_the_first_finish_reason_counts():
+    stream = (
+        recorded("openai/llamacpp_no_done") + b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
+    )
+    assert message(relayed(_relay(), stream)).stop_reason == "max_tokens"
+
+
+def test_fragments_of_a_closed_call_are_counted_not_spliced():
+    late = b'data: {"id":"chatcmpl-P1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"}"}}]}}]}'
+    stream = recorded("openai/interleaved_tools").replace(b"data: [DONE]", late + b"\n\ndata: [DONE]")
+    relay = _relay()
+    answer = message(relayed(relay, stream))
+    assert [block.input for block in answer.content[1:]] == [{"city": "Oslo"}, {"zone": "CET"}]
+    assert relay.malformed_events == 1
+
+
+def test_a_call_that_never_gets_a_name_is_counted_and_left_out():
+    stream = b'data: {"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{}"}}]},"finish_reason":"stop"}]}\n\n'
+    relay = _relay()
+    answer = message(relayed(relay, stream))
+    assert answer.content == []
+    assert answer.stop_reason == "end_turn"
+    assert relay.malformed_events == 1
+
+
+def test_words_behind_the_finish_reason_are_not_lost():
+    late = b'data: {"id":"chatcmpl-AbC1","choices":[{"index":0,"delta":{"content":"PS"},"finish_reason":null}]}'
+    stream = recorded("openai/text").replace(b"data: [DONE]", late + b"\n\ndata: [DONE]")
+    answer = message(relayed(_relay(), stream))
+    assert _text(answer).endswith("PS")
+    assert answer.stop_reason == "end_turn"
+
+
 def test_a_role_is_no_content():
     relay = _relay()
     stream = recorded("openai/text")

@@ -84,8 +84,7 @@ def _open_messages(kind: Kind, body: JsonObject, facts: RequestFacts, insertion:
     dropped = check_fields(body.fields, MESSAGES_TO_CHAT, "an OpenAI upstream")
     request = chat_request(decode_fields(body.fields), insertion.model, insertion.generation)
     translated = JsonObject.parse(msgspec.json.encode(request.body))
-    # it asks for usage itself when it streams
-    inner = open_passthrough(Kind.CHAT, translated, msgspec.structs.replace(facts, wants_usage=True), insertion)
+    inner = open_passthrough(Kind.CHAT, translated, facts, insertion)
     opened = CountedLocally if kind is Kind.COUNT_TOKENS else MessagesOverChat
     return opened(inner, request, dropped)
 

@@ -67,8 +67,6 @@ def chat_request(request: dict[str, Any], model: str, generation: dict[str, Any]
         body["stop"] = stop
     if user := _user(request.get("metadata")):
         body["user"] = user
-    if body.get("stream"):
-        body["stream_options"] = {"include_usage": True}
     sequences = tuple(stop) if isinstance(stop, list) else ()
     return ChatRequest(body, names, sequences, turns.dropped_thinking)
 

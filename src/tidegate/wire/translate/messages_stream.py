@@ -61,7 +61,7 @@ class MessagesStream(TranslatingRelay):
 
     def _on_choice(self, choice: Choice) -> bytes:
         delta = choice.delta or choice.message  # a server that ignores `stream` sends whole messages
-        out = self._on_delta(delta) if delta is not None and not self._finish else b""
+        out = self._on_delta(delta) if delta is not None else b""
         if choice.finish_reason and not self._finish:
             self._finish = choice.finish_reason
             self.is_complete = True
