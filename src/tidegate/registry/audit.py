@@ -141,7 +141,7 @@ async def list_audit(
 
 
 async def _raw_rows(connection: AsyncConnection) -> AsyncIterator[sa.Row[Any]]:
-    after = -(2**62)
+    after = -(2**31)  # the least a column holds: rows before the first one are found too
     while True:
         query = sa.select(audit).where(audit.c.seq > after).order_by(audit.c.seq).limit(_PAGE)
         rows = (await connection.execute(query)).all()

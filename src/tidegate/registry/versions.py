@@ -207,9 +207,10 @@ async def _by_number(connection: AsyncConnection, meant: NumberReference) -> Ver
         raise NotFoundError(
             f"service {meant.service!r} has no version {meant.number}", code="unknown_version", remedy=remedy
         )
-    if meant.digest8 is not None and meant.digest8 != digest8(found.digest):
+    named = found.ref.rpartition("-")[2]
+    if meant.digest8 is not None and meant.digest8 != named:
         raise ConflictError(
-            f"{meant.service}/{meant.number} holds other content, {digest8(found.digest)} instead of {meant.digest8}",
+            f"{meant.service}/{meant.number} holds other content, {named} instead of {meant.digest8}",
             code="other_content",
             remedy=f"its full name is {found.ref}",
         )
