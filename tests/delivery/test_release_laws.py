@@ -158,7 +158,7 @@ class ReleaseLaws(RuleBasedStateMachine):
         foreseen = decide(world.spec, before, intents, facts, now)
         decision = world.step(*intents, carry_out=not is_crashing)
         assert decision == foreseen  # pure: the same arguments, the same answer
-        self.check_transitions(before, decision, facts, intents)
+        self.check_transitions(before, decision, facts, intents, now)
         self.check_records(before, decision, now)
         self.check_effects(before, decision, kinds)
 
@@ -174,7 +174,7 @@ class ReleaseLaws(RuleBasedStateMachine):
                 return
         raise AssertionError("the state never comes to rest")
 
-    def check_transitions(self, before, decision, facts, intents):
+    def check_transitions(self, before, decision, facts, intents, now):
         moved = [record for record in decision.transitions if record.number.startswith("T")]
         at = (before.phase, before.sub_phase)
         for record in decision.transitions:
@@ -188,6 +188,8 @@ class ReleaseLaws(RuleBasedStateMachine):
         for record in moved:
             if record.number in FORWARD and record.number != "T1":
                 assert facts.stable == before.stable  # I15
+            if record.number == "T12":
+                assert before.keep_warm_until + facts.clock_jump <= now  # I7
             if record.number == "T5":
                 assert facts.has_gateways
                 epoch, revision = decision.state.awaited_epoch, decision.state.awaited_revision
@@ -207,6 +209,8 @@ class ReleaseLaws(RuleBasedStateMachine):
             assert fresh.attempt == before.attempt + 1
 
     def check_records(self, before, decision, now):
+        keys = [command.key for command in decision.commands]
+        assert len(keys) == len(set(keys))
         for command in decision.commands:
             if command.is_record and not isinstance(command, Notify):
                 assert command.key not in self.records  # I10: never twice

@@ -54,7 +54,7 @@ def test_the_same_wish_has_the_same_key_and_another_split_another_one():
 def test_every_command_names_its_action_and_says_whether_it_is_a_record():
     effects = {kind.__name__ for kind in Command.__args__ if not kind.is_record}
     assert effects == {"WriteRouting", "Deploy", "RunProbe"}
-    notify = Notify(release="r", attempt=1, step=0, service="bot", event="paused", sentence="", at=START)
+    notify = Notify(release="r", attempt=1, step=0, service="bot", event="paused", sentence="", at=START, ordinal=1)
     assert notify.event in EVENTS
     assert notify.key.startswith("r/1/0/notify:paused:")
 

@@ -159,18 +159,20 @@ class Notify(_Command, frozen=True, kw_only=True):
 
     Attributes:
         event: one of :data:`EVENTS`.
+        ordinal: which change of the decision it tells of; two pauses may begin in one.
     """
 
     service: str
     event: str
     sentence: str
     at: datetime
+    ordinal: int
     is_record: ClassVar[bool] = True
 
     @property
     def action(self) -> str:
-        """Events may repeat, so the instant belongs to it."""
-        return f"notify:{self.event}:{self.at.isoformat()}"
+        """Events may repeat, so the instant and the change belong to it."""
+        return f"notify:{self.event}:{self.at.isoformat()}:{self.ordinal}"
 
 
 EVENTS = (

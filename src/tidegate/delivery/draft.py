@@ -96,8 +96,16 @@ class Draft:
 
     def notify(self, event: str) -> None:
         """Tell people of the last transition."""
-        sentence = self.transitions[-1].sentence
-        self.records.append(Notify(**self.key, service=self.state.service, event=event, sentence=sentence, at=self.now))
+        self.records.append(
+            Notify(
+                **self.key,
+                service=self.state.service,
+                event=event,
+                sentence=self.transitions[-1].sentence,
+                at=self.now,
+                ordinal=len(self.transitions),
+            )
+        )
 
     def breach(self, row: Transition, evidence: tuple[MetricVerdict, ...] = ()) -> Breach:
         """Why it rolls back, from the transition just recorded."""
