@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Observation, Outcome
 from tidegate.wire.kinds import Kind
@@ -12,71 +12,71 @@ from tidegate.wire.usage import Usage
 if TYPE_CHECKING:
     from tidegate.delivery.snapshot import Price
     from tidegate.gateway.call import Call
+    from tidegate.gateway.telemetry import Series
 
 CHARACTERS_PER_TOKEN = 4
 _UNKNOWN = Usage()
-
-
-class Tokens(NamedTuple):
-    """What an answer used, told by the upstream or estimated."""
-
-    usage: Usage
-    is_estimated: bool
 
 
 def account(call: Call) -> None:
     """Record the request: exactly one observation if its service is known, and telemetry always."""
     now = time.monotonic()
     outcome = call.outcome or Outcome.INTERNAL_ERROR
-    duration = now - call.request.received_at
-    telemetry = call.gateway.telemetry
-    arm, route = call.arm, call.route
+    received_at = call.request.received_at
+    duration = now - received_at
+    gateway, arm, route, served = call.gateway, call.arm, call.route, call.served
+    telemetry = gateway.telemetry
     series = arm.series if arm is not None else telemetry.series(route.name if route else "", "", "")
     series.outcomes[outcome] += 1
     series.duration.add(duration)
-    series.fallbacks += call.fallbacks
-    if call.is_sent:
+    if call.fallbacks:
+        series.fallbacks += call.fallbacks
+    if call.own_seconds:
         telemetry.overhead.add(call.own_seconds)
     if route is None:
         return
-    tokens = tokens_of(call, outcome)
-    price = call.served.price if call.served is not None else None
-    cost = cost_nano_usd(call.kind, tokens.usage, price)
-    first_token = call.first_content_at - call.request.received_at if call.first_content_at else 0.0
-    pace = _pace(duration, first_token, tokens.usage.output_tokens)
-    if call.served is not None:
-        _count_answer(call, tokens.usage, cost, first_token, pace)
-    call.gateway.observer.record(_observation(call, outcome, tokens, cost, duration, first_token, pace))
+    usage, is_estimated = tokens_of(call, outcome)
+    first_token = pace = 0.0
+    cost = -1
+    if served is not None:
+        cost = cost_nano_usd(call.kind, usage, served.price)
+        if call.first_content_at:
+            first_token = call.first_content_at - received_at
+            pace = _pace(duration, first_token, usage.output_tokens)
+        _count_answer(served.series, usage, cost, first_token, pace)
+    gateway.observer.record(_observation(call, outcome, usage, is_estimated, cost, duration, first_token, pace))
 
 
-def _count_answer(call: Call, usage: Usage, cost: int, first_token: float, pace: float) -> None:
-    assert call.served is not None
-    series = call.served.series
+def _count_answer(series: Series, usage: Usage, cost: int, first_token: float, pace: float) -> None:
     if first_token:
         series.first_token.add(first_token)
     if pace:
         series.per_token.add(pace)
-    series.input_tokens += max(usage.input_tokens, 0)
-    series.output_tokens += max(usage.output_tokens, 0)
-    series.cached_tokens += max(usage.cached_tokens, 0)
-    series.cost_nano_usd += max(cost, 0)
+    if usage.input_tokens > 0:
+        series.input_tokens += usage.input_tokens
+    if usage.output_tokens > 0:
+        series.output_tokens += usage.output_tokens
+    if usage.cached_tokens > 0:
+        series.cached_tokens += usage.cached_tokens
+    if cost > 0:
+        series.cost_nano_usd += cost
 
 
-def tokens_of(call: Call, outcome: Outcome) -> Tokens:
-    """The last usage told; else, for an answer that began or was cancelled, an estimate: characters of the
+def tokens_of(call: Call, outcome: Outcome) -> tuple[Usage, bool]:
+    """Tokens of the answer, and whether they are an estimate: the last usage told; else, for an answer that began or was cancelled, an estimate: characters of the
     request over four in, content events out. Failed attempts before the one that answered are not added.
     """
     relay = call.relay
     usage = call.usage or (relay.usage if relay is not None else None)
     if usage is not None and usage.output_tokens >= 0:
-        return Tokens(usage, is_estimated=False)
+        return usage, False
     is_broken = call.served is not None and outcome in _BROKEN
     if not call.is_sent or not (is_broken or outcome is Outcome.CANCELLED):
-        return Tokens(usage or _UNKNOWN, is_estimated=False)
+        return usage or _UNKNOWN, False
     known = usage or _UNKNOWN
     read = known.input_tokens if known.input_tokens >= 0 else len(call.request.body) // CHARACTERS_PER_TOKEN
     written = relay.content_events if relay is not None else 0
-    return Tokens(Usage(read, written, known.cached_tokens, known.reasoning_tokens), is_estimated=True)
+    return Usage(read, written, known.cached_tokens, known.reasoning_tokens), True
 
 
 _BROKEN = frozenset({Outcome.TRUNCATED, Outcome.TIMEOUT, Outcome.UPSTREAM_ERROR, Outcome.RATE_LIMITED})
@@ -92,7 +92,10 @@ def cost_nano_usd(kind: Kind, usage: Usage, price: Price | None) -> int:
         written = 0  # it writes vectors, not tokens
     if price is None or read < 0 or written < 0:
         return -1
-    cached = min(max(usage.cached_tokens, 0), read)
+    cached = usage.cached_tokens
+    if cached <= 0:
+        return (read * price.input + written * price.output) // 1000
+    cached = min(cached, read)
     return ((read - cached) * price.input + cached * price.cached + written * price.output) // 1000
 
 
@@ -102,9 +105,16 @@ def _pace(duration: float, first_token: float, output_tokens: int) -> float:
 
 
 def _observation(
-    call: Call, outcome: Outcome, tokens: Tokens, cost: int, duration: float, first_token: float, pace: float
+    call: Call,
+    outcome: Outcome,
+    usage: Usage,
+    is_estimated: bool,
+    cost: int,
+    duration: float,
+    first_token: float,
+    pace: float,
 ) -> Observation:
-    route, arm, served, relay, usage = call.route, call.arm, call.served, call.relay, tokens.usage
+    route, arm, served, relay = call.route, call.arm, call.served, call.relay
     assert route is not None
     release = route.route.release
     is_own = served is not None and arm is not None and served is arm.order[0]
@@ -136,7 +146,7 @@ def _observation(
         output_tokens=usage.output_tokens,
         cached_tokens=usage.cached_tokens,
         reasoning_tokens=usage.reasoning_tokens,
-        is_estimated=tokens.is_estimated,
+        is_estimated=is_estimated,
         cost_nano_usd=cost,
         attempts=call.attempts,
         fallbacks=call.fallbacks,

@@ -50,14 +50,20 @@ class Alarm:
     def watch(self, cause: Cause, seconds: float) -> None:
         """Ring with ``cause`` in ``seconds``, or with ``OUT_OF_TIME`` when total comes first."""
         self._idle = 0.0
-        self.is_held = False
         self._arm(cause, seconds)
+
+    def watch_total(self) -> None:
+        """Ring when total runs out, and not before."""
+        self._idle = 0.0
+        self.cause = Cause.OUT_OF_TIME
+        self._deadline.set(self._total_due - time.monotonic())
 
     def watch_idle(self, idle: float) -> None:
         """Ring when ``active_at`` lies ``idle`` seconds back."""
-        self.watch(Cause.TIMED_OUT, idle)
         self._idle = idle
+        self.is_held = False
         self.active_at = time.monotonic()
+        self._arm(Cause.TIMED_OUT, idle)
 
     def rest(self) -> None:
         """Ring no more until the next watch."""

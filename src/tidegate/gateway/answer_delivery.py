@@ -45,7 +45,9 @@ class AnswerDelivery:
             CancelledError: the client left, or a timer ran out.
         """
         try:
-            self._decode = decoder_of(self._response.headers.get(b"content-encoding"))
+            coding = self._response.headers.get(b"content-encoding")
+            if coding is not None:
+                self._decode = decoder_of(coding)
             await self._response.stream_to(self._on_data)
         except UnreadableCodingError:
             return failure_of(Cause.MALFORMED)
@@ -54,7 +56,8 @@ class AnswerDelivery:
         if self._is_passing:
             self._call.responder.end()
             return None
-        return self._send(b"".join(self._gathered))
+        gathered = self._gathered
+        return self._send(gathered[0] if len(gathered) == 1 else b"".join(gathered))
 
     def _on_data(self, data: bytes) -> None:
         self._call.alarm.active_at = time.monotonic()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from asyncio import CancelledError
 from datetime import UTC, datetime
@@ -18,6 +17,8 @@ from tidegate.gateway.stream_delivery import StreamDelivery, break_off
 from tidegate.wire.exchange import Exchange, open_exchange
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from tidegate.gateway.call import Call
     from tidegate.gateway.table import Leg
 
@@ -54,11 +55,10 @@ async def attempt(call: Call, leg: Leg) -> Failure | None:
 async def _guarded(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
     """The attempt between breaker, load and timers: every way out sets all of them right."""
     breaker, load, series = leg.deployment.breaker, leg.account.load, leg.series
-    is_probe = breaker.enter(time.monotonic())
+    is_probe = not breaker.is_admitting and breaker.enter(time.monotonic())
     load.in_flight += 1
     series.in_flight += 1
     call.relay = None
-    failure: Failure | None = None
     try:
         failure = await _exchanged(call, leg, exchange)
     except CancelledError:
@@ -87,13 +87,13 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
     response: UpstreamResponse | None = None
     try:
         response = await _sent(call, leg, exchange)
-        status = response.status
-        if not 200 <= status < 300:
+        if not 200 <= response.status < 300:
             return await _refused(call, exchange, response)
         if call.facts.stream:
             relay = call.relay = exchange.stream()
             return await StreamDelivery(call, leg, relay, response).run()
-        call.alarm.watch_idle(call.timeouts.idle)
+        if not response.is_complete:
+            call.alarm.watch_idle(call.timeouts.idle)
         return await AnswerDelivery(call, leg, exchange, response).run()
     except ConnectError as error:
         return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
@@ -104,24 +104,20 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
             response.close()
 
 
-async def _sent(call: Call, leg: Leg, exchange: Exchange) -> UpstreamResponse:
-    """Write the request and wait for the head of the answer."""
+def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamResponse]:
+    """The request under way: written when awaited, done when the head of the answer is there."""
     parts = exchange.request_parts()
-    length = 0
-    for part in parts:
-        length += len(part)
-    account = leg.account
-    assert account.origin is not None, "an account without an origin has a problem, and is never asked"
-    head = account.head(exchange.path, exchange.headers, length, call.passed_on())
-    timeouts = call.timeouts
+    account, alarm, timeouts, request = leg.account, call.alarm, call.timeouts, call.request
+    assert account.origin is not None, "an account without an origin is never asked"
+    extra = call.passed_on() if b"traceparent" in request.headers else ()
+    head = account.head(exchange.path, exchange.headers, sum(map(len, parts)), extra)
     if call.facts.stream:
-        call.alarm.watch(Cause.SILENT, timeouts.first_token)
+        alarm.watch(Cause.SILENT, timeouts.first_token)
     else:
-        call.alarm.watch(Cause.OUT_OF_TIME, math.inf)
-    if not call.is_sent:
-        call.is_sent = True
-        call.own_seconds = time.monotonic() - call.request.received_at
-    return await call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)
+        alarm.watch_total()
+    if not call.own_seconds:
+        call.own_seconds = max(time.monotonic() - request.received_at, 1e-9)
+    return call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)
 
 
 async def _refused(call: Call, exchange: Exchange, response: UpstreamResponse) -> Failure:

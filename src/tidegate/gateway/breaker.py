@@ -27,9 +27,22 @@ class Breaker:
         threshold: failures in a row after which it blocks.
         first_back_off: seconds of the first block; each failed probe doubles it.
         longest_back_off: where the doubling ends.
+
+    Attributes:
+        failures: in a row.
+        is_admitting: its state is *admitting*; the hot path asks no more than this.
     """
 
-    __slots__ = ("_back_off", "_first_back_off", "_is_probe_out", "_longest", "_threshold", "blocked_until", "failures")
+    __slots__ = (
+        "_back_off",
+        "_first_back_off",
+        "_is_probe_out",
+        "_longest",
+        "_threshold",
+        "blocked_until",
+        "failures",
+        "is_admitting",
+    )
 
     def __init__(
         self,
@@ -42,23 +55,24 @@ class Breaker:
         self._longest = longest_back_off
         self._is_probe_out = False
         self.failures = 0
+        self.is_admitting = True
         self.blocked_until = 0.0
 
     def state(self, now: float) -> State:
         """What it does with a request that comes at ``now``."""
-        if self.failures < self._threshold:
+        if self.is_admitting:
             return "admitting"
         return "probing" if now >= self.blocked_until else "blocking"
 
     def admits(self, now: float) -> bool:
         """Whether a request may go through; while probing, one at a time."""
-        if self.failures < self._threshold:
+        if self.is_admitting:
             return True
         return now >= self.blocked_until and not self._is_probe_out
 
     def enter(self, now: float) -> bool:
         """A request goes through, admitted or forced. Returns whether it is the probe."""
-        if self.failures < self._threshold or self._is_probe_out or now < self.blocked_until:
+        if self.is_admitting or self._is_probe_out or now < self.blocked_until:
             return False
         self._is_probe_out = True
         return True
@@ -67,6 +81,7 @@ class Breaker:
         """The deployment answered."""
         if self.failures:
             self.failures = 0
+            self.is_admitting = True
             self._back_off = self._first_back_off
             self._is_probe_out = False
 
@@ -75,9 +90,10 @@ class Breaker:
 
         Failures of requests that were under way when it began to block neither prolong nor double the block.
         """
-        if self.failures < self._threshold:
+        if self.is_admitting:
             self.failures += 1
-            if self.failures == self._threshold:
+            if self.failures >= self._threshold:
+                self.is_admitting = False
                 self.blocked_until = now + self._back_off
         elif is_probe:
             self.failures += 1

@@ -41,44 +41,31 @@ class Call:
         outcome: the user's; ``None`` while it is not known.
     """
 
-    __slots__ = (
-        "alarm",
-        "arm",
-        "assigned_outcome",
-        "attempts",
-        "body",
-        "facts",
-        "fallbacks",
-        "finish_reason",
-        "first_content_at",
-        "gateway",
-        "is_forced",
-        "is_sent",
-        "kind",
-        "model",
-        "order",
-        "outcome",
-        "own_seconds",
-        "principal",
-        "propensity",
-        "relay",
-        "request",
-        "request_id",
-        "responder",
-        "route",
-        "served",
-        "started_at_us",
-        "status",
-        "table",
-        "unit_hash",
-        "usage",
-    )
-
-    table: RoutingTable
+    # Defaults live in the class: most requests never touch most of them, and nothing has to be stored for them.
     principal: Principal
     body: JsonObject
     facts: RequestFacts
     alarm: Alarm
+
+    route: CompiledRoute | None = None
+    arm: Arm | None = None
+    order: tuple[Leg, ...] = ()
+    unit_hash = 0
+    propensity = 0
+    is_forced = False
+
+    attempts = 0
+    fallbacks = 0
+    own_seconds = 0.0  # until the first upstream request was written; 0 while none was
+    served: Leg | None = None
+    relay: StreamRelay | None = None
+    first_content_at = 0.0
+    usage: Usage | None = None
+    finish_reason = ""
+    model = ""
+    assigned_outcome: Outcome | None = None
+    outcome: Outcome | None = None
+    status = 0
 
     def __init__(
         self,
@@ -97,26 +84,10 @@ class Call:
         self.started_at_us = started_at_us
         self.request_id = table.request_ids.make(started_at_us // 1000)
 
-        self.route: CompiledRoute | None = None
-        self.arm: Arm | None = None
-        self.order: tuple[Leg, ...] = ()
-        self.unit_hash = 0
-        self.propensity = 0
-        self.is_forced = False
-
-        self.attempts = 0
-        self.fallbacks = 0
-        self.is_sent = False
-        self.own_seconds = 0.0
-        self.served: Leg | None = None
-        self.relay: StreamRelay | None = None
-        self.first_content_at = 0.0
-        self.usage: Usage | None = None
-        self.finish_reason = ""
-        self.model = ""
-        self.assigned_outcome: Outcome | None = None
-        self.outcome: Outcome | None = None
-        self.status = 0
+    @property
+    def is_sent(self) -> bool:
+        """Whether any upstream was asked."""
+        return self.own_seconds > 0.0
 
     @property
     def timeouts(self) -> Timeouts:
@@ -127,15 +98,15 @@ class Call:
     def headers(self, leg: Leg | None, content_type: Header) -> list[Header]:
         """What every answer says of itself, whoever (``leg``) gave it."""
         request_id = self.request_id.encode("ascii")
-        headers: list[Header] = [content_type, (b"x-request-id", request_id)]
+        headers = [content_type, (b"x-request-id", request_id)]
         if self.kind.dialect == "anthropic":
             headers.append((b"request-id", request_id))
         if leg is not None:
             headers += leg.headers
         if self.route is not None:
-            headers += self.route.release_headers
-            headers.append((b"x-tidegate-attempts", b"%d" % self.attempts))
-            headers.append(_CACHE_OFF)
+            headers += self.route.headers
+            attempts = self.attempts
+            headers.append(_FIRST_ATTEMPT if attempts == 1 else (b"x-tidegate-attempts", b"%d" % attempts))
         return headers
 
     def passed_on(self) -> tuple[Header, ...]:
@@ -176,5 +147,5 @@ class Call:
             self.gateway.trials.failed(arm.trial, outcome, release.cutoff_failures)
 
 
-_CACHE_OFF = (b"x-tidegate-cache", b"off")
+_FIRST_ATTEMPT = (b"x-tidegate-attempts", b"1")
 _TRACE_CONTEXT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

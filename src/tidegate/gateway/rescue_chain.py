@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 async def ask_in_order(call: Call) -> None:
     """Get the client an answer from somebody in ``call.order``, or tell it why there is none."""
-    call.alarm.begin(call.timeouts.total)
+    assert call.arm is not None
+    own = call.arm.order[0]
+    call.alarm.begin(call.arm.route.timeouts.total)
     position, retries = 0, 0
     failure: Failure | None = None
     while True:
@@ -30,7 +32,9 @@ async def ask_in_order(call: Call) -> None:
         if chosen != position:
             position, retries = chosen, 0
         leg = call.order[position]
-        _count(call, leg)
+        call.attempts += 1
+        if leg is not own:
+            call.fallbacks += 1
         failure = await attempt(call, leg)
         if failure is None:
             return
@@ -51,6 +55,8 @@ async def ask_in_order(call: Call) -> None:
 def _choose(call: Call, position: int) -> int | None:
     """The first usable leg from ``position`` on; when all are blocking, the least bad of them."""
     order = call.order
+    if position < len(order) and order[position].is_free:  # nearly always
+        return position
     now = time.monotonic()
     benched: list[int] = []
     for index in range(position, len(order)):
@@ -81,13 +87,6 @@ def _pass_over(call: Call, leg: Leg, cause: Cause) -> None:
     assert call.arm is not None
     if leg is call.arm.order[0] and call.assigned_outcome is None:
         call.assigned_outcome = outcome_of(cause)
-
-
-def _count(call: Call, leg: Leg) -> None:
-    assert call.arm is not None
-    call.attempts += 1
-    if leg is not call.arm.order[0]:
-        call.fallbacks += 1
 
 
 def _standing(call: Call, position: int, retries: int, failure: Failure) -> Standing:

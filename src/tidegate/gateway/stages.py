@@ -81,14 +81,14 @@ def assign(call: Call) -> None:
     """The variant of the request's unit, or the one an operator asks for."""
     route = call.route
     assert route is not None
+    headers = call.request.headers
+    reference = headers.get(b"x-tidegate-force-version")
+    if reference is not None and route.arms:
+        _force(call, reference.decode("latin-1"))
+        return
     if route.weights is None:
         call.outcome = Outcome.NO_VERSION
         raise Refusal(503, "no_version", f"the service {route.name!r} has no version yet; release one first")
-    headers = call.request.headers
-    reference = headers.get(b"x-tidegate-force-version")
-    if reference is not None:
-        _force(call, reference.decode("latin-1"))
-        return
     unit = unit_for(route, call.facts, call.body, headers.get(b"x-tidegate-unit"), call.request_id)
     index, call.unit_hash, call.propensity = route.weights.assign(unit.id)
     call.arm = route.arms[index]

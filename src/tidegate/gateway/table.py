@@ -76,6 +76,17 @@ class Leg:
             (b"x-tidegate-variant", _ascii(variant)),
         )
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing stands against asking it now."""
+        account = self.account
+        load = account.load
+        return (
+            self.deployment.breaker.is_admitting
+            and account.origin is not None
+            and (not load.bound or load.in_flight < load.bound)
+        )
+
 
 class Arm:
     """One variant of a service, with everything a request assigned to it may come by.
@@ -104,7 +115,7 @@ class CompiledRoute:
         stable: the arm that rescues, ``None`` without one.
     """
 
-    __slots__ = ("arms", "by_reference", "name", "release_headers", "route", "segments", "stable", "weights")
+    __slots__ = ("arms", "by_reference", "headers", "name", "route", "segments", "stable", "weights")
 
     def __init__(self, route: ServiceRoute, arms: tuple[Arm, ...], weights: Arms | None) -> None:
         self.route = route
@@ -114,9 +125,8 @@ class CompiledRoute:
         self.stable = next((arm for arm in arms if arm.route.name == route.stable), None)
         self.by_reference = _references(arms)
         self.segments = tuple(SegmentRule(name, segment) for name, segment in route.segments.items())
-        self.release_headers: tuple[Header, ...] = (
-            ((b"x-tidegate-release", _ascii(route.release.id)),) if route.release else ()
-        )
+        release: tuple[Header, ...] = ((b"x-tidegate-release", _ascii(route.release.id)),) if route.release else ()
+        self.headers: tuple[Header, ...] = (*release, (b"x-tidegate-cache", b"off"))
 
 
 class Principal:
