@@ -97,12 +97,17 @@ def check_model(model: str, path: Path) -> None:
     provider, slash, name = model.partition("/")
     if not slash:
         raise NotJsonError(f"{model!r} names no provider; write provider/model, such as openai/gpt-4.1-mini", path)
-    if not _PROVIDER.fullmatch(provider):
+    if not is_provider_name(provider):
         raise NotJsonError(f"{provider!r} in {model!r} is not a provider's name", path)
     if not _MODEL.fullmatch(name) or len(name) > MAX_MODEL_LENGTH:
         raise NotJsonError(
             f"{name!r} is not a model's name; it has 1 to {MAX_MODEL_LENGTH} printable characters without spaces", path
         )
+
+
+def is_provider_name(name: str) -> bool:
+    """Letters, digits, ``.``, ``_`` and ``-``, a letter or digit at both ends, at most 63 characters."""
+    return len(name) <= 63 and _PROVIDER.fullmatch(name) is not None
 
 
 def _check_prompt(prompt: PromptSpec) -> None:

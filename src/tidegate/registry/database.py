@@ -11,6 +11,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -57,7 +58,11 @@ def observations_url(url: str) -> str:
 
 
 class Database:
-    """One engine; ``read()``, ``write()`` and ``transact()`` are the only ways in."""
+    """One engine; ``read()``, ``write()`` and ``transact()`` are the only ways in.
+
+    Raises:
+        OperatorError: not a usable URL, or a SQLite file in a folder that does not exist.
+    """
 
     def __init__(self, url: str, *, durability: Literal["full", "normal"] = "full") -> None:
         self.url = url
@@ -136,6 +141,9 @@ def _translated(error: sa.exc.DBAPIError) -> Exception:
 def _engine(url: sa.URL, durability: str) -> AsyncEngine:
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, isolation_level="SERIALIZABLE", pool_pre_ping=True)
+    folder = Path(url.database or ":memory:").parent
+    if not folder.is_dir():
+        raise OperatorError(f"the folder {str(folder)!r} of storage.database does not exist", remedy="create it")
     engine = create_async_engine(url, connect_args={"timeout": 30})
 
     @sa.event.listens_for(engine.sync_engine, "connect")

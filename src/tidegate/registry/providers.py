@@ -19,8 +19,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.service import ProviderSpec
 from tidegate.errors import InvalidInputError
 from tidegate.registry import audit
-from tidegate.registry.bundle_rules import check_model
-from tidegate.registry.canonical import NotJsonError, canonical_json
+from tidegate.registry.bundle_rules import is_provider_name
+from tidegate.registry.canonical import canonical_json
 from tidegate.registry.instants import from_text, to_text
 from tidegate.registry.schema import providers
 
@@ -102,12 +102,10 @@ def credential_reference(provider: str, api_key: str | None) -> tuple[str | None
 
 def _check(name: str, spec: ProviderSpec) -> None:
     where = f"providers.{name}"
-    try:
-        check_model(f"{name}/model", ("name",))
-    except NotJsonError:
+    if not is_provider_name(name):
         raise InvalidInputError(
             f"{name!r} is not a provider's name", where=where, remedy="use letters, digits, '.', '_' and '-'"
-        ) from None
+        )
     _check_address(spec.base_url, f"{where}.base_url")
     for header in spec.headers:
         if header.lower() in _CREDENTIAL_HEADERS:
