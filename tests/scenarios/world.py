@@ -1,0 +1,306 @@
+"""The whole control side in one process, with a clock that is moved by hand and gateways that are played."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import msgspec
+from tests.fakes.observations import observation
+
+from tidegate.controller.clock import ManualClock
+from tidegate.controller.control import Control, ControlSettings
+from tidegate.controller.operations import Actor
+from tidegate.controller.views import ReleaseView
+from tidegate.delivery.bundle import Bundle, Lineage
+from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.release_file import parse_release
+from tidegate.delivery.service import ProviderSpec, ServiceSpec
+from tidegate.delivery.snapshot import Cutoff, Heartbeat, Snapshot
+from tidegate.delivery.traffic import arms_of
+from tidegate.delivery.version import VersionNumber
+from tidegate.registry import audit, schema
+from tidegate.registry.database import Database
+from tidegate.registry.providers import put_provider
+from tidegate.registry.services import put_service, set_first_stable
+from tidegate.registry.versions import insert_version
+
+START = datetime(2026, 9, 15, 12, tzinfo=UTC)
+ALICE = Actor(name="alice", roles=("operator",))
+BOB = Actor(name="bob", roles=("operator",))
+
+
+class FakeGateway:
+    """Serves what control publishes, says so, and can be told to lag, fall silent or cut a candidate off."""
+
+    def __init__(self, world: "World", name: str) -> None:
+        self.world = world
+        self.name = name
+        self.boot_id = f"boot-{name}"
+        self.snapshot: Snapshot | None = None
+        self.is_reachable = True  # control's lines and our heartbeats get through
+        self.is_lagging = False  # heartbeats get through, new snapshots are not put in force
+        self.in_flight: dict[str, int] = {}
+        self.cutoffs: tuple[Cutoff, ...] = ()
+        self.sequence = 0
+
+    def beat(self, **more: Any) -> None:
+        """One second of a gateway's life: take the newest snapshot, tell control."""
+        if not self.is_reachable:
+            return
+        control = self.world.control
+        if control.publisher.is_ready:
+            if not self.is_lagging:
+                self.snapshot = control.publisher.current
+            control.gateways.renewed(self.name)
+        control.hear(
+            Heartbeat(
+                gateway=self.name,
+                boot_id=self.boot_id,
+                pid=1,
+                address=f"127.0.0.1:{7400 + len(self.name)}",
+                build="test",
+                revision=self.snapshot.revision if self.snapshot else 0,
+                epoch=self.snapshot.epoch if self.snapshot else 0,
+                in_flight=self.in_flight,
+                cutoffs=self.cutoffs,
+                **more,
+            )
+        )
+
+    async def serve(self, service: str, units: int, fails: Callable[[str], bool] = lambda _: False) -> dict[str, int]:
+        """Requests of ``units`` units; ``fails`` says for which version. Returns requests by version."""
+        assert self.snapshot is not None
+        route = self.snapshot.services[service]
+        arms, served, rows = arms_of(route), {}, []
+        for unit in range(units):
+            found = arms.assign(f"{self.name}-{self.sequence}-{unit}")
+            variant = route.variants[found.arm]
+            served[variant.version] = served.get(variant.version, 0) + 1
+            is_failure = fails(variant.version)
+            rows.append(
+                observation(
+                    request_id=f"req_{self.name}_{self.sequence}_{unit}",
+                    started_at_us=int(self.world.clock.now().timestamp() * 1_000_000),
+                    service=service,
+                    release=route.release.id if route.release else "",
+                    attempt=route.release.attempt if route.release else 0,
+                    step=route.release.step if route.release else 0,
+                    revision=self.snapshot.revision,
+                    variant=variant.name,
+                    version=variant.version,
+                    served="stable" if is_failure else variant.name,
+                    unit_hash=found.unit_hash,
+                    propensity=found.propensity,
+                    assigned_outcome="upstream_error" if is_failure else "ok",
+                )
+            )
+        self.sequence += 1
+        await self.world.control.store(ObservationBatch.of(self.name, self.boot_id, self.sequence, rows))
+        return served
+
+
+class World:
+    """Given: services, versions, gateways. When: time passes, people ask. Then: look."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.clock = ManualClock(START)
+        self.gateways: list[FakeGateway] = []
+        self.broken: set[str] = set()  # versions whose probes fail
+        self.unanswered = False  # probes get no answer at all
+        self.probed: list[str] = []
+        self.starts = 0
+        self.control: Control
+
+    @classmethod
+    async def create(cls, folder: Path, gateways: int = 2) -> "World":
+        """A world with a provider, gateways and no service."""
+        world = cls(folder)
+        for name, metadata in (("state", schema.state), ("observed", schema.observations)):
+            database = Database(f"sqlite:///{folder}/{name}.db", durability="normal")
+            async with database.engine.begin() as connection:
+                await connection.run_sync(metadata.create_all)
+            await database.close()
+        await world.start()
+        async with world.control.state.write() as connection:
+            spec = ProviderSpec(dialect="openai", base_url="http://127.0.0.1:1/v1")
+            await put_provider(connection, "local", spec, actor="test", at=world.clock.now())
+        await world.control.operations.routing_changed()
+        world.gateways = [FakeGateway(world, "g" * (n + 1)) for n in range(gateways)]
+        world.beat()
+        return world
+
+    def new_control(self, **settings: Any) -> Control:
+        """Another control process over the same databases."""
+        self.starts += 1
+        state = Database(f"sqlite:///{self.folder}/state.db", durability="normal")
+        observed = Database(f"sqlite:///{self.folder}/observed.db", durability="normal")
+        client = httpx2.AsyncClient(transport=httpx2.MockTransport(self._answer))
+        made = ControlSettings(leader=f"control-{self.starts}", **settings)
+        return Control(state, observed, made, clock=self.clock, client=client)
+
+    async def start(self) -> None:
+        """A fresh control process takes over."""
+        self.control = self.new_control()
+        await self.control.start(is_background=False)
+
+    async def crash(self) -> None:
+        """The process is gone at once; only the databases remain."""
+        await self.control.effects.stop()
+        await self.close_databases(self.control)
+
+    async def restart(self) -> None:
+        """Crash and come back; gateways find the new process."""
+        await self.crash()
+        await self.start()
+        self.beat()
+
+    async def close(self) -> None:
+        """The end of a test."""
+        await self.control.stop()
+        await self.close_databases(self.control)
+
+    async def close_databases(self, control: Control) -> None:
+        await control.state.close()
+        await control.observed.close()
+
+    def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        if self.unanswered:
+            raise httpx2.ConnectError("refused")
+        reference = request.headers["x-tidegate-force-version"]
+        self.probed.append(reference)
+        headers = {"x-tidegate-version": reference, "x-tidegate-attempts": "1"}
+        if reference in self.broken:
+            return httpx2.Response(500, headers=headers, json={"error": {"message": "the model is broken"}})
+        answer = {"choices": [{"message": {"role": "assistant", "content": "ready"}, "finish_reason": "stop"}]}
+        return httpx2.Response(200, headers=headers, json=answer)
+
+    async def service(self, name: str, *numbers: str, stable: bool = True) -> list[str]:
+        """A service with versions, the first of them stable; returns their references."""
+        async with self.control.state.write() as connection:
+            await put_service(connection, name, ServiceSpec(), actor="test", at=self.clock.now())
+        references = [await self.version(name, number) for number in numbers]
+        if stable:
+            async with self.control.state.write() as connection:
+                await set_first_stable(connection, name, references[0], actor="test", at=self.clock.now())
+        await self.control.operations.routing_changed()
+        self.beat()
+        return references
+
+    async def version(self, service: str, number: str, model: str | None = None) -> str:
+        """Another version of a service."""
+        bundle = Bundle(model=model or f"local/model-{number}")
+        async with self.control.state.write() as connection:
+            made = await insert_version(
+                connection,
+                service,
+                VersionNumber.parse(number),
+                bundle,
+                manifest=(),
+                digest=hashlib.sha256(f"{service}{bundle.model}".encode()).hexdigest(),
+                lineage=Lineage(),
+                actor="test",
+                at=self.clock.now(),
+            )
+        return made.ref
+
+    async def release(self, service: str, version: str, *, bake: str = "30s", **fields: Any) -> ReleaseView:
+        """Submit a direct release; ``fields`` go into the release file."""
+        document = {
+            "kind": "Release",
+            "service": service,
+            "version": version,
+            "strategy": {"direct": {"promote": {"bake": bake}}},
+            "probe": {"requests": 2},
+            **fields,
+        }
+        return await self.control.operations.submit_release(parse_release(document), actor=ALICE, reason="try it")
+
+    def beat(self) -> None:
+        """Every gateway lives on."""
+        for gateway in self.gateways:
+            gateway.beat()
+
+    async def settle(self) -> None:
+        """Passes, acknowledgements and effects until nothing changes any more."""
+        for _ in range(30):
+            is_changed = await self.control.controller.reconcile()
+            await self.control.effects.settle()
+            before = [gateway.snapshot for gateway in self.gateways]
+            self.beat()
+            is_calm = not is_changed and before == [gateway.snapshot for gateway in self.gateways]
+            if is_calm and not await self.control.controller.reconcile():
+                return
+        raise AssertionError("the controller never comes to rest")
+
+    async def advance(self, seconds: float, each: Callable[[], Any] | None = None) -> None:
+        """Let time pass second by second."""
+        for _ in range(int(seconds)):
+            self.clock.advance(timedelta(seconds=1))
+            self.beat()
+            if each is not None:
+                await each()
+            await self.settle()
+
+    async def until(
+        self, release: str, *phases: str, at_most: int = 200, each: Callable[[], Any] | None = None
+    ) -> ReleaseView:
+        """Let time pass until the release is in one of ``phases`` (``phase`` or ``phase.sub_phase``)."""
+        for _ in range(at_most):
+            await self.settle()
+            view = await self.look(release)
+            if {view.phase, f"{view.phase}.{view.sub_phase}"} & set(phases):
+                return view
+            await self.advance(1, each)
+        view = await self.look(release)
+        raise AssertionError(
+            f"{release} is {view.phase}.{view.sub_phase} {view.pause_reasons}, not in {phases}: {view}"
+        )
+
+    async def look(self, release: str) -> ReleaseView:
+        """The release now."""
+        return await self.control.queries.release(release)
+
+    async def stable(self, service: str) -> str | None:
+        """What the service's pointer names."""
+        return (await self.control.queries.status(service)).stable
+
+    def weights(self, service: str) -> dict[str, int]:
+        """What the published table gives to whom."""
+        route = self.control.publisher.current.services[service]
+        return {variant.version: variant.weight for variant in route.variants}
+
+    async def codes(self, release: str) -> list[str]:
+        """What happened to the release, as reason codes in order."""
+        explained = await self.control.queries.explain(release)
+        return [event.code for event in explained.events]
+
+    async def is_audit_whole(self) -> bool:
+        """Whether the chain of audit rows is unbroken."""
+        async with self.control.state.read() as connection:
+            return (await audit.verify(connection)).is_whole
+
+
+def weights_over_time(world: World, service: str, version: str) -> tuple[list[int], Callable[[], Any]]:
+    """A list that grows by the version's published weight each second."""
+    seen: list[int] = []
+
+    async def look() -> None:
+        seen.append(world.weights(service).get(version, 0))
+
+    return seen, look
+
+
+def cutoff(release: str, service: str, attempt: int = 1) -> Cutoff:
+    """What a gateway reports after hard failures in a row."""
+    return Cutoff(
+        service=service, release=release, attempt=attempt, variant="candidate", failures=5, reason="upstream_error"
+    )
+
+
+def without(view: ReleaseView, *fields: str) -> dict[str, Any]:
+    """A view as a dictionary, without some fields."""
+    return {name: value for name, value in msgspec.structs.asdict(view).items() if name not in fields}
