@@ -11,6 +11,7 @@ from tests.gateway.gateway_bench import (
     canary,
     chat_body,
     key,
+    release,
     service,
     variant,
 )
@@ -170,6 +171,15 @@ async def test_only_operators_may_force_a_version(door):
     rows = await door.observations.after(6)
     assert [row.outcome for row in rows] == ["caller_error", "ok", "ok", "ok", "ok", "caller_error"]
     assert {row.propensity for row in rows} == {0}
+
+
+async def test_the_first_version_of_a_service_is_probed_before_anybody_is_served(door):
+    door.publish(service(variant("candidate", 0), stable=None, release=release()))
+    answer = await door.chat()
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_version")
+    probe = {"authorization": f"Bearer {OPERATOR_KEY}", "x-tidegate-force-version": "candidate"}
+    answer = await door.chat(headers=probe)
+    assert (answer.status_code, answer.headers["x-tidegate-variant"]) == (200, "candidate")
 
 
 async def test_the_metrics_page_counts_requests(door):

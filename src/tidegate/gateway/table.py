@@ -226,11 +226,11 @@ class _Compiler:
         self._accounts = {name: upstreams.account(provider, secrets) for name, provider in snapshot.providers.items()}
 
     def route(self, route: ServiceRoute) -> CompiledRoute:
-        """One service; without variants it answers 503 ``no_version``."""
-        if not route.variants:
-            return CompiledRoute(route, (), None)
+        """One service. Without a version it answers 503 ``no_version``, and while its first one is probed to
+        everybody who does not force that."""
+        is_unserved = route.stable is None and not any(variant.weight for variant in route.variants)
         try:
-            weights = arms_of(route)
+            weights = None if is_unserved else arms_of(route)
         except ValueError as error:
             raise InvalidInputError(str(error), where=f"services.{route.name}") from None
         stable = next((variant for variant in route.variants if variant.name == route.stable), None)
