@@ -629,6 +629,39 @@ def test_a_clock_jump_moves_every_deadline_with_it(hours):
     assert world.state.soak_until - world.now == timedelta(seconds=20)
 
 
+def test_a_person_may_accept_the_lack_of_data_but_never_a_breach():
+    world = baking(analysis={"on_no_data": "pause", "interval": "1s", "min_samples": 50})
+    world.serve(traffic(3))
+    world.wait(30)
+    world.step()
+    assert world.state.pause_reasons == (PauseReason.NO_DATA,)
+    breached = World.__new__(World)
+    breached.__dict__.update(world.__dict__, totals=dict(world.totals), windows=dict(world.windows), log=[])
+    breached.serve(traffic(0, failed=20))
+    breached.ask("promote")
+    assert breached.history()[0] == "T9 hard_limit"
+    world.ask("promote", reason="a quiet service")
+    assert world.history()[-1] == "T10 promoted_forced"
+
+
+def test_two_pauses_that_begin_in_one_pass_are_two_notifications():
+    world = baking()
+    world.is_frozen = True
+    decision = world.ask("pause")
+    assert world.state.pause_reasons == (PauseReason.FREEZE, PauseReason.MANUAL)
+    assert len({found.key for found in decision.commands}) == len(decision.commands)
+    assert names(decision).count("Notify") == 2
+
+
+def test_resuming_lifts_only_what_people_set_and_every_intent_is_answered():
+    world = baking()
+    world.is_frozen = True
+    world.ask("pause")
+    world.step(world.intent("resume"), world.intent("resume"), world.intent("approve"))
+    assert world.state.pause_reasons == (PauseReason.FREEZE,)
+    assert [t.code for t in world.last.transitions] == ["resumed", "not_paused", "not_awaiting_approval"]
+
+
 # Programs with traffic steps: the same machine --------------------------------------------------------------
 
 
