@@ -1,0 +1,212 @@
+"""Services, providers, keys, gateways, requests and the audit log as the API tells them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """What is declared of a service; durations in seconds.
+
+    Attributes:
+        spec: fallbacks, timeouts, segments, overrides, unit …, as far as given.
+        etag: rises with each change; what ``If-Match`` names.
+    """
+
+    name: str
+    spec: dict[str, Any]
+    stable: str | None
+    previous_stable: str | None
+    created_at: datetime
+    etag: int
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """One provider.
+
+    Attributes:
+        credential: reference to the key (``env:NAME``, ``file:PATH``, ``memory:NAME``), never the key.
+        prices: by model, USD per million tokens as decimal text: ``{input, output, cached?}``.
+    """
+
+    name: str
+    dialect: str
+    base_url: str
+    credential: str | None
+    headers: dict[str, str]
+    prices: dict[str, dict[str, str]]
+    ca_file: str | None
+    max_in_flight: int
+    updated_at: datetime
+
+
+class Providers(msgspec.Struct, frozen=True, kw_only=True):
+    """Every provider, by name."""
+
+    items: tuple[Provider, ...]
+    next: str | None
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One access key without its secret; empty ``services`` means every service.
+
+    Attributes:
+        source: ``configuration`` or ``api``.
+    """
+
+    name: str
+    roles: tuple[str, ...]
+    services: tuple[str, ...]
+    source: str
+    created_at: datetime
+
+
+class Keys(msgspec.Struct, frozen=True, kw_only=True):
+    """Every key, by name."""
+
+    items: tuple[Key, ...]
+    next: str | None
+
+
+class Breaker(msgspec.Struct, frozen=True, kw_only=True):
+    """One deployment's breaker as a gateway sees it: ``admitting``, ``probing`` or ``blocking``."""
+
+    deployment: str
+    state: str
+    failures: int
+
+
+class Cutoff(msgspec.Struct, frozen=True, kw_only=True):
+    """A gateway stopped using a candidate on its own after hard failures in a row."""
+
+    service: str
+    release: str
+    attempt: int
+    variant: str
+    failures: int
+    reason: str
+
+
+class Gateway(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway process, from its last heartbeat.
+
+    Attributes:
+        is_live: whether it may be serving.
+        is_current: whether it serves the newest routing table.
+        in_flight: requests under way by version reference.
+        dropped: observations lost since it started.
+    """
+
+    id: str
+    address: str
+    build: str
+    pid: int
+    revision: int
+    epoch: int
+    is_live: bool
+    is_current: bool
+    silent_seconds: float
+    heard_at: datetime
+    in_flight: dict[str, int]
+    breakers: tuple[Breaker, ...]
+    cutoffs: tuple[Cutoff, ...]
+    spool_batches: int
+    dropped: int
+
+
+class Gateways(msgspec.Struct, frozen=True, kw_only=True):
+    """Every gateway heard of lately, by id."""
+
+    items: tuple[Gateway, ...]
+    next: str | None
+
+
+class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as a gateway recorded it.
+
+    Times and durations are integer microseconds, cost nano-USD; -1 is *unknown*. ``outcome`` is the user's,
+    ``assigned_outcome`` that of the first attempt at the variant the unit was assigned to; the meaning of each
+    field is that of :class:`tidegate.delivery.observation.Observation`.
+    """
+
+    request_id: str
+    started_at_us: int
+    key: str
+    service: str
+    path: str
+    release: str
+    attempt: int
+    step: int
+    revision: int
+    variant: str
+    version: str
+    served: str
+    served_version: str
+    unit_hash: int
+    propensity: int
+    outcome: str
+    assigned_outcome: str
+    status: int
+    stream: bool
+    ttft_us: int
+    tpot_us: int
+    duration_us: int
+    own_us: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    is_estimated: bool
+    cost_nano_usd: int
+    attempts: int
+    fallbacks: int
+    malformed_events: int
+    finish_reason: str
+    model: str
+
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of requests, newest first; ``next`` is the cursor of the following page."""
+
+    items: tuple[ServedRequest, ...]
+    next: str | None
+
+
+class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One change, bound to the one before by its hash."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    subject: str
+    detail: dict[str, Any]
+    previous: str
+    hash: str
+
+
+class AuditRows(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of the audit log, newest first; ``next`` is the cursor of the following page."""
+
+    items: tuple[AuditRow, ...]
+    next: str | None
+
+
+class AuditCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the chain of the audit log is whole.
+
+    Attributes:
+        rows: how many rows stand.
+        head_seq, head_hash: the newest row as it stands.
+        broken_seq: the first row that does not fit, and ``reason`` why.
+    """
+
+    rows: int
+    head_seq: int
+    head_hash: str
+    broken_seq: int | None
+    reason: str
+    is_whole: bool

@@ -1,0 +1,215 @@
+"""Releases, services' status and incidents as the API tells them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+
+class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What the evidence says of one guardrail.
+
+    Attributes:
+        metric: with its statistic, such as ``latency.p95``.
+        verdict: ``pass``, ``fail``, ``inconclusive`` or ``no_data``.
+        code: stable reason; ``sentence`` says the same for people.
+        estimate: in the metric's unit; ``lower`` and ``upper`` are anytime-valid bounds; ``None`` without data.
+        samples: requests it rests on; ``events`` of them count against the limit.
+    """
+
+    metric: str
+    verdict: str
+    code: str
+    sentence: str
+    limit: float
+    estimate: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    samples: int = 0
+    events: int = 0
+    is_dry_run: bool = False
+
+
+class Breach(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a release rolls back or was rolled back."""
+
+    trigger: str
+    sentence: str
+    at: datetime
+    is_automatic: bool
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """One release.
+
+    Attributes:
+        version: full reference of the candidate.
+        stable: full reference of the stable version it began beside, ``None`` for a service's first.
+        phase: ``pending, gating, progressing, promoting, draining, rolling_back``, or an end: ``succeeded,
+            rolled_back, rejected, superseded``.
+        sub_phase: ``applying, verifying, soaking, judging, waiting`` within a step.
+        weights: full reference -> basis points of new units.
+        pause_reasons: not empty means paused.
+        verdict: the worst of ``verdicts``, ``None`` before the first analysis.
+        exposed_requests: user requests the candidate was assigned in this attempt.
+        time_to_stable_seconds: breach to the last gateway's acknowledgement of stable.
+        etag: what ``If-Match`` names; rises with each change.
+    """
+
+    id: str
+    service: str
+    version: str
+    stable: str | None
+    strategy: str
+    phase: str
+    attempt: int
+    step: int
+    sub_phase: str | None
+    weights: dict[str, int]
+    pause_reasons: tuple[str, ...]
+    verdict: str | None
+    verdicts: tuple[MetricVerdict, ...]
+    samples: int
+    exposed_requests: int
+    breach: Breach | None
+    time_to_stable_seconds: float | None
+    is_running: bool
+    created_at: datetime
+    started_at: datetime | None
+    not_before_at: datetime | None
+    soak_until: datetime | None
+    deadline_at: datetime | None
+    ended_at: datetime | None
+    actor: str
+    reason: str
+    etag: int
+
+
+class Freeze(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds a service, or with the scope ``*`` every service, at stable."""
+
+    scope: str
+    actor: str
+    reason: str
+    created_at: datetime
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    """One service: what users get, and the running release, else the latest one.
+
+    Attributes:
+        stable: full reference; ``None`` before the first promotion.
+        waiting: ids of releases that wait in pending, oldest first.
+    """
+
+    service: str
+    stable: str | None
+    previous_stable: str | None
+    release: Release | None
+    waiting: tuple[str, ...]
+    freeze: Freeze | None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to a release.
+
+    Attributes:
+        seq: number of its audit row; events are resumed after it.
+        code: stable reason; ``sentence`` says the same for people.
+        number: of the transition (``T1`` …), "" for others.
+    """
+
+    seq: int
+    at: datetime
+    actor: str
+    code: str
+    number: str
+    sentence: str
+    detail: dict[str, Any]
+
+
+class Incident(msgspec.Struct, frozen=True, kw_only=True):
+    """One automatic rollback.
+
+    Attributes:
+        release: id of the release; ``attempt`` of it.
+        trigger: what started it: a guardrail, hard limit, cut-off, deadline …
+        evidence: the numbers as they stood at the decision.
+        exposed_requests: user requests the candidate was assigned.
+        time_to_stable_seconds: breach to the last gateway's acknowledgement, ``None`` until then.
+    """
+
+    id: str
+    service: str
+    release: str
+    attempt: int
+    trigger: str
+    summary: str
+    evidence: dict[str, Any]
+    exposed_requests: int
+    time_to_stable_seconds: float | None
+    opened_at: datetime
+    closed_at: datetime | None
+    notes: str
+
+
+class Explanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a release is where it is: plain sentences, newest last, and what they rest on."""
+
+    release: Release
+    sentences: tuple[str, ...]
+    events: tuple[Event, ...]
+    incident: Incident | None
+
+
+class RouteExplanation(msgspec.Struct, frozen=True, kw_only=True):
+    """Which variant a request would get, and why; nothing was sent.
+
+    Attributes:
+        unit: what is randomised; ``unit_kind`` says whether it is a request, conversation or user.
+        propensity: basis points with which that variant is chosen.
+        weights: full reference -> basis points in force.
+        segments: names of the segments the request belongs to.
+    """
+
+    service: str
+    revision: int
+    unit: str
+    unit_kind: str
+    variant: str | None
+    version: str | None
+    propensity: int
+    weights: dict[str, int]
+    segments: tuple[str, ...]
+    release: str | None
+    sentence: str
+
+
+class Statuses(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of services, by name; ``next`` is the cursor of the following page."""
+
+    items: tuple[Status, ...]
+    next: str | None
+
+
+class Releases(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of releases, newest first; ``next`` is the cursor of the following page."""
+
+    items: tuple[Release, ...]
+    next: str | None
+
+
+class Incidents(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of incidents, newest first; ``next`` is the cursor of the following page."""
+
+    incidents: tuple[Incident, ...]
+    next: str | None
+
+
+class Freezes(msgspec.Struct, frozen=True, kw_only=True):
+    """Every freeze, by scope."""
+
+    items: tuple[Freeze, ...]
+    next: str | None
