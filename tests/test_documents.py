@@ -9,10 +9,19 @@ from tidegate.documents import decode, parse_document, parse_documents
 from tidegate.errors import InvalidInputError
 
 
+class Cat(msgspec.Struct, tag="cat", tag_field="kind", forbid_unknown_fields=True):
+    lives: int = 9
+
+
+class Dog(msgspec.Struct, tag="dog", tag_field="kind", forbid_unknown_fields=True):
+    tricks: list[str] = []
+
+
 class Shop(msgspec.Struct, forbid_unknown_fields=True):
     providers: dict[str, ProviderSpec] = {}
     services: dict[str, ServiceSpec] = {}
     names: list[str] = []
+    pets: list[Cat | Dog] = []
 
 
 def shop(text: str) -> Shop:
@@ -37,7 +46,7 @@ def test_an_unknown_key_names_line_path_and_the_nearest_known_one():
 
 
 def test_a_key_like_no_other_lists_the_known_ones():
-    assert "known are names, providers, services" in refusal("zzzzzz: 1\n")
+    assert "known are names, pets, providers, services" in refusal("zzzzzz: 1\n")
 
 
 def test_a_wrong_value_under_a_free_key_names_that_key():
@@ -89,3 +98,16 @@ def test_aliases_that_expand_without_end_are_refused():
         f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 9)
     )
     assert "more than" in refusal(bomb)
+
+
+@pytest.mark.parametrize(
+    ("pet", "message"),
+    [
+        ("{kind: dogg}", "shop.yaml:2: pets[0].kind: unknown kind 'dogg' (did you mean 'dog'?)"),
+        ("{kind: dog, lives: 9}", "shop.yaml:2: pets[0].lives: unknown key 'lives' (known are tricks)"),
+        ("{lives: 9}", "shop.yaml:2: pets[0]: object missing required field `kind`"),
+        ("{kind: dog, tricks: [1]}", "pets[0].tricks[0]: expected `str`"),
+    ],
+)
+def test_one_of_several_kinds_is_chosen_by_its_tag(pet, message):
+    assert message in refusal(f"pets:\n- {pet}\n")

@@ -96,13 +96,9 @@ def decode(document: Document, into: type[T], *, hook: Hook | None = None, at: P
     value = document.value
     for part in at:
         value = value[part]
-    for path, name, known in _unknown_keys(value, into, ()):
-        raise InvalidInputError(
-            f"unknown key {name!r}",
-            code="unknown_key",
-            where=document.where(at + path + (name,)),
-            remedy=nearest(name, known),
-        )
+    for path, what, name, known in _unknown_names(value, into, ()):
+        message, where = f"unknown {what} {name!r}", document.where((*at, *path))
+        raise InvalidInputError(message, code="unknown_key", where=where, remedy=nearest(name, known))
     try:
         return msgspec.convert(value, into, dec_hook=hook)
     except msgspec.ValidationError as error:
@@ -154,27 +150,43 @@ def _mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int], source:
     return made
 
 
-def _unknown_keys(value: Any, into: Any, path: Path) -> Iterator[tuple[Path, str, list[str]]]:
-    """Keys that no alternative of the declared type knows."""
-    structs = [option for option in _options(into) if _is_struct(option)]
-    if isinstance(value, dict) and len(structs) == 1:
-        fields = {field.encode_name: field for field in msgspec.structs.fields(structs[0])}
-        hints = get_type_hints(structs[0])
-        tag = structs[0].__struct_config__.tag_field
-        for key, item in value.items():
-            if key in fields:
-                yield from _unknown_keys(item, hints[fields[key].name], (*path, key))
-            elif key != tag and structs[0].__struct_config__.forbid_unknown_fields:
-                yield path, str(key), list(fields)
+Unknown = tuple[Path, str, str, list[str]]  # where, "key" or the tag's name, what stands there, what is known
+
+
+def _unknown_names(value: Any, into: Any, path: Path) -> Iterator[Unknown]:
+    """Keys and tags that no alternative of the declared type knows."""
+    options = _options(into)
+    if isinstance(value, dict) and (structs := [option for option in options if _is_struct(option)]):
+        yield from _unknown_in_structs(value, structs, path)
         return
-    for option in _options(into):
+    for option in options:
         arguments = get_args(option)
         if isinstance(value, dict) and get_origin(option) is dict:
             for key, item in value.items():
-                yield from _unknown_keys(item, arguments[1], (*path, key))
+                yield from _unknown_names(item, arguments[1], (*path, key))
         elif isinstance(value, list) and get_origin(option) in {list, tuple} and arguments:
             for index, item in enumerate(value):
-                yield from _unknown_keys(item, arguments[0], (*path, index))
+                yield from _unknown_names(item, arguments[0], (*path, index))
+
+
+def _unknown_in_structs(value: dict[str, Any], structs: list[Any], path: Path) -> Iterator[Unknown]:
+    tag_field = structs[0].__struct_config__.tag_field
+    chosen = structs[0]
+    if len(structs) > 1:
+        by_tag = {str(option.__struct_config__.tag): option for option in structs}
+        tag = str(value.get(tag_field))
+        if tag not in by_tag:
+            if tag_field in value:
+                yield (*path, str(tag_field)), str(tag_field), tag, list(by_tag)
+            return  # a missing tag is msgspec's to report
+        chosen = by_tag[tag]
+    fields = {field.encode_name: field.name for field in msgspec.structs.fields(chosen)}
+    hints = get_type_hints(chosen)
+    for key, item in value.items():
+        if key in fields:
+            yield from _unknown_names(item, hints[fields[key]], (*path, key))
+        elif key != tag_field and chosen.__struct_config__.forbid_unknown_fields:
+            yield (*path, str(key)), "key", str(key), list(fields)
 
 
 def _real_path(value: Any, into: Any, text: str, hook: Hook | None) -> Path:

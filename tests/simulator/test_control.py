@@ -233,4 +233,4 @@ def test_a_wrong_scenario_file_ends_the_process_with_its_reason(tmp_path, capsys
     scenario = tmp_path / "scenario.yaml"
     scenario.write_text("models: {m: {anwser: x}}")
     assert main(["--scenario", str(scenario)]) == 2
-    assert "did you mean `answer`?" in capsys.readouterr().err
+    assert "did you mean 'answer'?" in capsys.readouterr().err

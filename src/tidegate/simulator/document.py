@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-import yaml
-from msgspec import inspect
 
+from tidegate.documents import Document, decode, parse_document
 from tidegate.errors import InvalidInputError
 from tidegate.simulator.chance import is_sound_spread
 from tidegate.simulator.scenario import Behaviour, Scenario
 from tidegate.simulator.templates import check_template
-
-Declared = TypeVar("Declared", Scenario, Behaviour)
 
 
 def load_scenario(path: str | Path) -> Scenario:
@@ -38,11 +34,8 @@ def parse_scenario(text: bytes | str, *, where: str = "scenario") -> Scenario:
     Raises:
         InvalidInputError: not YAML, or not a scenario.
     """
-    try:
-        content = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:
-        raise InvalidInputError(f"This is neither YAML nor JSON: {' '.join(str(error).split())}", where=where) from None
-    return scenario_from(content, where=where)
+    document = parse_document(text.decode() if isinstance(text, bytes) else text, where)
+    return check_scenario(decode(document, Scenario), where=where)
 
 
 def scenario_from(content: Any, *, where: str = "scenario") -> Scenario:
@@ -51,7 +44,7 @@ def scenario_from(content: Any, *, where: str = "scenario") -> Scenario:
     Raises:
         InvalidInputError: an unknown key, a value of the wrong type or range, or a broken template.
     """
-    return check_scenario(_convert(content, Scenario, where), where=where)
+    return check_scenario(decode(Document(content, where), Scenario), where=where)
 
 
 def check_scenario(scenario: Scenario, *, where: str = "scenario") -> Scenario:
@@ -72,7 +65,7 @@ def patch_behaviour(behaviour: Behaviour, changes: Any, *, where: str) -> Behavi
         InvalidInputError: the result is no sound behaviour.
     """
     merged = _merge(msgspec.to_builtins(behaviour), changes)
-    patched = _convert(merged, Behaviour, where)
+    patched = decode(Document(merged, where), Behaviour)
     check_behaviour(patched, where=where)
     return patched
 
@@ -130,63 +123,3 @@ def _merge(target: Any, patch: Any) -> Any:
         else:
             merged[key] = _merge(merged.get(key), value)
     return merged
-
-
-def _convert(content: Any, into: type[Declared], where: str) -> Declared:
-    for path, message, remedy in _unknown_names(content, inspect.type_info(into), ""):
-        raise InvalidInputError(message, where=f"{where}: {path}" if path else where, remedy=remedy)
-    try:
-        return msgspec.convert(content, into)
-    except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{error}.", where=where) from None
-
-
-Mistake = tuple[str, str, str]
-
-
-def _unknown_names(value: Any, kind: inspect.Type, path: str) -> Iterator[Mistake]:
-    """Yield every key and fault kind that the declared types do not know."""
-    if isinstance(kind, inspect.UnionType):
-        yield from _unknown_in_union(value, kind, path)
-    elif isinstance(kind, inspect.StructType) and isinstance(value, dict):
-        yield from _unknown_in_struct(value, kind, path)
-    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
-        for key, item in value.items():
-            yield from _unknown_names(item, kind.value_type, f"{path}.{key}".lstrip("."))
-    elif isinstance(kind, inspect.VarTupleType | inspect.ListType) and isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _unknown_names(item, kind.item_type, f"{path}[{index}]")
-
-
-def _unknown_in_struct(value: dict[str, Any], kind: inspect.StructType, path: str) -> Iterator[Mistake]:
-    fields = {field.encode_name: field.type for field in kind.fields}
-    tag = {kind.tag_field} if kind.tag_field else set()
-    for key, item in value.items():
-        if key in fields:
-            yield from _unknown_names(item, fields[key], f"{path}.{key}".lstrip("."))
-        elif key not in tag:
-            yield path, f"`{key}` is unknown here.", _nearest(str(key), [*fields, *tag])
-
-
-def _unknown_in_union(value: Any, kind: inspect.UnionType, path: str) -> Iterator[Mistake]:
-    structs = [option for option in kind.types if isinstance(option, inspect.StructType)]
-    if not isinstance(value, dict):
-        for option in kind.types:
-            if isinstance(option, inspect.VarTupleType):
-                yield from _unknown_names(value, option, path)
-    elif len(structs) == 1:
-        yield from _unknown_in_struct(value, structs[0], path)
-    elif structs:
-        by_tag = {str(option.tag): option for option in structs}
-        tag_field = structs[0].tag_field or "kind"
-        tag = value.get(tag_field)
-        if tag in by_tag:
-            yield from _unknown_in_struct(value, by_tag[str(tag)], path)
-        else:
-            yield path, f"`{tag_field}: {tag}` is unknown here.", _nearest(str(tag), list(by_tag))
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.5)
-    listed = ", ".join(sorted(known))
-    return f"did you mean `{close[0]}`? Known: {listed}" if close else f"known: {listed}"
