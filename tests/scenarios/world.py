@@ -41,7 +41,7 @@ class FakeGateway:
         self.boot_id = f"boot-{name}"
         self.snapshot: Snapshot | None = None
         self.is_reachable = True  # control's lines and our heartbeats get through
-        self.is_lagging = False  # heartbeats get through, new snapshots are not put in force
+        self.refuses: Callable[[Snapshot], bool] = lambda _: False  # such snapshots are not put in force
         self.in_flight: dict[str, int] = {}
         self.cutoffs: tuple[Cutoff, ...] = ()
         self.sequence = 0
@@ -52,7 +52,7 @@ class FakeGateway:
             return
         control = self.world.control
         if control.publisher.is_ready:
-            if not self.is_lagging:
+            if not self.refuses(control.publisher.current):
                 self.snapshot = control.publisher.current
             control.gateways.renewed(self.name)
         control.hear(
@@ -259,6 +259,17 @@ class World:
         raise AssertionError(
             f"{release} is {view.phase}.{view.sub_phase} {view.pause_reasons}, not in {phases}: {view}"
         )
+
+    async def step_until(self, release: str, *places: str) -> ReleaseView:
+        """Single passes, no time, until the release is in one of ``places``, however short it stays there."""
+        for _ in range(40):
+            view = await self.look(release)
+            if {view.phase, f"{view.phase}.{view.sub_phase}"} & set(places):
+                return view
+            await self.control.controller.reconcile()
+            await self.control.effects.settle()
+            self.beat()
+        raise AssertionError(f"{release} is {view.phase}.{view.sub_phase}, not in {places}")
 
     async def look(self, release: str) -> ReleaseView:
         """The release now."""
