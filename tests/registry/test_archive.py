@@ -146,6 +146,13 @@ def test_a_tampered_archive_is_refused(tmp_path, change):
     assert {path.name for path in tmp_path.iterdir()} == {"unpacked"}
 
 
+@pytest.mark.parametrize(("change", "said"), [("an altered byte", "was altered"), ("another size", "is not what")])
+def test_the_first_wrong_file_of_an_archive_is_named(tmp_path, change, said):
+    data = b"".join(pack(read_inline({"model": "a/b", "prompt": {"system": "Hello"}})))
+    with pytest.raises(InvalidInputError, match=f"system.txt' {said}"):
+        unpack(io.BytesIO(_rewritten(data, CHANGES[change])), _folder(tmp_path))
+
+
 @pytest.mark.parametrize("length", [0, 100, 600, 3000])
 def test_a_cut_archive_is_refused(tmp_path, content, length):
     data = b"".join(pack(content))

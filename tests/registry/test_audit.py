@@ -1,7 +1,9 @@
 import asyncio
+import hashlib
 from datetime import timedelta
 
 import pytest
+import rfc8785
 import sqlalchemy as sa
 
 from tidegate.errors import InvalidInputError
@@ -51,6 +53,18 @@ async def test_a_changed_column_is_found(database, clock, column):
     checked = await _verify(database)
     assert (checked.broken_seq, checked.rows) == (3, 2)
     assert "3" in checked.reason
+
+
+async def test_a_row_rewritten_with_a_fitting_hash_is_found_by_the_next(database, clock):
+    await _fill(database, clock)
+    async with database.write() as connection:
+        row = (await connection.execute(sa.select(table).where(table.c.seq == 3))).one()
+        forged = [row.seq, row.at, "mallory", row.action, row.subject, row.detail, row.previous]
+        values = {"actor": "mallory", "hash": hashlib.sha256(rfc8785.dumps(forged)).hexdigest()}
+        await connection.execute(sa.update(table).where(table.c.seq == 3).values(values))
+    checked = await _verify(database)
+    assert checked.broken_seq == 4
+    assert "does not follow" in checked.reason
 
 
 async def test_a_removed_row_is_found(database, clock):

@@ -1,21 +1,25 @@
 """Forms of a bundle, and what is said of a broken one."""
 
+import contextlib
 import json
 import os
 import socket
+import tempfile
 import unicodedata
+from pathlib import Path
 
 import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tidegate.documents import parse_document
 from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry.bundle_files import Limits
 from tidegate.registry.bundle_reader import read_bundle, read_inline, read_part
 from tidegate.registry.bundle_tree import digest_of, expected_manifest
-from tidegate.registry.content import CHUNK_BYTES
+from tidegate.registry.content import CHUNK_BYTES, hash_file
 
 MODEL = "openai/gpt-4.1-mini"
 
@@ -351,12 +355,31 @@ def test_names_must_be_utf8_and_distinct(tmp_path):
         read_bundle(other)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_named(tmp_path):
-    root = _directory(tmp_path, tests__a="x")
-    (root / "tests/a").chmod(0)
-    with pytest.raises(InvalidInputError, match="Permission denied"):
-        read_bundle(root)
+@contextlib.contextmanager
+def _without_roots_rights():
+    """As an account that may not read everything, when the tests run as root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_an_unreadable_file_or_folder_is_named():
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        root = _directory(Path(name) / "b", tests__a="x")
+        (root / "tests/a").chmod(0)
+        with _without_roots_rights(), pytest.raises(InvalidInputError, match="Permission denied") as raised:
+            read_bundle(root)
+        assert raised.value.where == str(root / "tests/a")
+        (root / "tests").chmod(0)
+        with _without_roots_rights(), pytest.raises(InvalidInputError, match="folder cannot be read"):
+            read_bundle(root)
+        (root / "tests").chmod(0o755)
 
 
 @pytest.mark.parametrize(
@@ -377,6 +400,22 @@ def test_limits_stop_a_mistaken_folder(tmp_path, limits, said):
 def test_a_missing_path_is_named(tmp_path):
     with pytest.raises(InvalidInputError, match="no such file or directory"):
         read_bundle(tmp_path / "none")
+
+
+def test_other_bytes_behind_an_unchanged_face_are_noticed(tmp_path):
+    """Coarse clocks and memory maps can change a file without a trace in its times."""
+    (tmp_path / "f").write_bytes(b"x")
+    content = hash_file(tmp_path / "f", 10)
+    with pytest.raises(ConflictError, match="changed"):
+        list(structs.replace(content, sha256="0" * 64).chunks())
+
+
+def test_a_file_exchanged_before_the_reading_is_noticed_at_once(tmp_path):
+    (tmp_path / "f").write_bytes(b"x" * 3 * CHUNK_BYTES)
+    content = hash_file(tmp_path / "f", 1 << 30)
+    (tmp_path / "f").write_bytes(b"y" * 3 * CHUNK_BYTES)
+    with pytest.raises(ConflictError, match="changed"):
+        next(content.chunks())
 
 
 @pytest.mark.parametrize("how", ["grow", "replace", "rewrite"])
