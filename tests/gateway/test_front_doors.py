@@ -54,8 +54,19 @@ async def test_every_anthropic_door_serves(door, path):
 
 
 async def test_a_key_is_taken_from_either_header(door):
-    for headers in ({"authorization": f"bearer {KEY}"}, {"authorization": "", "x-api-key": KEY}):
+    for headers in (
+        {"authorization": f"bearer {KEY}"},
+        {"authorization": "", "x-api-key": KEY},
+        {"authorization": "Bearer ignored", "x-api-key": KEY},
+        {"authorization": f"Bearer {KEY}", "x-api-key": ""},
+    ):
         assert (await door.chat(headers=headers)).status_code == 200
+
+
+async def test_a_key_taken_away_is_refused_with_the_next_table(door):
+    assert (await door.chat()).status_code == 200
+    door.publish(service(), keys=())
+    assert (await door.chat()).status_code == 401
 
 
 @pytest.mark.parametrize(

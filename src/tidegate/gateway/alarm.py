@@ -66,13 +66,8 @@ class Alarm:
         self._arm(Cause.TIMED_OUT, idle)
 
     def rest(self) -> None:
-        """Ring no more until the next watch."""
+        """Ring no more until the next watch; whoever gives an alarm back leaves it resting."""
         self._deadline.clear()
-
-    def end(self) -> None:
-        """The request is over; the alarm may serve another one."""
-        self._deadline.clear()
-        self._task = None
 
     def has_rung(self) -> bool:
         """Whether the task was cancelled by this alarm and nobody else; asked once per cancellation."""
@@ -112,5 +107,4 @@ class Alarms:
 
     def give_back(self, alarm: Alarm) -> None:
         """The request is over."""
-        alarm.end()
         self._free.append(alarm)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
 from tidegate.gateway.rescue import is_hard, outcome_of
+from tidegate.wire.kinds import DIALECTS
 
 if TYPE_CHECKING:
     from tidegate.delivery.snapshot import Timeouts
@@ -99,7 +100,7 @@ class Call:
         """What every answer says of itself, whoever (``leg``) gave it."""
         request_id = self.request_id.encode("ascii")
         headers = [content_type, (b"x-request-id", request_id)]
-        if self.kind.dialect == "anthropic":
+        if DIALECTS[self.kind] == "anthropic":
             headers.append((b"request-id", request_id))
         if leg is not None:
             headers += leg.headers

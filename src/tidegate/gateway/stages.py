@@ -20,6 +20,7 @@ from tidegate.wire.request import read_request
 if TYPE_CHECKING:
     from tidegate.gateway.call import Call
 
+MOST_RECENT_KEYS = 10_000  # beyond it a key is hashed with each request
 _BEARER = b"bearer "
 
 
@@ -29,24 +30,35 @@ def principal_of(table: RoutingTable, headers: dict[bytes, bytes]) -> Principal:
     Raises:
         Refusal: 401 without a known key, 403 when the key may not invoke.
     """
-    secret = headers.get(b"x-api-key")
-    bearer = headers.get(b"authorization")
-    if secret is None and bearer is not None and bearer[:7].lower() == _BEARER:
-        secret = bearer[7:].strip()
+    key = headers.get(b"x-api-key")
+    sent = key or headers.get(b"authorization") or b""
+    known = table.recent.get(sent)
+    if known is not None:
+        return known
+    secret = key or _bearer(sent)
     found = table.principals.get(sha256(secret).hexdigest()) if secret else None
-    if found is not None:
-        if not found.can_invoke:
-            raise Refusal(403, "missing_role", f"the key {found.name!r} lacks the role 'invoke'")
-        return found
-    if table.is_open_access:
-        return ANYBODY
-    raise Refusal(
-        401,
-        "invalid_api_key",
+    if found is None:
+        if not table.is_open_access:
+            raise _unknown_key(is_sent=bool(secret))
+        found = ANYBODY
+    if not found.can_invoke:
+        raise Refusal(403, "missing_role", f"the key {found.name!r} lacks the role 'invoke'")
+    if len(table.recent) < MOST_RECENT_KEYS:
+        table.recent[sent] = found
+    return found
+
+
+def _bearer(authorization: bytes) -> bytes:
+    return authorization[7:].strip() if authorization[:7].lower() == _BEARER else b""
+
+
+def _unknown_key(*, is_sent: bool) -> Refusal:
+    message = (
         "the key is unknown; check the credential you send"
-        if secret
-        else "no key was sent; send it as 'authorization: Bearer KEY' or 'x-api-key: KEY'",
+        if is_sent
+        else "no key was sent; send it as 'authorization: Bearer KEY' or 'x-api-key: KEY'"
     )
+    return Refusal(401, "invalid_api_key", message)
 
 
 def authenticate(call: Call) -> None:

@@ -155,10 +155,11 @@ class RoutingTable:
 
     Attributes:
         principals: by SHA-256 of the key, hex.
+        recent: by the credential as it was sent, filled as keys come, so that each is hashed once a table.
         request_ids: makes ids signed with this snapshot's key.
     """
 
-    __slots__ = ("is_open_access", "principals", "request_ids", "routes", "snapshot")
+    __slots__ = ("is_open_access", "principals", "recent", "request_ids", "routes", "snapshot")
 
     def __init__(
         self,
@@ -169,6 +170,7 @@ class RoutingTable:
     ) -> None:
         self.snapshot = snapshot
         self.principals = principals
+        self.recent: dict[bytes, Principal] = {}
         self.routes = routes
         self.request_ids = request_ids
         self.is_open_access = snapshot.open_access
