@@ -73,6 +73,10 @@ def test_folding_in_two_batches_adds_up_to_folding_one(observations, cut):
     assert total == one_by_one(observations)
 
 
+def test_a_forced_variant_is_no_evidence():
+    assert fold([observation(release="rel_1", propensity=0)], Units(), is_sample) == []
+
+
 def test_a_unit_is_new_until_its_batch_was_remembered():
     units = Units()
     batch = [observation(release="rel_1", unit_hash=7)]
