@@ -111,3 +111,16 @@ def test_aliases_that_expand_without_end_are_refused():
 )
 def test_one_of_several_kinds_is_chosen_by_its_tag(pet, message):
     assert message in refusal(f"pets:\n- {pet}\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: " + "[" * 100_000 + "]" * 100_000, "t:1: nested deeper"),
+        ("a: &a [*a, *a]", "t: an alias contains itself"),
+    ],
+)
+def test_nesting_without_end_is_refused_instead_of_exhausting_the_stack(text, said):
+    with pytest.raises(InvalidInputError) as raised:
+        parse_documents(text, "t")
+    assert str(raised.value).startswith(said)

@@ -23,6 +23,7 @@ Hook = Callable[[type, Any], Any]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MAX_NODES = 200_000
+_MAX_DEPTH = 100
 _SEGMENT = re.compile(r"\.([^.\[]+)|\[(\d+)\]|(\[\.\.\.\])")
 
 
@@ -59,6 +60,7 @@ def parse_documents(text: str, source: str) -> list[Document]:
         InvalidInputError: not YAML, or a key given twice.
     """
     try:
+        _check_depth(text, source)
         documents = [_document(node, source) for node in yaml.compose_all(text, Loader=_Loader)]
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -66,6 +68,8 @@ def parse_documents(text: str, source: str) -> list[Document]:
         raise InvalidInputError(f"this is not YAML: {error.problem or error.context}", where=where) from None
     except (yaml.YAMLError, ValueError) as error:
         raise InvalidInputError(f"this is not YAML: {' '.join(str(error).split())}", where=source) from None
+    except RecursionError:
+        raise InvalidInputError("an alias contains itself", where=source) from None
     return [document for document in documents if document.value is not None]
 
 
@@ -111,6 +115,19 @@ def nearest(name: str, known: list[str]) -> str:
     """A remedy sentence: the nearest known name, or all of them."""
     close = get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+
+
+def _check_depth(text: str, source: str) -> None:
+    """Composing recurses on the C stack, which deep nesting would exhaust; events come one by one."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+            if depth > _MAX_DEPTH:
+                where = f"{source}:{event.start_mark.line + 1}" if event.start_mark else source
+                raise InvalidInputError(f"nested deeper than {_MAX_DEPTH} levels", where=where)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
 
 
 def _document(node: yaml.Node, source: str) -> Document:
