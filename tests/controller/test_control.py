@@ -56,7 +56,6 @@ async def control(tmp_path, monkeypatch) -> AsyncIterator[Control]:
         settings,
         client=httpx2.AsyncClient(transport=httpx2.MockTransport(answer)),
     )
-    made.gateways.reckon_with_unheard = lambda: None  # the predecessor had no gateways
     yield made
     await made.stop()
     await made.state.close()

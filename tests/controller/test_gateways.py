@@ -63,14 +63,26 @@ def test_a_gateway_whose_heartbeats_are_lost_stays_in_the_quorum_while_its_lease
     assert known.reachable() == []
 
 
-def test_after_a_takeover_an_unheard_gateway_is_reckoned_with_for_one_lease():
-    clock, known = registry()
-    known.reckon_with_unheard()
+def test_after_a_takeover_the_followers_of_the_leader_before_are_reckoned_with_until_they_are_heard_of():
+    _, known = registry()
+    known.reckon_with(["a", "b"])
     known.hear(beat("a", 5))
     assert not known.acknowledged(5, 1)
-    clock.advance(timedelta(seconds=12.1))
-    known.hear(beat("a", 5))
+    assert known.roster() == ("a", "b")
+    known.hear(beat("b", 5))
     assert known.acknowledged(5, 1)
+    known.hear(beat("b", 5, stopping=True))
+    assert known.roster() == ("a",)
+
+
+def test_a_follower_that_is_never_heard_of_counts_for_one_lease():
+    clock, known = registry()
+    known.reckon_with(["b"])
+    clock.advance(timedelta(seconds=12))
+    assert not known.acknowledged(5, 1)
+    clock.advance(timedelta(seconds=0.1))
+    assert known.acknowledged(5, 1)
+    assert known.roster() == ()
 
 
 def test_a_wall_clock_jump_keeps_the_quorum():

@@ -256,3 +256,17 @@ async def test_counts_that_cannot_be_read_are_no_data_and_stop_no_abort(world, m
     await world.control.operations.command(submitted.id, "abort", actor=ALICE)
     await world.settle()
     assert world.weights("bot") == {old: 10_000}
+
+
+async def test_after_a_restart_the_gateways_of_before_are_waited_for_and_no_others(world):
+    await world.service("bot", "1.0.0", "1.1.0")
+    await world.settle()
+    world.gateways[1].is_reachable = False
+    await world.crash()
+    await world.start()
+    world.beat()
+    revision, epoch = world.control.publisher.current.revision, world.control.publisher.current.epoch
+    assert not world.control.gateways.acknowledged(revision, epoch)
+    world.gateways[1].is_reachable = True
+    world.beat()
+    assert world.control.gateways.acknowledged(revision, epoch)

@@ -1,13 +1,14 @@
 """Which gateways serve, from what they say of themselves each second.
 
 A gateway that falls silent may still serve its last snapshot until its lease runs out, so it stays in
-every quorum exactly that long; one that says it is stopping leaves at once. After a takeover nobody knows
-which gateways follow the leader before, so for the length of a lease an unheard one is reckoned with.
+every quorum exactly that long; one that says it is stopping leaves at once. After a takeover those that
+followed the leader before are reckoned with as well, until they are heard of or their leases have run out.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 import msgspec
@@ -53,16 +54,22 @@ class GatewayRegistry:
         self._grace = timedelta(seconds=grace_seconds)
         self._entries: dict[str, _Entry] = {}
         self._renewed: dict[str, float] = {}  # monotonic
+        self._unheard: frozenset[str] = frozenset()
         self._unheard_until = -math.inf
 
-    def reckon_with_unheard(self) -> None:
-        """Somebody may follow a leader before us and not have found us yet."""
+    def reckon_with(self, gateways: Iterable[str]) -> None:
+        """These followed the leader before us and may not have found us yet."""
+        self._unheard = frozenset(gateways)
         self._unheard_until = self._clock.monotonic() + (self._lease + self._grace).total_seconds()
 
-    @property
-    def may_miss_some(self) -> bool:
-        """Whether a gateway that was never heard of may still be serving."""
-        return self._clock.monotonic() <= self._unheard_until
+    def roster(self) -> tuple[str, ...]:
+        """Ids of everybody who may be serving, for the next leader to reckon with."""
+        return tuple(sorted({view.heartbeat.gateway for view in self.live()} | self._still_unheard()))
+
+    def _still_unheard(self) -> frozenset[str]:
+        if self._clock.monotonic() > self._unheard_until:
+            return frozenset()
+        return self._unheard - self._entries.keys()
 
     def renewed(self, gateway: str) -> None:
         """A line that lets ``gateway`` serve on for one lease is being sent to it."""
@@ -97,8 +104,8 @@ class GatewayRegistry:
 
     def facts(self) -> tuple[GatewayFact, ...]:
         """What decisions need of each gateway; an unheard one is one that acknowledges nothing."""
-        known = tuple(_fact(view) for view in self.views())
-        return (*known, _UNHEARD) if self.may_miss_some else known
+        unheard = (GatewayFact(id=gateway, revision=0, epoch=0) for gateway in sorted(self._still_unheard()))
+        return (*(_fact(view) for view in self.views()), *unheard)
 
     def acknowledged(self, revision: int, epoch: int) -> bool:
         """Whether every gateway that may be serving serves ``revision`` of ``epoch`` or a later one."""
@@ -128,9 +135,6 @@ class GatewayRegistry:
                 is_stopping=heartbeat.stopping,
             ),
         )
-
-
-_UNHEARD = GatewayFact(id="unheard", revision=0, epoch=0)
 
 
 def _fact(view: GatewayView) -> GatewayFact:

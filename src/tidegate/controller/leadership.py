@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
 from tidegate.controller.gateways import GatewayRegistry
@@ -54,18 +55,21 @@ class Leadership:
     async def keep(self) -> int | None:
         """Renew, take over or learn that another leads; returns the epoch while leading.
 
-        Called in each pass; it writes only when a third of the lease is over.
+        Called in each pass; it writes only when a third of the lease is over or a gateway came or went.
         """
-        if self._held is not None and self._clock.monotonic() < self._renew_at and not self._is_behind():
+        if self._held is not None and not self._is_renewal_due(self._held):
             return self._held.epoch
         now, above = self._clock.now(), self._remembered_by_gateways()
         before = self._held
 
-        taken = await self._database.transact(
-            lambda connection: cluster.lead(
-                connection, self.leader, now, self._lease, is_forced=self._is_forced, above=above
-            )
-        )
+        async def renew(connection: AsyncConnection) -> ClusterRow | None:
+            row = await cluster.lead(connection, self.leader, now, self._lease, is_forced=self._is_forced, above=above)
+            if row is None or self._held is None:
+                return row  # a new leader first learns who followed the one before
+            await cluster.save_gateways(connection, self._gateways.roster())
+            return msgspec.structs.replace(row, gateways=self._gateways.roster())
+
+        taken = await self._database.transact(renew)
         self._is_forced = False
         if taken is None:
             await self._follow()
@@ -94,8 +98,7 @@ class Leadership:
 
     def _begin(self, row: ClusterRow) -> None:
         _LOG.info("lead_taken", leader=self.leader, epoch=row.epoch, revision=row.revision)
-        if row.epoch > 1:  # before the first epoch there was nobody to follow
-            self._gateways.reckon_with_unheard()
+        self._gateways.reckon_with(row.gateways)
 
     async def _follow(self) -> None:
         self.lose()
@@ -105,8 +108,9 @@ class Leadership:
             remaining = row.lease_until - self._clock.now()
             self._publisher.speak_for(row, is_leading=False, seconds=remaining.total_seconds())
 
-    def _is_behind(self) -> bool:
-        return self._remembered_by_gateways() is not None
+    def _is_renewal_due(self, held: ClusterRow) -> bool:
+        is_behind = self._remembered_by_gateways() is not None
+        return is_behind or self._clock.monotonic() >= self._renew_at or self._gateways.roster() != held.gateways
 
     def _remembered_by_gateways(self) -> ClusterRow | None:
         """A later history than ours that some gateway serves: the database was restored from a backup."""

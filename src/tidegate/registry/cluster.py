@@ -36,6 +36,7 @@ class ClusterRow(msgspec.Struct, frozen=True, kw_only=True):
         leader: id of the process that led last.
         lease_until: until when nobody else may take over.
         mac_key: secret that signs request ids, hex.
+        gateways: ids of the gateways that may be serving; whoever leads next reckons with them.
     """
 
     epoch: int
@@ -43,6 +44,7 @@ class ClusterRow(msgspec.Struct, frozen=True, kw_only=True):
     leader: str
     lease_until: datetime
     mac_key: str
+    gateways: tuple[str, ...] = ()
 
 
 async def read_cluster(connection: AsyncConnection) -> ClusterRow | None:
@@ -56,6 +58,7 @@ async def read_cluster(connection: AsyncConnection) -> ClusterRow | None:
         leader=row["leader"],
         lease_until=from_text(row["lease_until"]),
         mac_key=row["mac_key"],
+        gateways=tuple(msgspec.json.decode(row["gateways"], type=list[str])),
     )
 
 
@@ -122,6 +125,12 @@ async def fence(connection: AsyncConnection, leader: str, epoch: int) -> Cluster
     return row
 
 
+async def save_gateways(connection: AsyncConnection, gateways: tuple[str, ...]) -> None:
+    """Keep who may be serving; the caller has passed the fence."""
+    text = msgspec.json.encode(gateways).decode()
+    await connection.execute(sa.update(cluster).where(cluster.c.id == _ROW).values(gateways=text))
+
+
 async def bump_revision(connection: AsyncConnection) -> int:
     """Raise the revision by one and return it; the caller holds the write lock."""
     statement = sa.update(cluster).where(cluster.c.id == _ROW).values(revision=cluster.c.revision + 1)
@@ -129,4 +138,8 @@ async def bump_revision(connection: AsyncConnection) -> int:
 
 
 def _columns(row: ClusterRow) -> dict[str, object]:
-    return {**msgspec.structs.asdict(row), "lease_until": to_text(row.lease_until)}
+    return {
+        **msgspec.structs.asdict(row),
+        "lease_until": to_text(row.lease_until),
+        "gateways": msgspec.json.encode(row.gateways).decode(),
+    }

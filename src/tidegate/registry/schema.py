@@ -28,6 +28,7 @@ cluster = sa.Table(
     sa.Column("leader", sa.Text, nullable=False),
     sa.Column("lease_until", sa.Text, nullable=False),
     sa.Column("mac_key", sa.Text, nullable=False),
+    sa.Column("gateways", sa.Text, nullable=False),  # JSON list: who may be serving, for the next leader to reckon with
 )
 
 providers = sa.Table(

@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("leader", sa.Text(), nullable=False),
         sa.Column("lease_until", sa.Text(), nullable=False),
         sa.Column("mac_key", sa.Text(), nullable=False),
+        sa.Column("gateways", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
