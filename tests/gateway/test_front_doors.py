@@ -216,3 +216,17 @@ async def test_provider_keys_go_upstream_and_client_credentials_do_not(door, sim
     assert first["traceparent"] == trace
     assert "traceparent" not in second
     assert not {"cookie", "x-tidegate-unit", "x-api-key"} & first.keys()
+
+
+async def test_what_selects_features_of_a_dialect_goes_upstream_where_it_is_understood(door, simulate):
+    sim = await simulate()
+    door.provide("ant", sim, dialect="anthropic")
+    door.provide("sim", sim)
+    door.publish(service(variant(provider="ant")), service(variant(), name="other"))
+    beta = {"anthropic-version": "2023-01-01", "anthropic-beta": "tools-2"}
+    body = {"max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}
+    for name in ("bot", "other"):
+        assert (await door.client.post("/v1/messages", json={"model": name, **body}, headers=beta)).status_code == 200
+    same, translated = (request.headers for request in sim.requests)
+    assert {name: same[name] for name in beta} == beta
+    assert not beta.keys() & translated.keys()

@@ -102,6 +102,7 @@ async def test_a_single_deployment_is_never_benched_for_ever(bench, simulate):
     assert bench.gateway.breaker_states()[0].state == "blocking"
     assert (await bench.chat()).status_code == 200
     assert bench.gateway.breaker_states() == ()
+    assert (await bench.observations.after(4))[-1].assigned_outcome == "ok"
 
 
 async def test_a_bad_key_benches_its_own_deployment_only(bench, simulate):

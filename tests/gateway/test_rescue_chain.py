@@ -107,6 +107,39 @@ async def test_a_variable_that_no_variant_gets_is_the_callers_error(bench, simul
     assert (row.outcome, row.assigned_outcome) == ("caller_error", "caller_error")
 
 
+async def test_a_variable_that_stable_lacks_is_the_callers_error_too(bench, simulate):
+    needs = Insertion(model="m", system="Hi {{ name }}", variables={"name": None})
+    sim = await give(bench, simulate, {}, service(variant(insertion=needs)))
+    answer = await bench.chat()
+    assert answer.status_code == 400
+    row = (await bench.observations.after(1))[0]
+    assert (row.outcome, row.assigned_outcome) == ("caller_error", "caller_error")
+    assert (await bench.chat(tidegate={"variables": {"name": "Ann"}})).status_code == 200
+    assert sim.requests[0].body["messages"][0] == {"role": "system", "content": "Hi Ann"}
+
+
+async def test_a_deployment_that_rejected_is_not_asked_again_under_another_name(bench, simulate):
+    sim = await give(
+        bench,
+        simulate,
+        {"stable-model": [error(403)]},
+        service(variant(fallbacks=("sim/stable-model", "sim/rescue-model"))),
+    )
+    assert (await bench.chat()).status_code == 200
+    assert models(sim) == ["stable-model", "rescue-model"]
+
+
+async def test_a_candidate_shares_its_deployment_with_stable_and_is_rescued_all_the_same(bench, simulate):
+    sim = await give(
+        bench,
+        simulate,
+        {"stable-model": [error(403, first=1)]},
+        canary(candidate={"insertion": Insertion(model="stable-model", system="New prompt.")}),
+    )
+    assert (await bench.chat()).headers["x-tidegate-variant"] == "stable"
+    assert models(sim) == ["stable-model", "stable-model"]
+
+
 async def test_stables_passing_fault_is_retried_on_stable(bench, simulate):
     for fault in (
         error(500),

@@ -116,12 +116,13 @@ def test_a_load_is_shared_by_all_models_of_a_provider_and_its_bound_follows_the_
     assert other.is_free
 
 
-def test_an_upstream_request_cannot_be_injected_through_a_secret(upstreams):
-    one = provider(credential="memory:k")
-    table = compiled(upstreams, service(), providers=[one], secrets={"k": "a\r\nx-evil: 1"})
-    account = table.routes["bot"].arms[0].order[0].account
-    with pytest.raises(ValueError, match="CR, LF or NUL"):
-        account.head("/chat/completions", (), 1)
+@pytest.mark.parametrize("settings", [{"credential": "memory:k"}, {"headers": {"x-org": "a\r\nx-evil: 1"}}])
+def test_nothing_is_injected_through_a_secret_or_header_the_provider_is_disabled(upstreams, settings):
+    table = compiled(upstreams, service(), providers=[provider(**settings)], secrets={"k": "a\r\nx-evil: 1"})
+    leg = table.routes["bot"].arms[0].order[0]
+    assert not leg.is_free
+    assert "CR, LF or NUL" in leg.account.problem
+    assert "evil" not in leg.account.problem
 
 
 def test_the_head_of_a_request_is_built_from_provider_path_and_length(upstreams):

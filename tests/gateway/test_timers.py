@@ -110,3 +110,13 @@ async def test_the_error_event_of_a_stall_reaches_the_client(bench, simulate):
     with pytest.raises(httpx2.RemoteProtocolError, match="peer closed"):
         await read()
     assert events(received.decode())[-1]["error"]["code"] == "upstream_timeout"
+
+
+async def test_stable_answers_in_its_own_time_and_not_in_the_candidates(bench, simulate):
+    sim = await simulate(
+        {"candidate-model": {"faults": [HANG_BEFORE_CONTENT]}, "stable-model": {"first_token_seconds": 0.4}}
+    )
+    bench.provide("sim", sim)
+    bench.publish(canary(candidate={"timeouts": Timeouts(first_token=0.1)}))
+    answer = await bench.chat(stream=True)
+    assert (answer.status_code, answer.headers["x-tidegate-variant"]) == (200, "stable")

@@ -88,12 +88,12 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
     try:
         response = await _sent(call, leg, exchange)
         if not 200 <= response.status < 300:
-            return await _refused(call, exchange, response)
+            return await _refused(call, leg, exchange, response)
         if call.facts.stream:
             relay = call.relay = exchange.stream()
             return await StreamDelivery(call, leg, relay, response).run()
         if not response.is_complete:
-            call.alarm.watch_idle(call.timeouts.idle)
+            call.alarm.watch_idle(leg.timeouts.idle)
         return await AnswerDelivery(call, leg, exchange, response).run()
     except ConnectError as error:
         return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
@@ -107,9 +107,9 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
 def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamResponse]:
     """The request under way: written when awaited, done when the head of the answer is there."""
     parts = exchange.request_parts()
-    account, alarm, timeouts, request = leg.account, call.alarm, call.timeouts, call.request
+    account, alarm, timeouts, request = leg.account, call.alarm, leg.timeouts, call.request
     assert account.origin is not None, "an account without an origin is never asked"
-    extra = call.passed_on() if b"traceparent" in request.headers else ()
+    extra = call.passed_on(account.dialect)
     head = account.head(exchange.path, exchange.headers, sum(map(len, parts)), extra)
     if call.facts.stream:
         alarm.watch(Cause.SILENT, timeouts.first_token)
@@ -120,13 +120,13 @@ def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamRespons
     return call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)
 
 
-async def _refused(call: Call, exchange: Exchange, response: UpstreamResponse) -> Failure:
+async def _refused(call: Call, leg: Leg, exchange: Exchange, response: UpstreamResponse) -> Failure:
     """The upstream answered with something else than 2xx."""
     wait = asked_wait(response.headers, datetime.now(UTC))
     if response.status < 400:
         return failure_of(Cause.REDIRECTED)
     if not call.facts.stream:
-        call.alarm.watch_idle(call.timeouts.idle)
+        call.alarm.watch_idle(leg.timeouts.idle)
     try:
         body = await response.read(MOST_ERROR_BYTES)
     except HttpClientError:

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
 from tidegate.gateway.rescue import is_hard, outcome_of
-from tidegate.wire.kinds import DIALECTS
+from tidegate.wire.kinds import DIALECTS, Dialect
 
 if TYPE_CHECKING:
-    from tidegate.delivery.snapshot import Timeouts
     from tidegate.gateway.alarm import Alarm
     from tidegate.gateway.app import Gateway
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.http.server import Request, Responder
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
+    from tidegate.gateway.upstreams import Deployment
     from tidegate.wire.exchange import StreamRelay
     from tidegate.wire.json_object import JsonObject
     from tidegate.wire.kinds import Kind
@@ -55,6 +55,8 @@ class Call:
     propensity = 0
     is_forced = False
 
+    barred: frozenset[Deployment] = frozenset()  # not asked again for this request
+    is_unrenderable = False  # the variant assigned could not be written for its deployment
     attempts = 0
     fallbacks = 0
     own_seconds = 0.0  # until the first upstream request was written; 0 while none was
@@ -90,12 +92,6 @@ class Call:
         """Whether any upstream was asked."""
         return self.own_seconds > 0.0
 
-    @property
-    def timeouts(self) -> Timeouts:
-        """Of the variant assigned."""
-        assert self.arm is not None
-        return self.arm.route.timeouts
-
     def headers(self, leg: Leg | None, content_type: Header) -> list[Header]:
         """What every answer says of itself, whoever (``leg``) gave it."""
         request_id = self.request_id.encode("ascii")
@@ -110,12 +106,20 @@ class Call:
             headers.append(_FIRST_ATTEMPT if attempts == 1 else (b"x-tidegate-attempts", b"%d" % attempts))
         return headers
 
-    def passed_on(self) -> tuple[Header, ...]:
-        """Headers of the client that go upstream: the trace context, if it is one."""
-        context = self.request.headers.get(b"traceparent")
-        if context is None or not _TRACE_CONTEXT.fullmatch(context):
+    def passed_on(self, dialect: Dialect) -> tuple[Header, ...]:
+        """Headers of the client that go upstream: the trace context, and what selects features of a dialect
+        that both sides speak.
+        """
+        headers = self.request.headers
+        if _PASSED_ON.isdisjoint(headers):
             return ()
-        return ((b"traceparent", context),)
+        passed: list[Header] = []
+        context = headers.get(b"traceparent")
+        if context is not None and _TRACE_CONTEXT.fullmatch(context):
+            passed.append((b"traceparent", context))
+        if DIALECTS[self.kind] == dialect:
+            passed += [(name, headers[name]) for name in _FEATURES[dialect] if name in headers]
+        return () if passed == _USUAL else tuple(passed)
 
     def note_signals(self, *, is_refused: bool, is_filtered: bool) -> None:
         """The answer is whole; what it says of itself is the user's outcome."""
@@ -143,10 +147,17 @@ class Call:
         assert arm is not None
         if leg is not arm.order[0]:
             return
+        self.is_unrenderable = failure.is_unrenderable
         self.assigned_outcome = self.assigned_outcome or outcome
         if arm.trial is not None and release is not None and not self.is_forced and is_hard(failure.cause):
             self.gateway.trials.failed(arm.trial, outcome, release.cutoff_failures)
 
 
 _FIRST_ATTEMPT = (b"x-tidegate-attempts", b"1")
+_FEATURES: dict[Dialect, tuple[bytes, ...]] = {
+    "openai": (b"openai-beta",),
+    "anthropic": (b"anthropic-version", b"anthropic-beta"),
+}
+_PASSED_ON = frozenset((b"traceparent", *_FEATURES["openai"], *_FEATURES["anthropic"]))
+_USUAL = [(b"anthropic-version", b"2023-06-01")]  # what is sent anyway
 _TRACE_CONTEXT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

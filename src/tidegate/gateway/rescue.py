@@ -89,6 +89,8 @@ _HARD = frozenset(
     }
 )
 
+_BARRING = frozenset({Cause.CALLERS_OWN, Cause.REJECTED, Cause.QUOTA, Cause.SILENT})
+
 
 def outcome_of(cause: Cause, *, is_content_filter: bool = False) -> Outcome:
     """The outcome an observation carries for it."""
@@ -107,6 +109,11 @@ def is_hard(cause: Cause) -> bool:
 def is_benching(cause: Cause) -> bool:
     """Whether it speaks against the deployment itself, so that its breaker counts it."""
     return cause in _HARD or cause is Cause.QUOTA
+
+
+def is_barring(cause: Cause) -> bool:
+    """Whether the same deployment is not asked again for this request, under whatever name."""
+    return cause in _BARRING
 
 
 def cause_of_status(status: int, *, is_content_filter: bool, is_quota: bool) -> Cause:

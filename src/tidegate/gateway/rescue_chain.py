@@ -10,7 +10,7 @@ from tidegate.delivery.observation import Outcome
 from tidegate.gateway.attempt import attempt
 from tidegate.gateway.failure import Failure, failure_of
 from tidegate.gateway.refusals import JSON
-from tidegate.gateway.rescue import Cause, Move, Role, Standing, least_bad, next_move, outcome_of
+from tidegate.gateway.rescue import Cause, Move, Role, Standing, is_barring, least_bad, next_move, outcome_of
 from tidegate.gateway.retry_after import wait_before
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ async def ask_in_order(call: Call) -> None:
     """Get the client an answer from somebody in ``call.order``, or tell it why there is none."""
     assert call.arm is not None
     own = call.arm.order[0]
-    call.alarm.begin(call.arm.route.timeouts.total)
+    call.alarm.begin(call.order[0].timeouts.total)
     position, retries = 0, 0
     failure: Failure | None = None
     while True:
@@ -38,6 +38,8 @@ async def ask_in_order(call: Call) -> None:
         failure = await attempt(call, leg)
         if failure is None:
             return
+        if leg.role is not Role.CANDIDATE and is_barring(failure.cause):
+            call.barred = call.barred | {leg.deployment}
         move = next_move(failure.cause, _standing(call, position, retries, failure))
         if move is Move.GIVE_UP:
             break
@@ -48,45 +50,45 @@ async def ask_in_order(call: Call) -> None:
             continue
         position, retries = position + 1, 0
         if leg.role is Role.CANDIDATE:  # a candidate never takes the time of its rescue
-            call.alarm.begin(_rescue_seconds(call))
+            call.alarm.begin(call.order[-1].timeouts.total)
     _give_up(call, failure)
 
 
 def _choose(call: Call, position: int) -> int | None:
     """The first usable leg from ``position`` on; when all are blocking, the least bad of them."""
     order = call.order
-    if position < len(order) and order[position].is_free:  # nearly always
+    if position < len(order) and order[position].is_free and not call.barred:  # nearly always
         return position
     now = time.monotonic()
     benched: list[int] = []
     for index in range(position, len(order)):
-        leg = order[index]
-        cause = _obstacle(leg, now)
+        cause = _obstacle(call, order[index], now)
         if cause is None:
-            return index
+            return _passing_over(call, index)
         if cause is Cause.BENCHED:
             benched.append(index)
-        _pass_over(call, leg, cause)
     if benched:
-        return benched[least_bad([order[index].deployment.breaker.blocked_until for index in benched])]
+        due = [order[index].deployment.breaker.blocked_until for index in benched]
+        return _passing_over(call, benched[least_bad(due)])
     return None
 
 
-def _obstacle(leg: Leg, now: float) -> Cause | None:
+def _obstacle(call: Call, leg: Leg, now: float) -> Cause | None:
     """Why ``leg`` cannot be asked now."""
     account = leg.account
-    if account.origin is None:
+    if account.origin is None or (leg.role is Role.FALLBACK and leg.deployment in call.barred):
         return Cause.REJECTED
     if account.load.is_full:
         return Cause.BUSY
     return None if leg.deployment.breaker.admits(now) else Cause.BENCHED
 
 
-def _pass_over(call: Call, leg: Leg, cause: Cause) -> None:
-    """Not asking the variant assigned counts as its failure: stable answers for it."""
-    assert call.arm is not None
-    if leg is call.arm.order[0] and call.assigned_outcome is None:
-        call.assigned_outcome = outcome_of(cause)
+def _passing_over(call: Call, chosen: int) -> int:
+    """Not asking the variant assigned counts as its failure: the chosen one answers for it."""
+    own = call.order[0]
+    if chosen and not call.attempts and call.assigned_outcome is None:
+        call.assigned_outcome = outcome_of(_obstacle(call, own, time.monotonic()) or Cause.BENCHED)
+    return chosen
 
 
 def _standing(call: Call, position: int, retries: int, failure: Failure) -> Standing:
@@ -110,21 +112,16 @@ async def _pause(call: Call, retry: int, failure: Failure) -> bool:
     return True
 
 
-def _rescue_seconds(call: Call) -> float:
-    stable = call.route.stable if call.route is not None else None
-    return (stable.route.timeouts if stable is not None else call.timeouts).total
-
-
 def _give_up(call: Call, failure: Failure | None) -> None:
     """Nobody answered: the last failure is the client's answer."""
     leg = call.order[0]
     if failure is None:
-        cause = _obstacle(leg, time.monotonic()) or Cause.BUSY
+        cause = _obstacle(call, leg, time.monotonic()) or Cause.BUSY
         failure = failure_of(cause)
     if failure.is_unrenderable:
         call.outcome = Outcome.CALLER_ERROR
-        if call.attempts > 1 or call.assigned_outcome is None:
-            call.assigned_outcome = Outcome.CALLER_ERROR  # no variant could have rendered it
+        if call.is_unrenderable:
+            call.assigned_outcome = Outcome.CALLER_ERROR  # nobody could have rendered it
     else:
         call.outcome = outcome_of(failure.cause, is_content_filter=failure.is_content_filter)
     call.status = failure.status

@@ -116,7 +116,7 @@ class StreamDelivery:
         if self._relay.has_content:
             call.first_content_at = time.monotonic()
             self._held_bytes = 0
-        self._alarm.watch_idle(call.timeouts.idle)
+        self._alarm.watch_idle(self._leg.timeouts.idle)
         if not responder.is_writable:
             self._hold_upstream()
 

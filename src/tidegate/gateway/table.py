@@ -19,7 +19,7 @@ from tidegate.gateway.rescue import Role, attempts_budget
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from tidegate.delivery.snapshot import AccessKey, Price, Provider, ServiceRoute, Snapshot, VariantRoute
+    from tidegate.delivery.snapshot import AccessKey, Price, Provider, ServiceRoute, Snapshot, Timeouts, VariantRoute
     from tidegate.gateway.telemetry import Series, Telemetry
     from tidegate.gateway.upstreams import Account, Deployment, Upstreams
     from tidegate.wire.insertion import Insertion
@@ -48,6 +48,7 @@ class Leg:
         "problem",
         "role",
         "series",
+        "timeouts",
         "variant",
         "version",
     )
@@ -62,7 +63,9 @@ class Leg:
         deployment: Deployment,
         price: Price | None,
         series: Series,
+        timeouts: Timeouts,
     ) -> None:
+        self.timeouts = timeouts
         self.role = role
         self.variant = variant
         self.version = version
@@ -245,40 +248,52 @@ class _Compiler:
             return Arm(variant, rescue, None)
         release = route.release
         trial = Trial(route.name, release.id, release.attempt, variant.name) if release else None
-        own = self._leg(Role.CANDIDATE, route.name, variant.name, variant.version, variant.provider, variant.insertion)
+        own = self._leg(Role.CANDIDATE, route.name, variant, variant.name, variant.version, variant.insertion)
         return Arm(variant, (own, *rescue), trial)
 
     def _stable_order(self, service: str, stable: VariantRoute) -> tuple[Leg, ...]:
-        """Stable, then its fallbacks; each receives what stable would have received."""
-        own = self._leg(Role.STABLE, service, stable.name, stable.version, stable.provider, stable.insertion)
+        """Stable, then its fallbacks; each receives what stable would have received, in stable's time."""
+        own = self._leg(Role.STABLE, service, stable, stable.name, stable.version, stable.insertion)
         fallbacks = (
             self._leg(
                 Role.FALLBACK,
                 service,
+                stable,
                 FALLBACK,
                 f"{target.provider}/{target.model}",
-                target.provider,
                 msgspec.structs.replace(stable.insertion, model=target.model),
+                target.provider,
             )
             for target in stable.fallbacks
         )
         return (own, *fallbacks)
 
     def _leg(
-        self, role: Role, service: str, variant: str, version: str, provider_name: str, insertion: Insertion
+        self,
+        role: Role,
+        service: str,
+        route: VariantRoute,
+        variant: str,
+        version: str,
+        insertion: Insertion,
+        provider_name: str = "",
     ) -> Leg:
-        provider = self._providers.get(provider_name)
-        if provider is None:
-            raise InvalidInputError(
-                f"the provider {provider_name!r} is not declared",
-                where=f"services.{service}.{variant}",
-                remedy=f"known: {', '.join(sorted(self._providers)) or 'none'}",
-            )
-        account = self._accounts[provider_name]
+        provider = self._provider(provider_name or route.provider, f"services.{service}.{variant}")
+        account = self._accounts[provider.name]
         deployment = self._upstreams.deployment(provider, account, insertion.model)
         price = _price(provider, insertion.model)
         series = self._telemetry.series(service, version, variant)
-        return Leg(role, variant, version, insertion, account, deployment, price, series)
+        return Leg(role, variant, version, insertion, account, deployment, price, series, route.timeouts)
+
+    def _provider(self, name: str, where: str) -> Provider:
+        provider = self._providers.get(name)
+        if provider is None:
+            raise InvalidInputError(
+                f"the provider {name!r} is not declared",
+                where=where,
+                remedy=f"known: {', '.join(sorted(self._providers)) or 'none'}",
+            )
+        return provider
 
 
 def _principal(key: AccessKey) -> Principal:

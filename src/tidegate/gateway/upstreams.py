@@ -78,9 +78,7 @@ class Account:
 
     def _build(self, path: str, headers: Headers, length: int) -> bytes:
         assert self.origin is not None, "an account with a problem is never asked"
-        own = {name for name, _ in self.headers}
-        merged = [pair for pair in headers if pair[0] not in own]
-        merged += self.headers
+        merged = list(dict([*headers, *self.headers]).items())  # the operator's own word is the last
         target = (self._base_path + path).encode("ascii")
         return request_head(b"POST", target, self.origin, merged, length)
 
@@ -149,7 +147,9 @@ class Upstreams:
         load.bound = provider.max_in_flight
         try:
             secret = self._resolve(provider.credential, secrets) if provider.credential else None
-            return Account(provider, load, secret, self._origin(provider), "")
+            account = Account(provider, load, secret, self._origin(provider), "")
+            account.head("/", (), 0)  # a secret or header that cannot be sent is told now, not with each request
+            return account  # noqa: TRY300 - both lines above may fail
         except (TidegateError, ValueError, OSError) as error:
             problem = f"The provider {provider.name!r} cannot be used: {error}"
             return Account(provider, load, None, None, problem)
