@@ -44,11 +44,14 @@ class AnswerDelivery:
         Raises:
             CancelledError: the client left, or a timer ran out.
         """
+        response = self._response
         try:
-            coding = self._response.headers.get(b"content-encoding")
+            coding = response.headers.get(b"content-encoding")
+            if coding is None and response.is_complete:  # it came whole with its head, as most do
+                return self._send(await response.read(MOST_GATHERED_BYTES))
             if coding is not None:
                 self._decode = decoder_of(coding)
-            await self._response.stream_to(self._on_data)
+            await response.stream_to(self._on_data)
         except UnreadableCodingError:
             return failure_of(Cause.MALFORMED)
         except HttpClientError:
