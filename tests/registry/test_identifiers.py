@@ -1,6 +1,6 @@
 from datetime import UTC, datetime, timedelta
 
-from tidegate.registry.identifiers import new_id
+from tidegate.registry.identifiers import id_instant, new_id
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
 
@@ -8,6 +8,12 @@ NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
 def test_identifiers_sort_by_the_time_they_were_made():
     made = [new_id("rel", NOW + timedelta(microseconds=step)) for step in range(200)]
     assert made == sorted(made)
+
+
+def test_an_identifier_tells_its_instant_to_the_microsecond():
+    for step in range(1000):
+        at = NOW + timedelta(microseconds=step * 977)
+        assert id_instant(new_id("rel", at)) == at
 
 
 def test_identifiers_of_one_instant_differ():

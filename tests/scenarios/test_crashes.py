@@ -28,10 +28,10 @@ async def test_killed_after_the_commit_before_the_routing_write(world, monkeypat
     submitted = await world.release("bot", "v1.1.0", bake="5s")
     await world.step_until(submitted.id, "gating")
 
-    async def die(self, case, decision) -> None:
-        if decision.state.phase == "promoting":
+    async def die(self, made) -> None:
+        if made.decision.state.phase == "promoting":
             raise PulledPlugError
-        await real(self, case, decision)
+        await real(self, made)
 
     real = loop.Controller._carry_out
     monkeypatch.setattr(loop.Controller, "_carry_out", die)

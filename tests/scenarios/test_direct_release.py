@@ -91,6 +91,19 @@ async def test_a_version_that_breaks_during_the_bake_is_rolled_back_with_an_inci
     assert codes.index("hard_limit") < codes.index("stable_restored")
 
 
+async def test_the_incident_knows_its_time_to_stable_while_requests_are_still_under_way(world):
+    _, new = await world.service("bot", "1.0.0", "1.1.0")
+    submitted = await world.release("bot", "v1.1.0")
+    await world.until(submitted.id, "promoting.soaking")
+    world.gateways[0].in_flight = {new: 1}
+    await world.gateways[0].serve("bot", 200, lambda version: version == new)
+    await world.advance(3)
+    assert (await world.look(submitted.id)).phase == "rolling_back"
+    (incident,) = await world.control.queries.incidents("bot")
+    assert incident.closed_at is None
+    assert 0 <= incident.time_to_stable_seconds <= 1
+
+
 async def test_a_cut_off_by_one_gateway_rolls_back(world):
     old, _ = await world.service("bot", "1.0.0", "1.1.0")
     submitted = await world.release("bot", "v1.1.0")

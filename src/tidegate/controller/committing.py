@@ -20,10 +20,10 @@ from tidegate.delivery.commands import (
     WriteRouting,
 )
 from tidegate.delivery.decision import Decision, TransitionRecord
-from tidegate.delivery.release import Phase
+from tidegate.delivery.release import Phase, ReleaseState
 from tidegate.registry import audit, incidents, outbox
 from tidegate.registry.cluster import bump_revision, fence
-from tidegate.registry.releases import ReleaseRow, consume_intents, list_releases, save_state, touch_state
+from tidegate.registry.releases import ReleaseRow, consume_intents, list_releases, save_state
 from tidegate.registry.services import get_service, set_stable
 from tidegate.registry.versions import mark_unstable
 
@@ -33,11 +33,6 @@ class Lead(msgspec.Struct, frozen=True):
 
     leader: str
     epoch: int
-
-
-def is_worth_committing(case: Case, decision: Decision) -> bool:
-    """Whether anything changed."""
-    return bool(decision.state != case.row.state or case.intents or decision.transitions)
 
 
 async def commit_decision(
@@ -50,24 +45,16 @@ async def commit_decision(
         ReleaseChangedError: the release is not what the decision was made on; nothing is written.
     """
     await fence(connection, lead.leader, lead.epoch)
-    row = await _save(connection, case.row, decision)
+    row = await save_state(connection, case.row, decision.state)
     await consume_intents(connection, [intent.id for intent in case.intents], now)
     for transition in decision.transitions:
         await _record(connection, row, transition, sinks)
     for command in decision.commands:
         await _write_record(connection, case, row, command, sinks)
-    if decision.state.stable_at is not None and case.row.state.stable_at is None:
-        await _record_time_to_stable(connection, row)
+    await record_time_to_stable(connection, case.row, decision.state)
     if decision.transitions and any(isinstance(command, WriteRouting) for command in decision.commands):
         await bump_revision(connection)
     return row
-
-
-async def _save(connection: AsyncConnection, row: ReleaseRow, decision: Decision) -> ReleaseRow:
-    """Evidence alone leaves the version as it is, so that ``If-Match`` holds while nothing happens."""
-    if decision.transitions:
-        return await save_state(connection, row, decision.state)
-    return await touch_state(connection, row, decision.state)
 
 
 async def _record(
@@ -175,7 +162,11 @@ async def _close_incident(connection: AsyncConnection, row: ReleaseRow, command:
         await incidents.close_incident(connection, found.id, command.at, command.exposed_requests)
 
 
-async def _record_time_to_stable(connection: AsyncConnection, row: ReleaseRow) -> None:
-    found, took = await incidents.of_attempt(connection, row.id, row.state.attempt), row.state.time_to_stable
-    if found is not None and took is not None:
+async def record_time_to_stable(connection: AsyncConnection, before: ReleaseRow, state: ReleaseState) -> None:
+    """Tell the incident as soon as every gateway serves stable again, though requests are still under way."""
+    took = state.time_to_stable
+    if took is None or before.state.stable_at is not None:
+        return
+    found = await incidents.of_attempt(connection, before.id, state.attempt)
+    if found is not None:
         await incidents.record_time_to_stable(connection, found.id, took.total_seconds())

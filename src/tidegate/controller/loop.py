@@ -1,19 +1,22 @@
 """The controller: gather, decide, commit, carry out — each interval, and at once when there is news.
 
-Services are decided independently of each other: one that fails or hangs delays nobody else's rollback. Within
-a service its oldest release comes first.
+Deciding is pure and quick, so everybody is decided before anything is written. Then each move is committed and
+carried out by itself, ways back first, so that one that fails or hangs delays nobody else's; evidence alone is
+kept last, in one transaction for all. Within a service the oldest release comes first.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock, JumpDetector
-from tidegate.controller.committing import Lead, commit_decision, is_worth_committing
+from tidegate.controller.committing import Lead, commit_decision, record_time_to_stable
 from tidegate.controller.effects import Effects
 from tidegate.controller.gathering import Case, Gatherer
 from tidegate.controller.leadership import Leadership
@@ -23,13 +26,14 @@ from tidegate.controller.windows import Windows
 from tidegate.delivery.commands import WriteRouting
 from tidegate.delivery.decide import decide
 from tidegate.delivery.decision import Decision
-from tidegate.registry.cluster import StaleLeaderError
+from tidegate.delivery.release import Phase
+from tidegate.registry.cluster import StaleLeaderError, fence
 from tidegate.registry.database import Database
-from tidegate.registry.releases import ReleaseChangedError, ReleaseRow
+from tidegate.registry.releases import ReleaseChangedError, ReleaseRow, touch_state
 
 _LOG = structlog.get_logger("tidegate.controller")
-_SERVICES_AT_ONCE = 8
-_SERVICE_SECONDS = 15.0  # after which a service's pass is given up, and tried again in the next one
+_COMMITS_AT_ONCE = 8
+_COMMIT_SECONDS = 15.0  # after which a move is given up, and tried again in the next pass
 _PASSES_IN_A_ROW = 20  # before the loop takes a breath, however much happens
 
 
@@ -103,14 +107,15 @@ class Controller:
         gathered = await self._gatherer.gather(epoch, self._jump_of)
         if jump:
             gathered = await self._after_jump(epoch, gathered, jump)
-        gate = asyncio.Semaphore(_SERVICES_AT_ONCE)
-        results = await asyncio.gather(
-            *(self._decide_service(epoch, service, cases, gate) for service, cases in gathered.items()),
-            return_exceptions=True,
-        )
+        now = self._clock.now()
+        decided = [made for service, cases in gathered.items() for made in self._decide_service(service, cases, now)]
+        moves = sorted((made for made in decided if made.is_move), key=_urgency)
+        gate = asyncio.Semaphore(_COMMITS_AT_ONCE)
+        results = await asyncio.gather(*(self._move(epoch, made, now, gate) for made in moves), return_exceptions=True)
         for result in results:
             if isinstance(result, StaleLeaderError):
                 raise result
+        await self._keep_evidence(epoch, [made for made in decided if not made.is_move])
         return any(result is True for result in results)
 
     async def _after_jump(self, epoch: int, gathered: dict[str, list[Case]], jump: timedelta) -> dict[str, list[Case]]:
@@ -123,34 +128,57 @@ class Controller:
     def _jump_of(self, release: str) -> timedelta:
         return self._unsettled_jumps.get(release, timedelta())
 
-    async def _decide_service(self, epoch: int, service: str, cases: list[Case], gate: asyncio.Semaphore) -> bool:
-        """Each release of one service in turn; after a change the next one waits for a fresh look."""
+    def _decide_service(self, service: str, cases: list[Case], now: datetime) -> list[_Decided]:
+        """Each release of one service in turn; after one that moves the others wait for a fresh look."""
+        decided: list[_Decided] = []
+        try:
+            for case in cases:
+                made = _Decided(case, decide(case.row.spec, case.row.state, case.intents, case.facts, now))
+                decided.append(made)
+                if made.is_move:
+                    break
+        except Exception as error:
+            _LOG.error("service_pass_failed", service=service, error=repr(error))
+        return decided
+
+    async def _move(self, epoch: int, made: _Decided, now: datetime, gate: asyncio.Semaphore) -> bool:
+        """Commit and carry out one decision; whether the release moved."""
+        case, decision = made
+        lead = Lead(self._leadership.leader, epoch)
         async with gate:
             try:
-                async with asyncio.timeout(_SERVICE_SECONDS):
-                    for case in cases:
-                        if await self._decide_case(epoch, case):
-                            return True
+                async with asyncio.timeout(_COMMIT_SECONDS):
+                    row = await self._database.transact(
+                        lambda connection: commit_decision(connection, lead, case, decision, sinks=self._sinks, now=now)
+                    )
+                    self._settled(row)
+                    await self._carry_out(made)
             except StaleLeaderError:
                 raise
             except ReleaseChangedError:
                 return True
             except Exception as error:
-                _LOG.error("service_pass_failed", service=service, error=repr(error))
-        return False
-
-    async def _decide_case(self, epoch: int, case: Case) -> bool:
-        """Decide, commit, carry out; whether the release moved."""
-        now = self._clock.now()
-        decision = decide(case.row.spec, case.row.state, case.intents, case.facts, now)
-        if is_worth_committing(case, decision):
-            lead = Lead(self._leadership.leader, epoch)
-            row = await self._database.transact(
-                lambda connection: commit_decision(connection, lead, case, decision, sinks=self._sinks, now=now)
-            )
-            self._settled(row)
-        await self._carry_out(case, decision)
+                _LOG.error("move_failed", release=case.row.id, error=repr(error))
+                return False
         return bool(decision.transitions)
+
+    async def _keep_evidence(self, epoch: int, calm: list[_Decided]) -> None:
+        """What was learnt of releases that did not move: all of it in one transaction, after everybody's moves."""
+        learnt = [made for made in calm if made.decision.state != made.case.row.state]
+
+        async def keep(connection: AsyncConnection) -> list[ReleaseRow]:
+            await fence(connection, self._leadership.leader, epoch)
+            kept = []
+            for case, decision in learnt:
+                await record_time_to_stable(connection, case.row, decision.state)
+                kept.append(await touch_state(connection, case.row, decision.state))
+            return [row for row in kept if row is not None]
+
+        if learnt:
+            for row in await self._database.transact(keep):
+                self._settled(row)
+        for made in calm:
+            await self._carry_out(made)
 
     def _settled(self, row: ReleaseRow) -> None:
         self._unsettled_jumps.pop(row.id, None)
@@ -158,12 +186,30 @@ class Controller:
         self._on_committed(row)
         self._news.tell()
 
-    async def _carry_out(self, case: Case, decision: Decision) -> None:
+    async def _carry_out(self, made: _Decided) -> None:
+        case, decision = made
         if any(isinstance(command, WriteRouting) for command in decision.commands):
             await self._publisher.refresh()
         self._effects.carry_out(case, decision.commands)
         if decision.state.phase.is_terminal:
             self._effects.forget(case.row.id)
+
+
+class _Decided(NamedTuple):
+    """A case and what was decided of it."""
+
+    case: Case
+    decision: Decision
+
+    @property
+    def is_move(self) -> bool:
+        """Whether it is more than evidence."""
+        return bool(self.case.intents or self.decision.transitions)
+
+
+def _urgency(made: _Decided) -> int:
+    """Ways back before everything else."""
+    return 0 if made.decision.state.phase is Phase.ROLLING_BACK else 1
 
 
 async def _wait(news: asyncio.Event, interval: timedelta) -> None:

@@ -46,6 +46,8 @@ class Publisher:
         self._speaks_until = 0.0  # monotonic
         self._watchers: set[asyncio.Event] = set()
         self._refreshing = asyncio.Lock()
+        self._asked = 0  # calls of refresh so far
+        self._read_for = 0  # up to which of them the latest read began later
         self._is_closed = False
 
     @property
@@ -89,7 +91,12 @@ class Publisher:
         Raises:
             StaleLeaderError: somebody else took over.
         """
+        self._asked += 1
+        ticket = self._asked
         async with self._refreshing:
+            if self._current is not None and self._read_for >= ticket:
+                return self._current  # a read that began after this call has published it
+            self._read_for = self._asked
             table = await self._read()
             if self._current is not None and _is_unnumbered_change(self._current, table):
                 if self._leader is None:

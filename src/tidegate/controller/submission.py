@@ -12,7 +12,7 @@ from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.strategy import compile_program
 from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry import audit
-from tidegate.registry.identifiers import new_id
+from tidegate.registry.identifiers import id_instant, new_id
 from tidegate.registry.releases import ReleaseRow, add_intent, insert_release, list_releases, unfinished_of
 from tidegate.registry.services import Service, get_service
 from tidegate.registry.versions import resolve
@@ -37,8 +37,9 @@ async def accept_release(
     if candidate == service.stable and not _waits_for_another(unfinished):
         return await _return_to_stable(connection, service, unfinished, actor=actor, reason=reason, now=now)
     _check(spec, service, candidate, unfinished)
+    identifier = new_id("rel", await _after_the_latest(connection, service.name, now))
     state = new_release(
-        release_id=new_id("rel", now), service=service.name, candidate=candidate, stable=service.stable, now=now
+        release_id=identifier, service=service.name, candidate=candidate, stable=service.stable, now=now
     )
     not_before_at = await _cooled_down_at(connection, service.name, candidate)
     if not_before_at is not None and not_before_at > now:
@@ -124,6 +125,12 @@ def _check(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list
             code="release_running",
             remedy="wait for it, abort it, or submit with when_running: queue or supersede",
         )
+
+
+async def _after_the_latest(connection: AsyncConnection, service: str, now: datetime) -> datetime:
+    """An instant for the id: the queue is in the order of ids, also when the clock stands still or went back."""
+    latest = await list_releases(connection, service=service, limit=1)
+    return max(now, id_instant(latest[0].id) + timedelta(microseconds=1)) if latest else now
 
 
 async def _cooled_down_at(connection: AsyncConnection, service: str, candidate: str) -> datetime | None:

@@ -100,17 +100,14 @@ async def save_state(connection: AsyncConnection, row: ReleaseRow, state: Releas
     return msgspec.structs.replace(row, state=state, version=row.version + 1, ended_at=state.ended_at)
 
 
-async def touch_state(connection: AsyncConnection, row: ReleaseRow, state: ReleaseState) -> ReleaseRow:
-    """Keep new evidence of a release that did not move: its version stays.
+async def touch_state(connection: AsyncConnection, row: ReleaseRow, state: ReleaseState) -> ReleaseRow | None:
+    """Keep new evidence of a release that did not move, so that ``If-Match`` holds while nothing happens.
 
-    Raises:
-        ReleaseChangedError: the stored version is not that of ``row``.
+    ``None``, and nothing is kept, when the stored version is not that of ``row``: there will be newer evidence.
     """
     unchanged = sa.and_(releases.c.id == row.id, releases.c.version == row.version)
     written = await connection.execute(sa.update(releases).where(unchanged).values(_state_columns(state)))
-    if written.rowcount != 1:
-        raise ReleaseChangedError(f"release {row.id} is no longer at version {row.version}")
-    return msgspec.structs.replace(row, state=state)
+    return msgspec.structs.replace(row, state=state) if written.rowcount == 1 else None
 
 
 async def read_release(connection: AsyncConnection, identifier: str) -> ReleaseRow:

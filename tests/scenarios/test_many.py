@@ -1,0 +1,42 @@
+"""Many releases at once: what goes wrong with one is no other's matter."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.scenarios.world import World
+
+from tidegate.controller import loop
+
+
+@pytest.fixture
+async def world(tmp_path) -> AsyncIterator[World]:
+    made = await World.create(tmp_path, gateways=1)
+    yield made
+    await made.close()
+
+
+async def test_a_breach_in_one_of_many_is_rolled_back_in_the_pass_that_sees_it(world, monkeypatch):
+    names = [f"bot-{number}" for number in range(25)]
+    submitted = {}
+    for name in names:
+        await world.service(name, "1.0.0", "1.1.0")
+        submitted[name] = (await world.release(name, "v1.1.0", bake="1h")).id
+    await world.until(submitted[names[-1]], "promoting.soaking")
+    real = loop.commit_decision
+
+    async def commit(connection, lead, case, decision, **options):
+        if case.row.service == names[0]:
+            raise OSError("cannot be written")
+        return await real(connection, lead, case, decision, **options)
+
+    monkeypatch.setattr(loop, "commit_decision", commit)
+    for name in (names[0], names[13]):
+        await world.gateways[0].serve(name, 100, lambda version: "v1.1.0" in version)
+    await world.advance(1)
+    assert list(world.weights(names[13]).values()) == [10_000]
+    assert (await world.look(submitted[names[0]])).phase == "promoting"
+    monkeypatch.undo()
+    await world.advance(1)
+    assert list(world.weights(names[0]).values()) == [10_000]
+    untouched = [await world.look(submitted[name]) for name in names if name not in {names[0], names[13]}]
+    assert {view.phase for view in untouched} == {"promoting"}
