@@ -88,7 +88,10 @@ def test_an_unusable_provider_breaks_only_itself(upstreams, settings, words):
         upstreams, service(variant(fallbacks=("good/m",))), providers=[provider(**settings), provider("good")]
     )
     own, fallback = table.routes["bot"].arms[0].order
-    assert words in own.account.problem
+    (problem,) = table.problems()
+    assert problem == own.account.problem
+    assert words in problem
+    assert problem.startswith("The provider 'sim' cannot be used: ")
     assert not own.is_free
     assert fallback.is_free
 

@@ -212,6 +212,11 @@ class RoutingTable:
         """Every variant on trial in this table."""
         return (arm.trial for route in self.routes.values() for arm in route.arms if arm.trial is not None)
 
+    def problems(self) -> tuple[str, ...]:
+        """One sentence for each provider that a service uses and that cannot be used, for the operator's log."""
+        legs = (leg for route in self.routes.values() for arm in route.arms for leg in arm.order)
+        return tuple(sorted({leg.account.problem for leg in legs if leg.account.problem}))
+
     def weights(self) -> Iterable[tuple[str, str, int]]:
         """``(service, version, basis points)`` for telemetry."""
         return (
