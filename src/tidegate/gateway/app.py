@@ -21,6 +21,7 @@ from tidegate.gateway.pipeline import serve
 from tidegate.gateway.refusals import JSON, Header, Refusal, guessed_dialect
 from tidegate.gateway.stages import principal_of
 from tidegate.gateway.table import RoutingTable
+from tidegate.gateway.table_compiler import compile_table
 from tidegate.gateway.telemetry import Telemetry
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret, Upstreams
 from tidegate.wire.dialect_errors import error_body
@@ -97,11 +98,9 @@ class Gateway:
         """Compile a snapshot for this process; cut-offs of releases it does not know any more are lifted.
 
         Raises:
-            InvalidInputError: see :meth:`RoutingTable.compile`.
+            InvalidInputError: see :func:`compile_table`.
         """
-        table = RoutingTable.compile(
-            snapshot, secrets, upstreams=self._upstreams, telemetry=self.telemetry, boot=self._boot
-        )
+        table = compile_table(snapshot, secrets, upstreams=self._upstreams, telemetry=self.telemetry, boot=self._boot)
         self.trials.keep(table.trials())
         self.telemetry.show_table(snapshot.revision, table.weights())
         return table

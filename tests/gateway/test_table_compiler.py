@@ -10,6 +10,7 @@ from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
 from tidegate.gateway.rescue import Role
 from tidegate.gateway.table import RoutingTable
+from tidegate.gateway.table_compiler import compile_table
 from tidegate.gateway.telemetry import Telemetry
 from tidegate.gateway.upstreams import Upstreams
 from tidegate.wire.insertion import Insertion
@@ -30,7 +31,7 @@ def compiled(upstreams, *services, providers=None, secrets=None, **settings) -> 
     snapshot = Snapshot(
         revision=1, epoch=1, providers=named, services={route.name: route for route in services}, **settings
     )
-    return RoutingTable.compile(snapshot, secrets or {}, upstreams=upstreams, telemetry=Telemetry(), boot=b"abcdef")
+    return compile_table(snapshot, secrets or {}, upstreams=upstreams, telemetry=Telemetry(), boot=b"abcdef")
 
 
 def test_the_order_of_rescue_is_candidate_stable_and_stables_fallbacks(upstreams):

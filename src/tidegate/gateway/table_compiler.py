@@ -1,0 +1,128 @@
+"""Compiles snapshots into routing tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from tidegate.delivery.request_id import RequestIds
+from tidegate.delivery.snapshot import Price, Provider, ServiceRoute, Snapshot, VariantRoute
+from tidegate.delivery.traffic import arms_of
+from tidegate.errors import InvalidInputError
+from tidegate.gateway.cutoff import Trial
+from tidegate.gateway.rescue import Role
+from tidegate.gateway.table import FALLBACK, Arm, CompiledRoute, Leg, Principal, RoutingTable
+from tidegate.gateway.telemetry import Telemetry
+from tidegate.gateway.upstreams import Upstreams
+from tidegate.wire.insertion import Insertion
+
+
+def compile_table(
+    snapshot: Snapshot,
+    secrets: Mapping[str, str],
+    *,
+    upstreams: Upstreams,
+    telemetry: Telemetry,
+    boot: bytes,
+) -> RoutingTable:
+    """Build the table of ``snapshot``.
+
+    Args:
+        snapshot: what control published.
+        secrets: literal secrets that the snapshot refers to as ``memory:NAME``.
+        upstreams: deployments of this process, shared by successive tables.
+        telemetry: series of this process.
+        boot: six bytes that differ between processes, for request ids.
+
+    Raises:
+        InvalidInputError: a variant names a provider that is not there, or weights break I1. A secret
+            that cannot be resolved is no error here: it disables its provider alone.
+    """
+    upstreams.begin()
+    compiler = _Compiler(snapshot, secrets, upstreams, telemetry)
+    routes = {name: compiler.route(route) for name, route in snapshot.services.items()}
+    upstreams.finish()
+    principals = {key.sha256.lower(): Principal(key.name, key.roles, key.services) for key in snapshot.keys}
+    return RoutingTable(snapshot, principals, routes, RequestIds(bytes.fromhex(snapshot.mac_key), boot))
+
+
+class _Compiler:
+    """Walks one snapshot."""
+
+    def __init__(
+        self, snapshot: Snapshot, secrets: Mapping[str, str], upstreams: Upstreams, telemetry: Telemetry
+    ) -> None:
+        self._providers = snapshot.providers
+        self._upstreams = upstreams
+        self._telemetry = telemetry
+        self._accounts = {name: upstreams.account(provider, secrets) for name, provider in snapshot.providers.items()}
+
+    def route(self, route: ServiceRoute) -> CompiledRoute:
+        """One service. Without a version it answers 503 ``no_version``, and while its first one is probed to
+        everybody who does not force that."""
+        is_unserved = route.stable is None and not any(variant.weight for variant in route.variants)
+        try:
+            weights = None if is_unserved else arms_of(route)
+        except ValueError as error:
+            raise InvalidInputError(str(error), where=f"services.{route.name}") from None
+        stable = next((variant for variant in route.variants if variant.name == route.stable), None)
+        rescue = self._stable_order(route.name, stable) if stable else ()
+        arms = tuple(self._arm(route, variant, rescue) for variant in route.variants)
+        return CompiledRoute(route, arms, weights)
+
+    def _arm(self, route: ServiceRoute, variant: VariantRoute, rescue: tuple[Leg, ...]) -> Arm:
+        if variant.name == route.stable:
+            return Arm(variant, rescue, None)
+        release = route.release
+        trial = Trial(route.name, release.id, release.attempt, variant.name) if release else None
+        own = self._leg(Role.CANDIDATE, route.name, variant, variant.name, variant.version, variant.insertion)
+        return Arm(variant, (own, *rescue), trial)
+
+    def _stable_order(self, service: str, stable: VariantRoute) -> tuple[Leg, ...]:
+        """Stable, then its fallbacks; each receives what stable would have received, in stable's time."""
+        own = self._leg(Role.STABLE, service, stable, stable.name, stable.version, stable.insertion)
+        fallbacks = (
+            self._leg(
+                Role.FALLBACK,
+                service,
+                stable,
+                FALLBACK,
+                f"{target.provider}/{target.model}",
+                msgspec.structs.replace(stable.insertion, model=target.model),
+                target.provider,
+            )
+            for target in stable.fallbacks
+        )
+        return (own, *fallbacks)
+
+    def _leg(
+        self,
+        role: Role,
+        service: str,
+        route: VariantRoute,
+        variant: str,
+        version: str,
+        insertion: Insertion,
+        provider_name: str = "",
+    ) -> Leg:
+        provider = self._provider(provider_name or route.provider, f"services.{service}.{variant}")
+        account = self._accounts[provider.name]
+        deployment = self._upstreams.deployment(provider, account, insertion.model)
+        price = _price(provider, insertion.model)
+        series = self._telemetry.series(service, version, variant)
+        return Leg(role, variant, version, insertion, account, deployment, price, series, route.timeouts)
+
+    def _provider(self, name: str, where: str) -> Provider:
+        provider = self._providers.get(name)
+        if provider is None:
+            raise InvalidInputError(
+                f"the provider {name!r} is not declared",
+                where=where,
+                remedy=f"known: {', '.join(sorted(self._providers)) or 'none'}",
+            )
+        return provider
+
+
+def _price(provider: Provider, model: str) -> Price | None:
+    return provider.prices.get(model) or provider.prices.get("*")
