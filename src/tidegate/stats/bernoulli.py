@@ -19,7 +19,7 @@ from __future__ import annotations
 import math
 
 A = B = 0.5
-_HALVINGS = 60
+_HALVINGS = 40
 
 
 def log_evidence(events: int, trials: int, rate: float) -> float:
