@@ -63,6 +63,13 @@ class Address(NamedTuple):
         return f"http://[{host}]:{self.port}" if ":" in host and "[" not in host else f"http://{host}:{self.port}"
 
 
+class ClientTarget(NamedTuple):
+    """Where the control plane is, and the key to use there."""
+
+    url: str
+    key: str | None
+
+
 class ListenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Addresses of the two front doors."""
 
@@ -153,6 +160,25 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     return settings
 
 
+def client_target(url: str | None = None, key: str | None = None, config_path: Path | None = None) -> ClientTarget:
+    """Find the control plane as the command line does.
+
+    The address is ``url``, else ``TIDEGATE_URL``, else what the configuration file here listens on, else
+    http://127.0.0.1:7401; the key is ``key``, else ``TIDEGATE_KEY``. Only ``listen.control`` of the file is
+    looked at, so that its secrets need not be known to whoever asks.
+
+    Raises:
+        InvalidInputError: the configuration file or ``.env`` cannot be understood.
+        OperatorError: the named configuration file cannot be read.
+    """
+    path = config_path or Path(DEFAULT_FILE)
+    environ = environment(path.parent)
+    found = (
+        url or environ.get("TIDEGATE_URL") or _listening_url(path, is_named=config_path is not None, environ=environ)
+    )
+    return ClientTarget(found.rstrip("/"), key or environ.get("TIDEGATE_KEY") or None)
+
+
 def parse_settings(text: str, *, source: str, environ: Mapping[str, str], folder: Path) -> Settings:
     """Decode the text of a configuration file.
 
@@ -184,6 +210,23 @@ def environment(folder: Path = Path()) -> dict[str, str]:
             raise InvalidInputError("this is not NAME=value", where=f"{file}:{number}")
         found[name.strip()] = _unquoted(value.strip())
     return found | os.environ  # noqa: TID251 - the one place that reads the environment
+
+
+def fill_in(document: Document, environ: Mapping[str, str], folder: Path, *, at: tuple[str, ...] = ()) -> Document:
+    """The document with ``${NAME}`` and ``${file:PATH}`` filled in, as in a configuration.
+
+    Keys of providers become references, and the content of bundles stays as it is.
+
+    Args:
+        document: a configuration, or the part of one that stands ``at`` a path.
+        folder: where relative paths start.
+
+    Raises:
+        InvalidInputError: a variable or file does not exist, with its line.
+    """
+    lines = {at + path: line for path, line in document.lines.items()}
+    placed = Document(document.value, document.source, lines)
+    return Document(_fill(placed, document.value, at, environ, folder), document.source, document.lines)
 
 
 def secret_of(reference: str, environ: Mapping[str, str]) -> str:
@@ -222,6 +265,15 @@ def check_exposure(settings: Settings) -> None:
             code="unprotected_listener",
             remedy="set join_token",
         )
+
+
+def _listening_url(path: Path, *, is_named: bool, environ: Mapping[str, str]) -> str:
+    value = parse_document(_read(path), str(path)).value if is_named or path.exists() else {}
+    listen = value.get("listen") if isinstance(value, dict) else None
+    given = listen.get("control") if isinstance(listen, dict) else None
+    if not isinstance(given, str):
+        return Address.parse(ListenSettings().control).url
+    return Address.parse(_VARIABLE.sub(lambda match: _variable(match, environ, path.parent), given)).url
 
 
 def _check(settings: Settings, document: Document) -> None:

@@ -112,6 +112,11 @@ async def find_key(connection: AsyncConnection, name: str) -> Key | None:
     return _decoded(row) if row else None
 
 
+async def has_keys(connection: AsyncConnection) -> bool:
+    """Whether there is any key."""
+    return await connection.scalar(sa.select(keys.c.name).limit(1)) is not None
+
+
 async def find_key_by_digest(connection: AsyncConnection, sha256: str) -> Key | None:
     """The key whose secret has that digest, or ``None``."""
     row = (await connection.execute(sa.select(keys).where(keys.c.sha256 == sha256))).one_or_none()

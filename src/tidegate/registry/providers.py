@@ -86,6 +86,14 @@ async def list_providers(connection: AsyncConnection) -> list[StoredProvider]:
     return [_decoded(row) for row in (await connection.execute(sa.select(providers).order_by(providers.c.name))).all()]
 
 
+async def delete_provider(connection: AsyncConnection, name: str, *, actor: str, at: datetime) -> bool:
+    """Remove a provider; whether there was one. Whoever calls this makes sure that nothing uses it."""
+    done = await connection.execute(sa.delete(providers).where(providers.c.name == name))
+    if done.rowcount == 1:
+        await audit.append(connection, actor, "provider.deleted", name, {}, at)
+    return done.rowcount == 1
+
+
 def credential_reference(provider: str, api_key: str | None) -> tuple[str | None, dict[str, str]]:
     """What to store in place of a key, and the literal to hold in memory, if it was one."""
     if not api_key:

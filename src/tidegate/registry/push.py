@@ -90,6 +90,16 @@ async def push(
     return pushed
 
 
+async def register_content(
+    connection: AsyncConnection, content: BundleContent, wanted: Wanted, *, actor: str, at: datetime
+) -> Pushed:
+    """The database's half of :func:`push`, for callers with a transaction of their own; its errors are the same."""
+    service, number = _named(content, wanted)
+    return await _register(
+        connection, content, service, number, content.manifest, content.digest, wanted=wanted, actor=actor, at=at
+    )
+
+
 async def store_artifacts(artifacts: ArtifactStore, contents: Iterable[Content]) -> list[Content]:
     """Upload what is not stored yet, a few at a time; returns those that were stored already.
 

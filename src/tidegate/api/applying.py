@@ -1,0 +1,53 @@
+"""Applying declared documents to a running control plane; the API and the start of control both do it here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tidegate.api.transactions import tried
+from tidegate.controller.applying import Applying, Change, Outcome
+from tidegate.controller.control import Control
+from tidegate.controller.declared import read_declared
+from tidegate.documents import Document
+from tidegate.registry.artifacts import ArtifactStore
+from tidegate.registry.keys import Source
+from tidegate.registry.push import store_artifacts
+
+
+async def apply_documents(
+    control: Control,
+    artifacts: ArtifactStore,
+    documents: Iterable[Document],
+    *,
+    actor: str,
+    source: Source = "api",
+    allow: Callable[[Change], None] = lambda _: None,
+    dry_run: bool = False,
+) -> tuple[Change, ...]:
+    """Make the database say what the documents say, all of them or none; returns what became of each.
+
+    Args:
+        source: of keys; those of ``configuration`` that the documents no longer name are revoked.
+        allow: raises for a change the actor may not make.
+        dry_run: only find out.
+
+    Raises:
+        InvalidInputError, ConflictError, NotFoundError, ForbiddenError: nothing was changed.
+        OperatorError: the store or the database refuses.
+    """
+    declared = read_declared(documents)
+
+    async def change(connection: AsyncConnection) -> Outcome:
+        applying = Applying(connection, actor=actor, at=control.clock.now(), source=source, allow=allow)
+        return await applying.apply(declared)
+
+    if dry_run:
+        return (await tried(control.state, change)).changes
+    contents = [part for content in declared.contents for part in content.tree.values()]
+    reused = await store_artifacts(artifacts, contents)
+    outcome = await control.state.transact(change)
+    await store_artifacts(artifacts, reused)  # a sweep that ran before the commit may have taken them
+    control.secrets.update(outcome.secrets)
+    return outcome.changes

@@ -1,0 +1,207 @@
+"""Records: incidents, the audit log, observed requests, gateways, freezes and keys."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from tidegate.api.caller import Caller
+from tidegate.api.plane import Behind, Cursor, Limit, Operator, Plane, Reader
+from tidegate.api.replies import answers, page, reply, told
+from tidegate.api.shapes.records import (
+    AuditCheck,
+    AuditRow,
+    AuditRows,
+    Gateway,
+    Gateways,
+    Key,
+    Keys,
+    Requests,
+    ServedRequest,
+)
+from tidegate.api.shapes.releases import Freeze, Freezes, Incident, Incidents
+from tidegate.delivery.observation import Observation
+from tidegate.errors import InvalidInputError, NotFoundError
+from tidegate.registry import audit, observations
+from tidegate.registry.freezes import EVERYTHING, list_freezes
+from tidegate.registry.keys import list_keys
+
+router = APIRouter(tags=["records"])
+ServiceFilter = Annotated[str | None, Query(description="Only this service's.")]
+
+
+class FreezeBody(BaseModel):
+    """Why everything stands still."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: str = Field(description="For those who find it.")
+
+
+@router.get("/incidents", responses=answers(Incidents, "A page of incidents."))
+async def list_incidents(
+    plane: Behind, caller: Reader, service: ServiceFilter = None, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
+    """Automatic rollbacks, newest first."""
+    rows = await plane.control.queries.incidents(caller.scope(service), before=cursor, limit=limit + 1)
+    shown, following = page(rows, limit, lambda row: row.id)
+    return reply(Incidents(incidents=tuple(told(Incident, row) for row in shown), next=following))
+
+
+@router.get("/incidents/{incident}", responses=answers(Incident, "The incident."))
+async def read_incident(plane: Behind, caller: Reader, incident: str) -> Response:
+    """One incident."""
+    found = await plane.control.queries.incident(incident)
+    caller.need_service(found.service)
+    return reply(told(Incident, found))
+
+
+@router.get("/audit", responses=answers(AuditRows, "A page of the audit log."))
+async def list_audit(
+    plane: Behind,
+    caller: Reader,
+    subject: Annotated[str | None, Query(description="Only rows of this thing.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Who changed what, newest first."""
+    caller.need_everything()
+    if cursor is not None and not cursor.isdecimal():
+        raise InvalidInputError(f"{cursor!r} is not a cursor", where="cursor", remedy="send it as it came")
+    before = None if cursor is None else int(cursor)
+    async with plane.control.state.read() as connection:
+        rows = await audit.list_audit(connection, subject=subject, before=before, limit=limit + 1)
+    shown, following = page(rows, limit, lambda row: str(row.seq))
+    return reply(AuditRows(items=tuple(told(AuditRow, row) for row in shown), next=following))
+
+
+@router.get("/audit/verify", responses=answers(AuditCheck, "Whether the chain is whole."))
+async def verify_audit(
+    plane: Behind,
+    caller: Reader,
+    seq: Annotated[int | None, Query(ge=1, description="Number of a row that was noted earlier …")] = None,
+    hash_: Annotated[str | None, Query(alias="hash", description="… and its hash: shows a cut tail.")] = None,
+) -> Response:
+    """Compute the hash chain of the audit log again."""
+    caller.need_everything()
+    known = audit.Head(seq, hash_) if seq is not None and hash_ is not None else None
+    async with plane.control.state.read() as connection:
+        found = await audit.verify(connection, known)
+    return reply(
+        AuditCheck(
+            rows=found.rows,
+            head_seq=found.head.seq,
+            head_hash=found.head.hash,
+            broken_seq=found.broken_seq,
+            reason=found.reason,
+            is_whole=found.is_whole,
+        )
+    )
+
+
+@router.get("/requests", responses=answers(Requests, "A page of requests."))
+async def list_requests(
+    plane: Behind,
+    caller: Reader,
+    service: ServiceFilter = None,
+    release: Annotated[str | None, Query(description="Only this release's.")] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Requests as gateways observed them, newest first."""
+    async with plane.control.observed.read() as connection:
+        rows = await observations.newest(
+            connection, service=caller.scope(service), release=release, after=cursor, limit=limit + 1
+        )
+    shown, following = page(rows, limit, lambda row: row.cursor)
+    return reply(Requests(items=tuple(told(ServedRequest, _named(row.observation)) for row in shown), next=following))
+
+
+@router.get("/requests/{request_id}", responses=answers(ServedRequest, "The request."))
+async def read_request(plane: Behind, caller: Reader, request_id: str) -> Response:
+    """Who served one request."""
+    async with plane.control.observed.read() as connection:
+        found = await observations.of_request(connection, request_id)
+    if not found:
+        raise NotFoundError(
+            f"nobody observed the request {request_id!r}",
+            code="unknown_request",
+            remedy="observations arrive after about a second and are kept for a limited time",
+        )
+    caller.need_service(found[-1].service)
+    return reply(told(ServedRequest, _named(found[-1])))
+
+
+@router.get("/gateways", responses=answers(Gateways, "Every gateway."))
+async def list_gateways(plane: Behind, caller: Reader) -> Response:
+    """Every gateway heard of lately, from its last heartbeat."""
+    caller.need_everything()
+    views = plane.control.queries.gateways()
+    return reply(Gateways(items=tuple(told(Gateway, view) for view in views), next=None))
+
+
+@router.get("/keys", responses=answers(Keys, "Every key."))
+async def read_keys(plane: Behind, caller: Reader) -> Response:
+    """Every access key, by name; never a secret nor its digest."""
+    caller.need_everything()
+    async with plane.control.state.read() as connection:
+        found = await list_keys(connection)
+    return reply(Keys(items=tuple(told(Key, key) for key in found), next=None))
+
+
+@router.get("/freezes", responses=answers(Freezes, "Every freeze."))
+async def read_freezes(plane: Behind, caller: Reader) -> Response:
+    """Every freeze, by scope."""
+    return reply(await _freezes(plane, caller))
+
+
+@router.get("/freezes/{scope}", responses=answers(Freeze, "The freeze."))
+async def read_freeze(plane: Behind, caller: Reader, scope: str) -> Response:
+    """The freeze of exactly this scope: a service, or `*`."""
+    return reply(await _freeze(plane, caller, scope))
+
+
+@router.put("/freezes/{scope}", responses=answers(Freeze, "The freeze; the first reason stands."))
+async def freeze(plane: Behind, caller: Operator, scope: str, body: FreezeBody) -> Response:
+    """Send a service, or with `*` every service, to stable and stop all forward movement."""
+    _need_scope(caller, scope)
+    await plane.control.operations.freeze(scope, actor=caller.actor, reason=body.reason)
+    return reply(await _freeze(plane, caller, scope))
+
+
+@router.delete("/freezes/{scope}", responses=answers(Freezes, "The freezes that remain."))
+async def unfreeze(
+    plane: Behind, caller: Operator, scope: str, reason: Annotated[str, Query(description="For the record.")] = ""
+) -> Response:
+    """Lift exactly that freeze; lifting what is not there changes nothing."""
+    _need_scope(caller, scope)
+    await plane.control.operations.unfreeze(scope, actor=caller.actor, reason=reason)
+    return reply(await _freezes(plane, caller))
+
+
+def _need_scope(caller: Caller, scope: str) -> None:
+    if scope == EVERYTHING:
+        caller.need_everything()
+    else:
+        caller.need_service(scope)
+
+
+async def _freezes(plane: Plane, caller: Caller) -> Freezes:
+    async with plane.control.state.read() as connection:
+        found = await list_freezes(connection)
+    seen = [each for each in found if not caller.services or each.scope in {*caller.services, EVERYTHING}]
+    return Freezes(items=tuple(told(Freeze, each) for each in seen), next=None)
+
+
+async def _freeze(plane: Plane, caller: Caller, scope: str) -> Freeze:
+    found = next((each for each in (await _freezes(plane, caller)).items if each.scope == scope), None)
+    if found is None:
+        raise NotFoundError(f"{scope!r} is not frozen", code="not_frozen")
+    return found
+
+
+def _named(row: Observation) -> dict[str, object]:
+    """An observation travels as an array; people want names."""
+    return {name: getattr(row, name) for name in row.__struct_fields__}

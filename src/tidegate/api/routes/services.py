@@ -1,0 +1,142 @@
+"""Services: status, what is declared of them, history, rollback, and who would get what."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from tidegate.api.plane import Behind, Cursor, IfMatch, Limit, Once, Operator, Reader
+from tidegate.api.replies import after, answers, page, plain, reply, told
+from tidegate.api.shapes.records import Service
+from tidegate.api.shapes.releases import Release, Releases, RouteExplanation, Status, Statuses
+from tidegate.delivery.quantities import decode_quantity
+from tidegate.delivery.service import ServiceSpec
+from tidegate.documents import Document, decode
+from tidegate.errors import PreconditionError
+from tidegate.registry import services
+
+router = APIRouter(tags=["services"])
+
+
+class RollbackBody(BaseModel):
+    """How to bring a service back."""
+
+    model_config = ConfigDict(extra="forbid")
+    to: str | None = Field(default=None, description="Version to return to; the previous stable one without it.")
+    reason: str = ""
+
+
+class RouteBody(BaseModel):
+    """A request as far as routing looks at it."""
+
+    model_config = ConfigDict(extra="forbid")
+    unit: str | None = Field(default=None, description="The header x-tidegate-unit.")
+    conversation: str | None = None
+    user: str | None = None
+    headers: dict[str, str] = {}
+    metadata: dict[str, Any] = {}
+    key: str = Field(default="", description="Name of the access key.")
+
+
+@router.get("/services", responses=answers(Statuses, "A page of services."))
+async def list_services(plane: Behind, caller: Reader, limit: Limit = 100, cursor: Cursor = None) -> Response:
+    """Every service with what its users get and its running release, by name."""
+    views = await plane.control.queries.statuses()
+    seen = [view for view in views if not caller.services or view.service in caller.services]
+    shown, following = page(after(seen, cursor, lambda view: view.service), limit, lambda view: view.service)
+    return reply(Statuses(items=tuple(told(Status, view) for view in shown), next=following))
+
+
+@router.get("/services/{service}", responses=answers(Status, "The service."))
+async def read_status(plane: Behind, caller: Reader, service: str) -> Response:
+    """What users of a service get, and its running release, else its latest one."""
+    caller.need_service(service)
+    return reply(told(Status, await plane.control.queries.status(service)))
+
+
+@router.get("/services/{service}/spec", responses=answers(Service, "What is declared."))
+async def read_service(plane: Behind, caller: Reader, service: str) -> Response:
+    """What is declared of a service; its ETag guards changes."""
+    caller.need_service(service)
+    async with plane.control.state.read() as connection:
+        found = _service(await services.get_service(connection, service))
+    return reply(found, etag=found.etag)
+
+
+@router.put("/services/{service}", responses=answers(Service, "The service as it is declared now."))
+async def put_service(
+    plane: Behind, caller: Operator, service: str, spec: Annotated[dict[str, Any], Body()], if_match: IfMatch = None
+) -> Response:
+    """Create a service or replace what is declared of it (fallbacks, timeouts, segments, overrides, unit …).
+
+    Its stable version stays; versions move by releases.
+    """
+    caller.need_service(service)
+    decoded = decode(Document(spec, f"services.{service}"), ServiceSpec, hook=decode_quantity)
+
+    async def change(connection: AsyncConnection) -> Service:
+        before = await services.find_service(connection, service)
+        if if_match is not None and (before is None or before.version != if_match):
+            raise PreconditionError(f"service {service!r} is not at version {if_match}", remedy="look again")
+        await services.put_service(connection, service, decoded, actor=caller.name, at=plane.control.clock.now())
+        return _service(await services.get_service(connection, service))
+
+    made = await plane.control.state.transact(change)
+    await plane.control.operations.routing_changed()
+    return reply(made, etag=made.etag)
+
+
+@router.get("/services/{service}/history", responses=answers(Releases, "A page of releases."))
+async def read_history(
+    plane: Behind, caller: Reader, service: str, limit: Limit = 50, cursor: Cursor = None
+) -> Response:
+    """The releases of a service, newest first."""
+    caller.need_service(service)
+    rows = await plane.control.queries.history(service, before=cursor, limit=limit + 1)
+    shown, following = page(rows, limit, lambda row: row.id)
+    return reply(Releases(items=tuple(told(Release, row) for row in shown), next=following))
+
+
+@router.post(
+    "/services/{service}/rollback",
+    status_code=202,
+    responses=answers(Release, "The release that ends, or the new one that leads back.", status=202),
+)
+async def roll_back(plane: Behind, caller: Operator, service: str, body: RollbackBody, once: Once) -> Response:
+    """Bring a service back: end its running release, or release an earlier version directly; always accepted twice."""
+    caller.need_service(service)
+    view = await plane.control.operations.rollback(
+        service, to=body.to, reason=body.reason, actor=caller.actor, idempotency=once
+    )
+    return reply(told(Release, view), 202, etag=view.etag)
+
+
+@router.post("/services/{service}/explain-route", responses=answers(RouteExplanation, "Which variant, and why."))
+async def explain_route(plane: Behind, caller: Reader, service: str, body: RouteBody) -> Response:
+    """Which variant a request would get from the routing table in force; nothing is sent and nothing changes."""
+    caller.need_service(service)
+    found = plane.control.queries.explain_route(
+        service,
+        unit=body.unit,
+        conversation=body.conversation,
+        user=body.user,
+        headers={name.lower(): value for name, value in body.headers.items()},
+        metadata=body.metadata,
+        key=body.key,
+    )
+    return reply(told(RouteExplanation, found))
+
+
+def _service(found: services.Service) -> Service:
+    return Service(
+        name=found.name,
+        spec=plain(found.spec),
+        stable=found.stable,
+        previous_stable=found.previous_stable,
+        created_at=found.created_at,
+        etag=found.version,
+    )

@@ -1,0 +1,171 @@
+"""Entry of the control child: ``python -m tidegate.cli.control_process`` with its settings as JSON on standard input."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+import msgspec
+import structlog
+import uvicorn
+import uvloop
+
+from tidegate.api.app import ApiSettings, create_app
+from tidegate.api.applying import apply_documents
+from tidegate.cli.child import become_child
+from tidegate.cli.logs import configure_logs
+from tidegate.config import Settings, environment
+from tidegate.controller.control import Control, ControlSettings
+from tidegate.delivery.quantities import decode_quantity, encode_quantity
+from tidegate.documents import Document
+from tidegate.registry.artifacts import ArtifactStore
+from tidegate.registry.database import Database, observations_url
+from tidegate.registry.schema_check import bring_to_head
+
+log = structlog.get_logger("tidegate.control")
+_DRAIN_SECONDS = 5
+_IDLE_SECONDS = 75  # longer than clients keep connections, so that they close them, not we
+_ACTOR = "configuration"
+
+
+class ControlProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the control child needs to know.
+
+    Attributes:
+        listen_fd: descriptor of an inherited listening socket; ``None`` binds ``settings.listen.control``.
+    """
+
+    settings: Settings
+    listen_fd: int | None = None
+
+
+def encode_control_settings(settings: ControlProcessSettings) -> bytes:
+    """The settings for the child's standard input."""
+    return msgspec.json.encode(settings, enc_hook=encode_quantity)
+
+
+def decode_control_settings(data: bytes) -> ControlProcessSettings:
+    """What :func:`encode_control_settings` wrote."""
+    return msgspec.json.decode(data, type=ControlProcessSettings, dec_hook=decode_quantity)
+
+
+async def serve_control(settings: Settings, listener: socket.socket, stop: asyncio.Event | None = None) -> None:
+    """Run the control plane and its API until ``stop`` is set (by default: until SIGTERM or SIGINT), then drain.
+
+    Raises:
+        OperatorError: database or artifacts cannot be opened.
+        InvalidInputError: the configuration declares something that cannot be.
+    """
+    stop = stop or _stop_signal()
+    async with AsyncExitStack() as stack:
+        state = Database(settings.storage.database)
+        stack.push_async_callback(state.close)
+        observed = Database(observations_url(settings.storage.database), durability="normal")
+        stack.push_async_callback(observed.close)
+        await bring_to_head(state, "state")
+        await bring_to_head(observed, "observations")
+        artifacts = ArtifactStore(settings.storage.artifacts)
+        control = Control(state, observed, _control_settings(settings))
+        await apply_documents(control, artifacts, [_declared(settings)], actor=_ACTOR, source="configuration")
+        await control.start()
+        stack.push_async_callback(control.stop)
+        app = create_app(control, artifacts, _api_settings(settings))
+        server = _Server(_uvicorn_config(app))
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        log.info("control.started", address=settings.listen.control)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({serving, stopping}, return_when="FIRST_COMPLETED")
+        stopping.cancel()
+        log.info("control.stopping")
+        app.state.plane.closing.set()
+        control.publisher.close()
+        server.should_exit = True
+        await serving
+    log.info("control.stopped")
+
+
+def main() -> None:
+    """Read the settings, serve."""
+    become_child()
+    given = decode_control_settings(sys.stdin.buffer.read())
+    environ = environment()
+    configure_logs(environ.get("TIDEGATE_LOG_LEVEL", "info"), process="control")
+    uvloop.run(_serve(given))
+
+
+async def _serve(given: ControlProcessSettings) -> None:
+    await serve_control(given.settings, _listener(given))
+
+
+def _stop_signal() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    return stop
+
+
+def _listener(given: ControlProcessSettings) -> socket.socket:
+    if given.listen_fd is not None:
+        return socket.socket(fileno=given.listen_fd)
+    from tidegate.cli.supervisor import open_listener  # noqa: PLC0415 - needed only without a supervisor
+
+    return open_listener(given.settings.control_address, what="control")
+
+
+def _control_settings(settings: Settings) -> ControlSettings:
+    return ControlSettings(
+        leader=f"control-{token_hex(6)}",
+        is_sole=settings.storage.database.startswith("sqlite"),
+        open_access=settings.gateway_address.is_loopback,
+    )
+
+
+def _api_settings(settings: Settings) -> ApiSettings:
+    spool = None if "://" in settings.storage.artifacts else Path(settings.storage.artifacts) / "spool"
+    if spool is not None:
+        spool.mkdir(parents=True, exist_ok=True)
+    return ApiSettings(
+        is_loopback=settings.control_address.is_loopback,
+        hosts=frozenset({settings.control_address.host}),
+        join_token=settings.join_token,
+        spool=spool,
+    )
+
+
+def _declared(settings: Settings) -> Document:
+    """The part of the configuration that the database keeps, as a document to apply."""
+    plain: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=encode_quantity)
+    return Document({name: plain[name] for name in ("providers", "keys", "services")}, "configuration")
+
+
+def _uvicorn_config(app: Any) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="off",
+        timeout_keep_alive=_IDLE_SECONDS,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+
+
+class _Server(uvicorn.Server):
+    """Signals are whoever's who runs it."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave them alone."""
+        yield
+
+
+if __name__ == "__main__":
+    main()
