@@ -24,6 +24,7 @@ from tidegate.documents import Document, decode, nearest, parse_document
 from tidegate.errors import InvalidInputError, OperatorError
 
 DEFAULT_FILE = "tidegate.yaml"
+JOIN_TOKEN_VARIABLE = "TIDEGATE_JOIN_TOKEN"  # noqa: S105 - its name; what gateways join with, unless the file says it
 ROLES = ("invoke", "viewer", "operator", "approver", "admin")
 _VARIABLE = re.compile(r"\$\{(file:)?([^}]+)\}")
 
@@ -156,6 +157,8 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
         text = _read(path)
     environ = environment(path.parent) if environ is None else environ
     settings = parse_settings(text, source=str(path), environ=environ, folder=path.parent.absolute())
+    if settings.join_token is None:
+        settings = msgspec.structs.replace(settings, join_token=environ.get(JOIN_TOKEN_VARIABLE))
     check_exposure(settings)
     return settings
 

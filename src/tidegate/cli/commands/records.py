@@ -1,0 +1,138 @@
+"""``incidents``, ``audit``, ``requests``, ``why``, ``gateways``, ``keys``: what was written down."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tidegate.cli.command import api_command
+from tidegate.cli.commands.arguments import LimitOption, ServiceOption
+from tidegate.cli.commands.paging import collect
+from tidegate.cli.commands.panels import RECORDS
+from tidegate.cli.failures import FAILED
+from tidegate.cli.group import subcommands
+from tidegate.cli.session import Session
+
+RequestArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="What the answer's header x-tidegate-request-id says.")
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    api_command(app, "incidents", example="tidegate incidents --service support-bot", panel=RECORDS)(incidents)
+    audits = subcommands(app, "audit", "The audit log: every change, chained by hashes.", default="list", panel=RECORDS)
+    api_command(audits, "list", example="tidegate audit --limit 100", panel=RECORDS)(audit)
+    api_command(audits, "verify", example="tidegate audit verify --head 120:9f86d081…", panel=RECORDS)(audit_verify)
+    served = subcommands(app, "requests", "Requests as the gateways saw them.", default="list", panel=RECORDS)
+    api_command(served, "list", example="tidegate requests --service support-bot", panel=RECORDS)(requests)
+    api_command(served, "show", example="tidegate requests show req_01k5c8z3q2v7m4xw", panel=RECORDS)(request)
+    api_command(app, "why", example="tidegate why req_01k5c8z3q2v7m4xw", panel=RECORDS)(why)
+    api_command(app, "gateways", example="tidegate gateways", panel=RECORDS)(gateways)
+    keys_app = subcommands(app, "keys", "Access keys, without their secrets.", default="list", panel=RECORDS)
+    api_command(keys_app, "list", example="tidegate keys list", panel=RECORDS)(keys)
+
+
+def incidents(session: Session, service: ServiceOption = None, limit: LimitOption = 50) -> None:
+    """List automatic rollbacks, newest first."""
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.releases import incidents_table
+
+    client = session.client
+    found = collect(
+        lambda size, cursor: client.incidents(service=service, limit=size, cursor=cursor),
+        lambda page: page.incidents,
+        limit,
+    )
+    session.answer({"incidents": found}, lambda: incidents_table(found, now()))
+
+
+def audit(
+    session: Session,
+    subject: Annotated[
+        str | None, typer.Option("--subject", help="Only of this release, service or other thing.")
+    ] = None,
+    limit: LimitOption = 50,
+) -> None:
+    """List the audit log, newest first."""
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.records import audit_table
+
+    client = session.client
+    found = collect(
+        lambda size, cursor: client.audit(subject=subject, limit=size, cursor=cursor), lambda page: page.items, limit
+    )
+    session.answer({"audit": found}, lambda: audit_table(found, now()))
+
+
+def audit_verify(
+    session: Session,
+    head: Annotated[
+        str | None, typer.Option("--head", metavar="NO:HASH", help="A row noted earlier; shows a cut tail as well.")
+    ] = None,
+) -> int | None:
+    """Compute the whole chain again; exits with 1 when it was altered."""
+    from tidegate.cli.views.records import audit_check_lines
+    from tidegate.errors import InvalidInputError
+
+    number, _, noted = (head or "").partition(":")
+    if head is not None and not (number.isdecimal() and noted):
+        raise InvalidInputError(f"{head!r} is not NO:HASH", where="--head", remedy="copy both from an earlier run")
+    found = session.client.verify_audit(head=None if head is None else (int(number), noted))
+    session.answer(found, lambda: audit_check_lines(found))
+    return None if found.is_whole else FAILED
+
+
+def requests(
+    session: Session,
+    service: ServiceOption = None,
+    release: Annotated[str | None, typer.Option("--release", metavar="ID", help="Only of this release.")] = None,
+    limit: LimitOption = 20,
+) -> None:
+    """List observed requests, newest first."""
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.records import requests_table
+
+    client = session.client
+    found = collect(
+        lambda size, cursor: client.requests(service=service, release=release, limit=size, cursor=cursor),
+        lambda page: page.items,
+        limit,
+    )
+    session.answer({"requests": found}, lambda: requests_table(found, now()))
+
+
+def request(session: Session, request_id: RequestArgument) -> None:
+    """Show one request: times, tokens, cost, who was assigned and who served."""
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.records import request_lines
+
+    found = session.client.request(request_id)
+    session.answer(found, lambda: request_lines(found, now()))
+
+
+def why(session: Session, request_id: RequestArgument) -> None:
+    """Say who served an answer, and why it was that version."""
+    from tidegate.cli.views.records import why_sentences
+
+    found = session.client.request(request_id)
+    sentences = why_sentences(found)
+    session.answer({"request": found, "sentences": sentences}, lambda: sentences)
+
+
+def gateways(session: Session) -> None:
+    """List gateways: revision, requests in flight, breakers, losses."""
+    from tidegate.cli.views.records import gateways_table
+
+    found = session.client.gateways().items
+    session.answer({"gateways": found}, lambda: gateways_table(found))
+
+
+def keys(session: Session) -> None:
+    """List access keys and their roles, never their secrets."""
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.records import keys_table
+
+    found = session.client.keys().items
+    session.answer({"keys": found}, lambda: keys_table(found, now()))
