@@ -37,6 +37,7 @@ from tidegate.runtimes.external import ExternalRuntime
 
 _LOG = structlog.get_logger("tidegate.control")
 _CLEAN_UP_SECONDS = 60.0
+_COMMITS_AT_ONCE = 8
 _IDEMPOTENCY_AGE = timedelta(days=7)
 
 
@@ -129,6 +130,7 @@ class Control:
             self._wanted,
             sinks=self.notifier.names,
             on_committed=self._committed,
+            commits_at_once=1 if state.url.startswith("sqlite") else _COMMITS_AT_ONCE,
             interval=settings.interval,
         )
         self.operations = Operations(state, clock, self.publisher, self._wanted.set)

@@ -32,7 +32,7 @@ from tidegate.registry.database import Database
 from tidegate.registry.releases import ReleaseChangedError, ReleaseRow, touch_state
 
 _LOG = structlog.get_logger("tidegate.controller")
-_COMMITS_AT_ONCE = 8
+_MOVES_IN_A_PASS = 25  # then everybody is looked at again, so that a new way back need not wait for the rest
 _COMMIT_SECONDS = 15.0  # after which a move is given up, and tried again in the next pass
 _PASSES_IN_A_ROW = 20  # before the loop takes a breath, however much happens
 
@@ -44,6 +44,7 @@ class Controller:
         wanted: set by whoever has news, to have a pass made at once.
         sinks: names of the outbox's sinks.
         on_committed: called after each commit (the notifier, telemetry).
+        commits_at_once: transactions the database takes side by side; SQLite takes one.
         interval: between two passes without news.
     """
 
@@ -61,6 +62,7 @@ class Controller:
         *,
         sinks: tuple[str, ...],
         on_committed: Callable[[ReleaseRow], None],
+        commits_at_once: int,
         interval: timedelta = timedelta(seconds=1),
     ) -> None:
         self._database = database
@@ -73,6 +75,7 @@ class Controller:
         self._news = news
         self._sinks = sinks
         self._on_committed = on_committed
+        self._commits_at_once = commits_at_once
         self._interval = interval
         self._jumps = JumpDetector(clock)
         self._unsettled_jumps: dict[str, timedelta] = {}  # by release, until committed
@@ -110,8 +113,10 @@ class Controller:
         now = self._clock.now()
         decided = [made for service, cases in gathered.items() for made in self._decide_service(service, cases, now)]
         moves = sorted((made for made in decided if made.is_move), key=_urgency)
-        gate = asyncio.Semaphore(_COMMITS_AT_ONCE)
-        results = await asyncio.gather(*(self._move(epoch, made, now, gate) for made in moves), return_exceptions=True)
+        gate = asyncio.Semaphore(self._commits_at_once)
+        results = await asyncio.gather(
+            *(self._move(epoch, made, now, gate) for made in moves[:_MOVES_IN_A_PASS]), return_exceptions=True
+        )
         for result in results:
             if isinstance(result, StaleLeaderError):
                 raise result
@@ -145,21 +150,21 @@ class Controller:
         """Commit and carry out one decision; whether the release moved."""
         case, decision = made
         lead = Lead(self._leadership.leader, epoch)
-        async with gate:
-            try:
-                async with asyncio.timeout(_COMMIT_SECONDS):
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                async with gate:
                     row = await self._database.transact(
                         lambda connection: commit_decision(connection, lead, case, decision, sinks=self._sinks, now=now)
                     )
-                    self._settled(row)
-                    await self._carry_out(made)
-            except StaleLeaderError:
-                raise
-            except ReleaseChangedError:
-                return True
-            except Exception as error:
-                _LOG.error("move_failed", release=case.row.id, error=repr(error))
-                return False
+                self._settled(row)
+                await self._carry_out(made)
+        except StaleLeaderError:
+            raise
+        except ReleaseChangedError:
+            return True
+        except Exception as error:
+            _LOG.error("move_failed", release=case.row.id, error=repr(error))
+            return False
         return bool(decision.transitions)
 
     async def _keep_evidence(self, epoch: int, calm: list[_Decided]) -> None:
