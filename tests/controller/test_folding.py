@@ -92,3 +92,47 @@ def test_beyond_its_bound_units_are_counted_too_low_never_too_high():
     for unit_hash in range(10):
         units.remember(fold([observation(release="rel_1", unit_hash=unit_hash)], units, lambda _: True))
     assert fold([observation(release="rel_1", unit_hash=99)], units, lambda _: True)[0].counted.window.units == 0
+
+
+def compared(parts) -> dict:
+    return {part.key: part.counted.compared for part in parts if part.counted.compared.requests}
+
+
+@given(st.lists(rows, max_size=40), st.integers(0, 40))
+def test_where_arms_are_compared_each_unit_counts_once_however_batches_are_cut(observations, cut):
+    split = [
+        observation(**{**as_fields(row), "propensity": 5_000, "started_at_us": i}) for i, row in enumerate(observations)
+    ]
+    units, total = Units(), {}
+    for batch in (split[:cut], split[cut:]):
+        parts = fold(batch, units, lambda _: True)
+        units.remember(parts)
+        for key, counts in compared(parts).items():
+            total[key] = total.get(key, Summary()) + counts
+    seen, firsts = set(), []
+    for row in split:
+        unit = (row.release, row.attempt, row.step, row.variant, row.unit_hash)
+        if unit not in seen:
+            seen.add(unit)
+            firsts.append(row)
+    assert total == one_by_one(firsts)
+
+
+def as_fields(row) -> dict:
+    return {name: getattr(row, name) for name in row.__struct_fields__}
+
+
+def test_of_requests_that_arrive_together_the_first_of_a_unit_is_the_one_that_began_first():
+    late = observation(release="rel_1", propensity=500, started_at_us=20, assigned_outcome="timeout")
+    early = observation(release="rel_1", propensity=500, started_at_us=10)
+    (part,) = fold([late, early], Units(), lambda _: True)
+    assert part.counted.compared.outcomes == {"ok": 1}
+    assert part.counted.window.outcomes == {"ok": 1, "timeout": 1}
+
+
+def test_a_variant_that_no_coin_chose_is_not_compared():
+    sole = observation(release="rel_1", propensity=10_000)
+    assert compared(fold([sole], Units(), lambda _: True)) == {}
+    drawn = observation(release="rel_1", propensity=500)
+    assert compared(fold([drawn], Units(), lambda _: True, lambda _: False)) == {}
+    assert compared(fold([drawn], Units(), lambda _: False)) == {}

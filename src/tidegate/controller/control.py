@@ -100,7 +100,13 @@ class Control:
         self.windows = windows
         self.publisher = Publisher(state, clock, table.read, lambda: self.secrets)
         self.gateways = GatewayRegistry(clock, settings.lease_seconds)
-        self.ingest = Ingest(self.observed, clock, is_sample=windows.is_sample, retention=settings.retention)
+        self.ingest = Ingest(
+            self.observed,
+            clock,
+            is_sample=windows.is_sample,
+            is_compared=windows.is_compared,
+            retention=settings.retention,
+        )
         self.leadership = Leadership(
             state,
             clock,

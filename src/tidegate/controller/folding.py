@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from tidegate.delivery.observation import FAILURES, Observation
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.summary import UNJUDGED, Summary
 from tidegate.registry.observations import Counted, CountKey
 from tidegate.stats.distribution import Distribution, bucket
@@ -49,11 +50,26 @@ class Folded(NamedTuple):
     new_units: set[int]
 
 
-def fold(observations: Iterable[Observation], units: Units, is_sample: Callable[[Observation], bool]) -> list[Folded]:
+def is_randomised(row: Observation) -> bool:
+    """Whether a coin chose the variant, rather than a rule that left no choice."""
+    return 0 < row.propensity < TOTAL_WEIGHT
+
+
+def fold(
+    observations: Iterable[Observation],
+    units: Units,
+    is_sample: Callable[[Observation], bool],
+    is_compared: Callable[[Observation], bool] = is_randomised,
+) -> list[Folded]:
     """Counts of the observations that belong to a release, by (release, attempt, step, variant).
+
+    A unit that returns is counted once where arms are compared, by its first request (of those that arrive
+    together, the one that began first): requests of one unit are alike, and counting all of them would make
+    chance look like evidence.
 
     Args:
         is_sample: whether the request began in the step's window; the others are counted as early.
+        is_compared: whether its variant was chosen with the share of the step.
     """
     tallies: dict[tuple[CountKey, bool], _Tally] = {}
     for row in observations:
@@ -64,32 +80,49 @@ def fold(observations: Iterable[Observation], units: Units, is_sample: Callable[
         if tally is None:
             tally = tallies[key] = _Tally()
         tally.add(row)
-    return [_folded(key, tallies, units) for key in dict.fromkeys(key for key, _ in tallies)]
+    return [_folded(key, tallies, units, is_compared) for key in dict.fromkeys(key for key, _ in tallies)]
 
 
-def _folded(key: CountKey, tallies: Mapping[tuple[CountKey, bool], _Tally], units: Units) -> Folded:
+def _folded(
+    key: CountKey,
+    tallies: Mapping[tuple[CountKey, bool], _Tally],
+    units: Units,
+    is_compared: Callable[[Observation], bool],
+) -> Folded:
     early, window = tallies.get((key, False)), tallies.get((key, True))
-    new_units = units.new(key, window.units) if window else set()
+    new_units = units.new(key, set(window.firsts)) if window else set()
     counted = Counted(
-        early.summary(len(early.units)) if early else Summary(),
+        early.summary(len(early.firsts)) if early else Summary(),
         window.summary(len(new_units)) if window else Summary(),
+        _compared(window, new_units, is_compared) if window else Summary(),
     )
     return Folded(key, counted, new_units)
 
 
+def _compared(window: _Tally, new_units: set[int], is_compared: Callable[[Observation], bool]) -> Summary:
+    tally = _Tally()
+    for unit in new_units:
+        first = window.firsts[unit]
+        if is_compared(first):
+            tally.add(first)
+    return tally.summary(len(tally.firsts))
+
+
 class _Tally:
-    __slots__ = ("failed_streams", "outcomes", "requests", "rescued", "streams", "units", "values")
+    __slots__ = ("failed_streams", "firsts", "outcomes", "requests", "rescued", "streams", "values")
 
     def __init__(self) -> None:
         self.requests = self.streams = self.failed_streams = self.rescued = 0
-        self.units: set[int] = set()
+        self.firsts: dict[int, Observation] = {}  # unit -> its first request
         self.outcomes: Counter[str] = Counter()
         self.values: dict[str, list[int]] = {"latency": [], "ttft": [], "tpot": [], "output_tokens": [], "cost": []}
 
     def add(self, row: Observation) -> None:
         outcome = row.assigned_outcome
         self.requests += 1
-        self.units.add(row.unit_hash)
+        first = self.firsts.get(row.unit_hash)
+        if first is None or row.started_at_us < first.started_at_us:
+            self.firsts[row.unit_hash] = row
         self.outcomes[str(outcome)] += 1
         self.rescued += row.served not in {"", row.variant}
         if outcome in UNJUDGED:

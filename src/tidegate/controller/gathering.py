@@ -171,7 +171,14 @@ def _step_counts(row: ReleaseRow, counts: Counts | None) -> tuple[StepCounts, ..
     if counts is None:
         return None
     return tuple(
-        StepCounts(attempt=attempt, step=step, variant=variant, total=counted.total, window=counted.window)
+        StepCounts(
+            attempt=attempt,
+            step=step,
+            variant=variant,
+            total=counted.total,
+            window=counted.window,
+            compared=counted.compared,
+        )
         for (_, attempt, step, variant), counted in counts.get(row.id, {}).items()
     )
 

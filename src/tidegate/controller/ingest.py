@@ -10,7 +10,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
-from tidegate.controller.folding import Folded, Units, fold
+from tidegate.controller.folding import Folded, Units, fold, is_randomised
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.errors import InvalidInputError
 from tidegate.registry import observations
@@ -39,6 +39,7 @@ class Ingest:
     Args:
         is_sample: whether an observation is a sample of its release: it began after every gateway had
             acknowledged the step, in this attempt (invariant I5). The others are counted apart.
+        is_compared: whether its variant was chosen with the share of its step.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Ingest:
         clock: Clock,
         *,
         is_sample: Callable[[Observation], bool] = lambda _: True,
+        is_compared: Callable[[Observation], bool] = is_randomised,
         retention: RetentionSettings | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._is_sample = is_sample
+        self._is_compared = is_compared
         self._retention = retention or RetentionSettings()
         self._writing = asyncio.Lock()
         self.units = Units()
@@ -104,7 +107,7 @@ class Ingest:
         async def change(connection: AsyncConnection) -> list[Folded] | None:
             if not await observations.store_batch(connection, batch, rows, now):
                 return None
-            added = fold(rows, self.units, self._is_sample)
+            added = fold(rows, self.units, self._is_sample, self._is_compared)
             await observations.add_counts(connection, {part.key: part.counted for part in added})
             return added
 

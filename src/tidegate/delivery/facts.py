@@ -53,6 +53,8 @@ class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         total: every request assigned in the step; hard limits watch these, verified or not.
         window: those started at or after ``ReleaseState.window_opened_at``; only these are samples.
+        compared: of those the first of each unit whose variant was chosen with the share of the step; only
+            these compare the arms.
     """
 
     attempt: int
@@ -60,6 +62,7 @@ class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
     variant: str
     total: Summary
     window: Summary
+    compared: Summary = Summary()
 
 
 class NewerRelease(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,6 +129,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         """Counts of a variant in the state's attempt and step."""
         wanted = (state.attempt, state.step, variant)
         return next((c for c in self.counts or () if (c.attempt, c.step, c.variant) == wanted), None)
+
+    def before_step(self, state: ReleaseState, variant: str) -> StepCounts | None:
+        """Counts of a variant in the latest earlier step of the attempt that compared anything."""
+        earlier = [
+            c
+            for c in self.counts or ()
+            if (c.attempt, c.variant) == (state.attempt, variant) and c.step < state.step and c.compared.requests
+        ]
+        return max(earlier, key=lambda c: c.step, default=None)
 
     def exposed(self, state: ReleaseState, variant: str) -> int | None:
         """Requests assigned to a variant over the whole attempt; ``None`` when nobody knows."""

@@ -13,11 +13,13 @@ import msgspec
 
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.stats.distribution import Distribution
 from tidegate.stats.verdict import Verdict
 
 __all__ = [
     "CANDIDATE",
     "STABLE",
+    "Baseline",
     "Breach",
     "MetricVerdict",
     "PauseReason",
@@ -98,6 +100,10 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         upper: the same from above, ``None`` where only one side is bounded.
         samples: requests it rests on.
         events: of those, the ones that count against the limit.
+        stable_estimate: stable's, where the arms are compared.
+        stable_samples: of stable.
+        effect: candidate against stable: parts of one (points) for rates, relative for everything else.
+        effect_lower, effect_upper: anytime-valid bounds of the effect.
     """
 
     metric: str
@@ -111,6 +117,29 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     samples: int = 0
     events: int = 0
     is_dry_run: bool = False
+    stable_estimate: float | None = None
+    stable_samples: int = 0
+    effect: float | None = None
+    effect_lower: float | None = None
+    effect_upper: float | None = None
+
+
+class Baseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was frozen of stable before it was looked at: a threshold, or the rate of a step that is over.
+
+    Attributes:
+        metric: with its statistic.
+        value: stable's quantile in the integer unit of the quantity, or a rate.
+        candidate, stable: values seen when it was frozen from the same step; they chose it, so they are no evidence.
+        candidate_failures, stable_failures: the same of failed requests.
+    """
+
+    metric: str
+    value: float
+    candidate: Distribution = Distribution()
+    stable: Distribution = Distribution()
+    candidate_failures: int = 0
+    stable_failures: int = 0
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -143,6 +172,8 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         step: index of the traffic step; ``len(program.steps)`` in promoting and draining.
         sub_phase: within a step or promoting, else ``None``.
         weight: basis points of the candidate; stable has the rest.
+        targets: segment -> basis points its units give to the candidate, where that is more than ``weight``.
+        share: basis points with which the units that the step compares go to the candidate.
         pause_reasons: sorted; not empty means paused.
         paused_at: since when people have left it paused.
         started_at: when it left pending (this attempt).
@@ -160,6 +191,9 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         analysed_at: of ``verdicts``.
         verdict: the worst of ``verdicts``, ``None`` before the first analysis of this attempt.
         verdicts: one for each guardrail.
+        baselines: what was frozen of stable for this step.
+        rules: guardrail -> whether its rule was broken, newest last.
+        accepted_units: units of candidate and stable up to which a person accepted a sample-ratio mismatch.
         probe_samples: answered probes of this attempt.
         samples: judged requests of the candidate in the current step's window.
         exposed_requests: user requests assigned to the candidate in this attempt.
@@ -182,6 +216,8 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     step: int = 0
     sub_phase: SubPhase | None = None
     weight: int = 0
+    targets: dict[str, int] = {}
+    share: int = 0
     pause_reasons: tuple[PauseReason, ...] = ()
     paused_at: datetime | None = None
     started_at: datetime | None = None
@@ -200,6 +236,9 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     analysed_at: datetime | None = None
     verdict: Verdict | None = None
     verdicts: tuple[MetricVerdict, ...] = ()
+    baselines: tuple[Baseline, ...] = ()
+    rules: dict[str, tuple[bool, ...]] = {}
+    accepted_units: tuple[int, int] = (0, 0)
     probe_samples: int = 0
     samples: int = 0
     exposed_requests: int = 0

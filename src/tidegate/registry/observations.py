@@ -33,13 +33,16 @@ class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
         early: requests that began before every gateway served the step's weights: hard limits watch them,
             but they are no samples.
         window: requests that began after that.
+        compared: of those the first of each unit, where a coin of the step's share chose the variant: only
+            these compare the arms.
     """
 
     early: Summary = Summary()
     window: Summary = Summary()
+    compared: Summary = Summary()
 
     def __add__(self, other: Counted) -> Counted:
-        return Counted(self.early + other.early, self.window + other.window)
+        return Counted(self.early + other.early, self.window + other.window, self.compared + other.compared)
 
     @property
     def total(self) -> Summary:

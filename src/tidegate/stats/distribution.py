@@ -43,6 +43,18 @@ class Distribution(msgspec.Struct, frozen=True, omit_defaults=True):
             merged[index] = merged.get(index, 0) + count
         return Distribution(self.count + other.count, self.total + other.total, self.squares + other.squares, merged)
 
+    def without(self, earlier: Distribution) -> Distribution:
+        """What was added after ``earlier``, a former state of this one."""
+        if not earlier.count:
+            return self
+        left = {index: count - earlier.buckets.get(index, 0) for index, count in self.buckets.items()}
+        return Distribution(
+            self.count - earlier.count,
+            self.total - earlier.total,
+            self.squares - earlier.squares,
+            {index: count for index, count in left.items() if count},
+        )
+
     @property
     def mean(self) -> float:
         """Arithmetic mean; 0 without values."""
@@ -59,6 +71,10 @@ class Distribution(msgspec.Struct, frozen=True, omit_defaults=True):
     def above(self, threshold: float) -> int:
         """Values certainly above ``threshold``: those of buckets that begin at or above it."""
         return sum(count for index, count in self.buckets.items() if lower_edge(index) >= threshold)
+
+    def maybe_above(self, threshold: float) -> int:
+        """Values possibly above ``threshold``: those of buckets that end above it."""
+        return sum(count for index, count in self.buckets.items() if upper_edge(index) > threshold)
 
     def quantile(self, q: float) -> float:
         """Upper edge of the bucket that holds the ``q`` quantile; 0 without values."""
