@@ -3,9 +3,24 @@
 from collections.abc import AsyncIterator
 
 import pytest
+import sqlalchemy as sa
 from tests.scenarios.world import World
 
 from tidegate.controller import loop
+from tidegate.registry import schema
+
+
+async def test_a_release_written_by_another_program_stops_nobody_else(world):
+    old, _ = await world.service("bot", "1.0.0", "1.1.0")
+    await world.service("shop", "1.0.0", "1.1.0")
+    foreign = await world.release("bot", "v1.1.0")
+    await world.until(foreign.id, "promoting.soaking")
+    async with world.control.state.write() as connection:
+        change = sa.update(schema.releases).where(schema.releases.c.id == foreign.id)
+        await connection.execute(change.values(spec='{"strategy": "from the future"}'))
+    good = await world.release("shop", "v1.1.0", bake="1s")
+    await world.until(good.id, "succeeded")
+    assert world.weights("bot") == {old: 10_000}
 
 
 @pytest.fixture

@@ -227,6 +227,19 @@ async def test_a_superseding_release_takes_the_place_of_the_running_one(world):
     assert second not in world.weights("bot")
 
 
+async def test_what_waits_in_the_queue_does_not_follow_a_superseding_release(world):
+    old, *_ = await world.service("bot", "1.0.0", "1.1.0", "1.2.0")
+    first = await world.release("bot", "v1.1.0", bake="1s")
+    await world.until(first.id, "succeeded")
+    await world.control.operations.freeze("bot", actor=ALICE, reason="wait")
+    queued = await world.release("bot", "v1.2.0", bake="1s")
+    back = await world.control.operations.rollback("bot", actor=ALICE, reason="it sulks")
+    await world.control.operations.unfreeze("bot", actor=ALICE, reason="go")
+    await world.until(back.id, "succeeded")
+    assert (await world.look(queued.id)).phase == "rejected"
+    assert await world.stable("bot") == old
+
+
 async def test_a_release_that_wants_no_other_beside_it_is_refused(world):
     await world.service("bot", "1.0.0", "1.1.0", "1.2.0")
     first = await world.release("bot", "v1.1.0")

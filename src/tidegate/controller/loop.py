@@ -78,6 +78,7 @@ class Controller:
         self._commits_at_once = commits_at_once
         self._interval = interval
         self._jumps = JumpDetector(clock)
+        self._jumped = timedelta()
         self._unsettled_jumps: dict[str, timedelta] = {}  # by release, until committed
         self._wanted = wanted
 
@@ -95,6 +96,7 @@ class Controller:
 
     async def reconcile(self) -> bool:
         """One pass; whether something changed, so that another one may go further at once."""
+        self._jumped += self._jumps.jump()  # first, and kept until somebody could take note of it
         epoch = await self._leadership.keep()
         try:
             await self._publisher.refresh()
@@ -106,10 +108,9 @@ class Controller:
             return False
 
     async def _decide_all(self, epoch: int) -> bool:
-        jump = self._jumps.jump()
         gathered = await self._gatherer.gather(epoch, self._jump_of)
-        if jump:
-            gathered = await self._after_jump(epoch, gathered, jump)
+        if self._jumped:
+            gathered = await self._after_jump(epoch, gathered)
         now = self._clock.now()
         decided = [made for service, cases in gathered.items() for made in self._decide_service(service, cases, now)]
         moves = sorted((made for made in decided if made.is_move), key=_urgency)
@@ -123,7 +124,8 @@ class Controller:
         await self._keep_evidence(epoch, [made for made in decided if not made.is_move])
         return any(result is True for result in results)
 
-    async def _after_jump(self, epoch: int, gathered: dict[str, list[Case]], jump: timedelta) -> dict[str, list[Case]]:
+    async def _after_jump(self, epoch: int, gathered: dict[str, list[Case]]) -> dict[str, list[Case]]:
+        jump, self._jumped = self._jumped, timedelta()
         _LOG.warning("clock_jumped", seconds=jump.total_seconds())
         for cases in gathered.values():
             for case in cases:

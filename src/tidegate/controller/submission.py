@@ -53,6 +53,9 @@ async def accept_release(
         "reason": reason,
     }
     await audit.append(connection, actor, "release.submitted", row.id, detail, now)
+    if spec.when_running == "supersede":
+        waiting = [other for other in unfinished if other.phase is Phase.PENDING]
+        await _abort(connection, waiting, actor=actor, reason=f"release {row.id} takes its place", now=now)
     return row
 
 
@@ -95,14 +98,20 @@ async def _return_to_stable(
     before_promotion = [row for row in unfinished if row.candidate != service.stable]
     if before_promotion:
         why = reason or f"{service.stable} is to stay"
-        for row in before_promotion:
-            await add_intent(connection, row.id, "abort", actor=actor, reason=why, now=now, detail={})
-            await audit.append(connection, actor, "intent.abort", row.id, {"service": service.name, "reason": why}, now)
+        await _abort(connection, before_promotion, actor=actor, reason=why, now=now)
         return before_promotion[0]
     known = await list_releases(connection, service=service.name, candidate=service.stable, limit=1)
     if known:
         return known[0]
     raise ConflictError(f"{service.stable} is the stable version already", code="already_stable")
+
+
+async def _abort(
+    connection: AsyncConnection, rows: list[ReleaseRow], *, actor: str, reason: str, now: datetime
+) -> None:
+    for row in rows:
+        await add_intent(connection, row.id, "abort", actor=actor, reason=reason, now=now, detail={})
+        await audit.append(connection, actor, "intent.abort", row.id, {"service": row.service, "reason": reason}, now)
 
 
 def _check(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list[ReleaseRow]) -> None:

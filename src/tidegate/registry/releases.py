@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import sqlalchemy as sa
+import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.delivery.intents import INTENTS, Intent
@@ -17,6 +18,8 @@ from tidegate.errors import ConflictError, NotFoundError
 from tidegate.registry.audit import AuditRow
 from tidegate.registry.instants import from_optional, from_text, to_text
 from tidegate.registry.schema import audit, intents, releases
+
+_LOG = structlog.get_logger("tidegate.releases")
 
 
 class ReleaseChangedError(ConflictError):
@@ -126,7 +129,8 @@ async def active_releases(connection: AsyncConnection) -> list[ReleaseRow]:
     """Every release that is not over, and those that are and have an intent waiting; oldest first."""
     has_intent = sa.exists().where(intents.c.release == releases.c.id, intents.c.consumed_at.is_(None))
     statement = sa.select(releases).where(sa.or_(releases.c.is_running, has_intent)).order_by(releases.c.id)
-    return [_release(row) for row in (await connection.execute(statement)).mappings()]
+    rows = (await connection.execute(statement)).mappings()
+    return [release for row in rows if (release := _readable(row)) is not None]
 
 
 async def unfinished_of(connection: AsyncConnection, service: str) -> list[ReleaseRow]:
@@ -221,6 +225,16 @@ def _state_columns(state: ReleaseState) -> dict[str, Any]:
         "is_running": not state.phase.is_terminal,
         "ended_at": None if state.ended_at is None else to_text(state.ended_at),
     }
+
+
+def _readable(row: sa.RowMapping) -> ReleaseRow | None:
+    """One release that this program cannot read (another one wrote it) must not stop all the others; its
+    service is served by stable alone meanwhile."""
+    try:
+        return _release(row)
+    except msgspec.DecodeError as error:
+        _LOG.error("release_unreadable", release=row["id"], service=row["service"], error=str(error))
+        return None
 
 
 def _release(row: sa.RowMapping) -> ReleaseRow:
