@@ -44,3 +44,27 @@ def test_trials_do_not_share_their_counts():
     cutoffs.failed(TRIAL, Outcome.TIMEOUT, 1)
     assert cutoffs.reason(other) == ""
     assert [cutoff.variant for cutoff in cutoffs.report()] == ["candidate"]
+
+
+def test_slow_streams_that_began_to_answer_break_a_row_of_quick_refusals():
+    cutoffs = Cutoffs()
+    for _ in range(5):
+        cutoffs.failed(TRIAL, Outcome.UPSTREAM_ERROR, 2)
+        cutoffs.answered(TRIAL)
+    assert cutoffs.reason(TRIAL) == ""
+
+
+def test_streams_that_all_break_off_are_a_row_although_each_began_to_answer():
+    cutoffs = Cutoffs()
+    for _ in range(2):
+        cutoffs.answered(TRIAL)
+        cutoffs.failed(TRIAL, Outcome.TRUNCATED, 2, is_committed=True)
+    assert cutoffs.reason(TRIAL) == "truncated"
+
+
+def test_a_whole_answer_breaks_the_row_of_broken_streams():
+    cutoffs = Cutoffs()
+    cutoffs.failed(TRIAL, Outcome.TRUNCATED, 2, is_committed=True)
+    cutoffs.succeeded(TRIAL)
+    cutoffs.failed(TRIAL, Outcome.TRUNCATED, 2, is_committed=True)
+    assert cutoffs.reason(TRIAL) == ""

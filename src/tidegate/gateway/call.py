@@ -125,6 +125,13 @@ class Call:
         """The answer is whole; what it says of itself is the user's outcome."""
         self.outcome = Outcome.REFUSED if is_refused else Outcome.FILTERED if is_filtered else Outcome.OK
 
+    def answered(self, leg: Leg) -> None:
+        """``leg`` began to answer: its first content is on its way to the client."""
+        arm = self.arm
+        assert arm is not None
+        if arm.trial is not None and leg is arm.order[0] and not self.is_forced:
+            self.gateway.trials.answered(arm.trial)
+
     def succeeded(self, leg: Leg) -> None:
         """``leg`` answered, whole."""
         relay = self.relay
@@ -150,7 +157,8 @@ class Call:
         self.is_unrenderable = failure.is_unrenderable
         self.assigned_outcome = self.assigned_outcome or outcome
         if arm.trial is not None and release is not None and not self.is_forced and is_hard(failure.cause):
-            self.gateway.trials.failed(arm.trial, outcome, release.cutoff_failures)
+            is_committed = self.responder.is_started
+            self.gateway.trials.failed(arm.trial, outcome, release.cutoff_failures, is_committed=is_committed)
 
 
 _FIRST_ATTEMPT = (b"x-tidegate-attempts", b"1")

@@ -23,10 +23,19 @@ class Trial(NamedTuple):
 
 
 class _Count:
-    __slots__ = ("failures", "is_cut", "reason")
+    """Two rows, because a failure is told at once and an answer only when it is whole: while slow good streams
+    are under way, quick refusals alone would look like a row.
+
+    Attributes:
+        unanswered: failures before the first content, in a row; broken by any first content.
+        broken_off: failures after it, in a row; broken by a whole answer only.
+    """
+
+    __slots__ = ("broken_off", "is_cut", "reason", "unanswered")
 
     def __init__(self) -> None:
-        self.failures = 0
+        self.unanswered = 0
+        self.broken_off = 0
         self.is_cut = False
         self.reason = ""
 
@@ -44,21 +53,34 @@ class Cutoffs:
         count = self._counts.get(trial)
         return count.reason if count is not None and count.is_cut else ""
 
-    def failed(self, trial: Trial, outcome: Outcome, limit: int) -> bool:
-        """Count a hard failure. Returns whether it is the one that cuts ``trial`` off (``limit`` in a row)."""
+    def failed(self, trial: Trial, outcome: Outcome, limit: int, *, is_committed: bool = False) -> bool:
+        """Count a hard failure, before the first content or (``is_committed``) after it.
+
+        Returns:
+            Whether it is the one that cuts ``trial`` off (``limit`` in a row).
+        """
         count = self._counts.setdefault(trial, _Count())
-        count.failures += 1
-        if count.is_cut or count.failures < limit:
+        if is_committed:
+            count.broken_off += 1
+        else:
+            count.unanswered += 1
+        if count.is_cut or max(count.unanswered, count.broken_off) < limit:
             return False
         count.is_cut = True
         count.reason = outcome.value
         return True
 
-    def succeeded(self, trial: Trial) -> None:
-        """An answer came: the row is broken. A cut-off stands; requests under way cannot lift it."""
+    def answered(self, trial: Trial) -> None:
+        """First content came. A cut-off stands; requests under way cannot lift it."""
         count = self._counts.get(trial)
         if count is not None and not count.is_cut:
-            count.failures = 0
+            count.unanswered = 0
+
+    def succeeded(self, trial: Trial) -> None:
+        """A whole answer came."""
+        count = self._counts.get(trial)
+        if count is not None and not count.is_cut:
+            count.unanswered = count.broken_off = 0
 
     def keep(self, trials: Iterable[Trial]) -> None:
         """Forget everything about trials that the table in force does not know any more."""
@@ -74,7 +96,7 @@ class Cutoffs:
                 release=trial.release,
                 attempt=trial.attempt,
                 variant=trial.variant,
-                failures=count.failures,
+                failures=max(count.unanswered, count.broken_off),
                 reason=count.reason,
             )
             for trial, count in self._counts.items()

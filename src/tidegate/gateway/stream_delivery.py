@@ -115,6 +115,7 @@ class StreamDelivery:
         self._held.clear()
         if self._relay.has_content:
             call.first_content_at = time.monotonic()
+            call.answered(self._leg)
             self._held_bytes = 0
         self._alarm.watch_idle(self._leg.timeouts.idle)
         if not responder.is_writable:
