@@ -87,6 +87,8 @@ def _leave_with(function: Callable[..., int | None], subject: Any, given: dict[s
     except BrokenPipeError:
         discard_output()
         code = BROKEN_PIPE
+    finally:
+        subject.close()
     if code:
         raise typer.Exit(code)
 

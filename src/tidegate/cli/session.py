@@ -21,6 +21,9 @@ class Asked:
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
 
+    def close(self) -> None:
+        """Give back what was opened."""
+
     def answer(self, value: Any, tell: Callable[[], Iterable[Cell]]) -> None:
         """Write ``value`` as JSON, or the lines that ``tell`` makes of it."""
         from tidegate.cli.output import print_json, print_lines  # noqa: PLC0415 - start-up stays quick
@@ -53,7 +56,12 @@ class Session(Asked):
 
     @cached_property
     def client(self) -> Client:
-        """Connected on first use, and closed with the process."""
+        """Opened on first use."""
         from tidegate.cli.target import open_client  # noqa: PLC0415 - start-up stays quick
 
         return open_client(self._url, self._key)
+
+    def close(self) -> None:
+        """Close the client, if there is one."""
+        if "client" in self.__dict__:
+            self.client.close()

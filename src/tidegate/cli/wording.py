@@ -38,7 +38,7 @@ def duration(value: float | None) -> str:
     if value < 1:
         return f"{value * 1000:.0f} ms"
     if value < 60:
-        return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"
+        return f"{value:.1f} s" if value < 10 and not float(value).is_integer() else f"{value:.0f} s"
     rest = round(value)
     for index, (unit, size) in enumerate(_SPANS):
         if rest >= size:

@@ -14,9 +14,7 @@ from tidegate.cli.failures import FAILED
 from tidegate.cli.group import subcommands
 from tidegate.cli.session import Session
 
-RequestArgument = Annotated[
-    str, typer.Argument(metavar="ID", help="What the answer's header x-tidegate-request-id says.")
-]
+RequestArgument = Annotated[str, typer.Argument(metavar="ID", help="What the answer's header x-request-id says.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +22,7 @@ def register(app: typer.Typer) -> None:
     api_command(app, "incidents", example="tidegate incidents --service support-bot", panel=RECORDS)(incidents)
     audits = subcommands(app, "audit", "The audit log: every change, chained by hashes.", default="list", panel=RECORDS)
     api_command(audits, "list", example="tidegate audit --limit 100", panel=RECORDS)(audit)
-    api_command(audits, "verify", example="tidegate audit verify --head 120:9f86d081…", panel=RECORDS)(audit_verify)
+    api_command(audits, "verify", example="tidegate audit verify --head 120:9f86d081", panel=RECORDS)(audit_verify)
     served = subcommands(app, "requests", "Requests as the gateways saw them.", default="list", panel=RECORDS)
     api_command(served, "list", example="tidegate requests --service support-bot", panel=RECORDS)(requests)
     api_command(served, "show", example="tidegate requests show req_01k5c8z3q2v7m4xw", panel=RECORDS)(request)

@@ -11,6 +11,7 @@ from tidegate.api.shapes.records import AuditCheck, AuditRow, Gateway, Key, Serv
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.wording import UNKNOWN, count, dollars, duration, instant, microseconds, moment, plain, share
 
+_LONGEST_DETAIL = 100
 _ENDS = {
     "ok": "It was answered completely",
     "upstream_error": "The provider failed",
@@ -40,6 +41,7 @@ def requests_table(requests: Sequence[ServedRequest], now: datetime) -> list[Tex
         [
             request.request_id,
             moment(started_at(request), now),
+            request.key or UNKNOWN,
             request.service,
             request.served_version or request.served or UNKNOWN,
             _outcome(request.outcome),
@@ -54,6 +56,7 @@ def requests_table(requests: Sequence[ServedRequest], now: datetime) -> list[Tex
     titles = [
         "request",
         "started",
+        "key",
         "service",
         "served by",
         "outcome",
@@ -63,7 +66,7 @@ def requests_table(requests: Sequence[ServedRequest], now: datetime) -> list[Tex
         "tokens",
         "cost",
     ]
-    return table(titles, rows, numbers={5, 6, 7, 8, 9})
+    return table(titles, rows, numbers={6, 7, 8, 9, 10})
 
 
 def request_lines(request: ServedRequest, now: datetime) -> list[Text]:
@@ -184,4 +187,8 @@ def _breakers(gateway: Gateway) -> Text:
 
 
 def _detail(row: AuditRow) -> str:
-    return ", ".join(f"{key}={plain(value)}" for key, value in row.detail.items() if value not in ("", None, [], {}))
+    """The sentence where there is one, else what was noted; never so long that the table falls apart."""
+    sentence = row.detail.get("sentence")
+    noted = (f"{key}={plain(value)}" for key, value in row.detail.items() if value not in ("", None, [], {}))
+    shown = sentence if isinstance(sentence, str) and sentence else ", ".join(noted)
+    return shown if len(shown) <= _LONGEST_DETAIL else f"{shown[:_LONGEST_DETAIL]}…"
