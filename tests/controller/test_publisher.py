@@ -72,6 +72,55 @@ async def test_a_change_without_a_revision_of_its_own_gets_the_next_one(world):
     assert world.publisher.current.services == {"bot": ServiceRoute(name="bot")}
 
 
+async def test_many_who_ask_at_once_are_answered_by_few_reads(world):
+    await world.lead()
+    await world.publisher.refresh()
+    reads = []
+    real = world.read_table
+
+    async def count(connection):
+        reads.append(True)
+        return await real(connection)
+
+    world.publisher._read_table = count
+    world.services["bot"] = ServiceRoute(name="bot")
+    answers = await asyncio.gather(*(world.publisher.refresh() for _ in range(20)))
+    assert {answer.revision for answer in answers} == {2}
+    assert len(reads) <= 4
+
+
+async def test_a_read_that_fails_answers_nobody_else(world):
+    await world.lead()
+    await world.publisher.refresh()
+    real, failures = world.read_table, [OSError("gone")]
+
+    async def fail_once(connection):
+        if failures:
+            raise failures.pop()
+        return await real(connection)
+
+    world.publisher._read_table = fail_once
+    world.services["bot"] = ServiceRoute(name="bot")
+    first, second = await asyncio.gather(world.publisher.refresh(), world.publisher.refresh(), return_exceptions=True)
+    assert isinstance(first, OSError)
+    assert "bot" in second.services
+
+
+async def test_the_revision_that_brought_a_route_is_remembered(world):
+    await world.lead()
+    world.services["bot"] = ServiceRoute(name="bot")
+    await world.publisher.refresh()
+    world.services["shop"] = ServiceRoute(name="shop")
+    await world.publisher.refresh()
+    assert world.publisher.revision_since(ServiceRoute(name="bot")) == 1
+    assert world.publisher.revision_since(ServiceRoute(name="shop")) == 2
+    assert world.publisher.revision_since(ServiceRoute(name="bot", salt="other")) is None
+    assert world.publisher.revision_since(ServiceRoute(name="nobody")) is None
+    await world.lead("b", is_forced=True)
+    await world.publisher.refresh()
+    assert world.publisher.revision_since(ServiceRoute(name="bot")) == 3
+
+
 async def test_a_change_that_was_numbered_is_published_with_that_number(world):
     await world.lead()
     await world.publisher.refresh()

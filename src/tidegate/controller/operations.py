@@ -8,6 +8,7 @@ is woken at once, decides what comes of it. ``abort`` and ``rollback`` are uncon
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
@@ -22,6 +23,7 @@ from tidegate.delivery.release import Phase
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.errors import ConflictError, InvalidInputError, PreconditionError
 from tidegate.registry import audit
+from tidegate.registry.cluster import StaleLeaderError
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import freeze, unfreeze
 from tidegate.registry.idempotency import StoredResponse, recall, remember
@@ -186,7 +188,8 @@ class Operations:
 
     async def routing_changed(self) -> None:
         """Publish what was changed in the registry (services, providers, keys) and let the controller look."""
-        await self._publisher.refresh()
+        with suppress(StaleLeaderError):  # what was changed is stored, and whoever leads now publishes it
+            await self._publisher.refresh()
         self._wake()
 
     async def _published(self, change: Callable[[AsyncConnection], Awaitable[bool]]) -> bool:

@@ -94,17 +94,11 @@ class Publisher:
         self._asked += 1
         ticket = self._asked
         async with self._refreshing:
-            if self._current is not None and self._read_for >= ticket:
-                return self._current  # a read that began after this call has published it
-            self._read_for = self._asked
-            table = await self._read()
-            if self._current is not None and _is_unnumbered_change(self._current, table):
-                if self._leader is None:
-                    return self._current
-                await self._number(self._leader)
-                table = await self._read()
-            self._put_in_force(table)
-            return table
+            if self._current is None or self._read_for < ticket:
+                covered = self._asked  # everybody who asks until here is answered by the read below
+                await self._publish()
+                self._read_for = covered
+            return self.current
 
     async def watch(self, on_sent: Callable[[], None] = lambda: None) -> AsyncIterator[bytes]:
         """Lines of :class:`LinkMessage`: the snapshot in force, each later one, and renewals between them.
@@ -136,6 +130,15 @@ class Publisher:
         """End every watch."""
         self._is_closed = True
         self._wake()
+
+    async def _publish(self) -> None:
+        table = await self._read()
+        if self._current is not None and _is_unnumbered_change(self._current, table):
+            if self._leader is None:
+                return
+            await self._number(self._leader)
+            table = await self._read()
+        self._put_in_force(table)
 
     async def _read(self) -> Snapshot:
         async with self._database.read() as connection:

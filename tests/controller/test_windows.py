@@ -1,0 +1,59 @@
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from tests.fakes.observations import observation
+
+from tidegate.controller.windows import Windows
+from tidegate.delivery.release import Phase, new_release
+from tidegate.delivery.release_file import parse_release
+from tidegate.registry.releases import ReleaseRow
+
+NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
+SPEC = parse_release({"kind": "Release", "service": "bot", "version": "v1.1.0", "strategy": "direct"})
+
+
+def row(**fields) -> ReleaseRow:
+    state = new_release(release_id="rel_1", service="bot", candidate="bot/v1.1.0", stable=None, now=NOW)
+    return ReleaseRow(
+        id="rel_1",
+        service="bot",
+        candidate="bot/v1.1.0",
+        stable=None,
+        spec=SPEC,
+        state=msgspec.structs.replace(state, **fields),
+        created_at=NOW,
+        ended_at=None,
+        actor="alice",
+        reason="",
+        version=1,
+    )
+
+
+def started(seconds: float, **fields):
+    at = int((NOW + timedelta(seconds=seconds)).timestamp() * 1_000_000)
+    return observation(release="rel_1", started_at_us=at, **fields)
+
+
+def test_only_requests_of_the_open_window_of_this_attempt_and_step_are_samples():
+    windows = Windows()
+    assert not windows.is_sample(started(5))
+    windows.learn(row(phase=Phase.PROMOTING, window_opened_at=NOW))
+    assert windows.is_sample(started(0))
+    assert windows.is_sample(started(5))
+    assert not windows.is_sample(started(-0.000001))
+    assert not windows.is_sample(started(5, attempt=2))
+    assert not windows.is_sample(started(5, step=1))
+
+
+def test_a_window_that_is_closed_again_takes_no_samples():
+    windows = Windows()
+    windows.learn(row(phase=Phase.PROMOTING, window_opened_at=NOW))
+    windows.learn(row(phase=Phase.PROMOTING))
+    assert not windows.is_sample(started(5))
+
+
+def test_an_ended_release_is_forgotten():
+    windows = Windows()
+    windows.learn(row(phase=Phase.PROMOTING, window_opened_at=NOW))
+    windows.learn(row(phase=Phase.SUCCEEDED, window_opened_at=NOW))
+    assert not windows.is_sample(started(5))
