@@ -23,6 +23,7 @@ _TIME_LIMIT_SECONDS = 10.0
 _FIRST_WAIT_SECONDS = 1.0
 _LONGEST_WAIT_SECONDS = 60.0
 _KEEP_SENT = timedelta(days=7)
+_PRUNE_SECONDS = 600.0
 
 
 class Sink(Protocol):
@@ -55,6 +56,7 @@ class Notifier:
         self._database = database
         self._clock = clock
         self._sinks = {sink.name: sink for sink in sinks}
+        self._prune_at = 0.0  # monotonic
         self._news = {name: asyncio.Event() for name in self._sinks}
 
     @property
@@ -89,9 +91,7 @@ class Notifier:
             news.clear()
             try:
                 is_told = await self.deliver_due(name)
-                await self._database.transact(
-                    lambda connection: outbox.prune(connection, self._clock.now() - _KEEP_SENT)
-                )
+                await self._prune()
             except Exception as error:  # the database may be away; the outbox keeps
                 _LOG.warning("outbox_unreadable", sink=name, error=str(error))
                 is_told = False
@@ -100,6 +100,14 @@ class Notifier:
                 await _sleep_unless(news, _LONGEST_WAIT_SECONDS)
             else:
                 await asyncio.sleep(wait)
+
+    async def _prune(self) -> None:
+        """Now and then only: each time takes the write lock that a rollback may want."""
+        if self._clock.monotonic() < self._prune_at:
+            return
+        self._prune_at = self._clock.monotonic() + _PRUNE_SECONDS
+        before = self._clock.now() - _KEEP_SENT
+        await self._database.transact(lambda connection: outbox.prune(connection, before))
 
     async def _deliver(self, sink: Sink, row: OutboxRow) -> bool:
         try:
