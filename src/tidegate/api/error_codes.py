@@ -81,8 +81,11 @@ CODES: dict[str, str] = {
     "release_changed": "Somebody else changed the release first.",
     "illegal_transition": "The release cannot go there from where it is.",
     "no_reason": "A reason is needed.",
+    "no_release": "The service has no release to act on.",
+    "unknown_request_id": "This is no request id of Tidegate.",
     "unknown_request": "Nobody observed this request, or it was forgotten.",
     # environment
+    "file_exists": "A file stands where one was to be written.",
     "unreadable_file": "A file cannot be read.",
     "unprotected_listener": "An address reachable by other machines has no keys or join token.",
     "address_unavailable": "Another program listens on the address.",
