@@ -34,6 +34,10 @@ def test_names_are_tokens(name, is_good):
     assert is_header_name(name) is is_good
 
 
+TRACE = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+
+
+@pytest.mark.parametrize("dialect", ["openai", "anthropic"])
 @pytest.mark.parametrize(
     "name",
     [
@@ -47,28 +51,50 @@ def test_names_are_tokens(name, is_good):
         b"accept-encoding",
         b"x-tidegate-unit",
         b"openai-organization",
+        b"openai-project",
+        b"idempotency-key",
+        b"baggage",
+        b"user-agent",
         b"forwarded",
         b"x-forwarded-for",
         *sorted(HOP_BY_HOP),
     ],
 )
-def test_credentials_cookies_framing_and_hops_stay_with_the_client(name):
-    assert upstream_request_headers({name: b"x", b"traceparent": b"00-1"}) == [(b"traceparent", b"00-1")]
+def test_credentials_cookies_framing_and_hops_stay_with_the_client(name, dialect):
+    given = {name: b"x", b"traceparent": TRACE}
+    assert upstream_request_headers(given, dialect, dialect) == ((b"traceparent", TRACE),)
 
 
-def test_headers_that_mean_something_upstream_travel():
-    headers = {b"anthropic-beta": b"a,b", b"openai-beta": b"x", b"idempotency-key": b"7"}
-    assert upstream_request_headers(headers) == list(headers.items())
+def test_features_of_a_dialect_travel_where_both_sides_speak_it():
+    ours = {b"anthropic-version": b"2023-01-01", b"anthropic-beta": b"a,b"}
+    theirs = {b"openai-beta": b"x", b"x-client-request-id": b"7"}
+    assert dict(upstream_request_headers(ours | theirs, "anthropic", "anthropic")) == ours
+    assert dict(upstream_request_headers(ours | theirs, "openai", "openai")) == theirs
+    assert upstream_request_headers(ours | theirs, "openai", "anthropic") == ()
+    assert upstream_request_headers(ours | theirs, "anthropic", "openai") == ()
+
+
+def test_what_is_sent_anyway_needs_no_header_of_the_client():
+    assert upstream_request_headers({b"anthropic-version": b"2023-06-01"}, "anthropic", "anthropic") == ()
+    assert upstream_request_headers({b"host": b"x"}, "openai", "openai") == ()
+
+
+def test_a_trace_state_travels_with_a_sound_trace_context_alone():
+    both = {b"traceparent": TRACE, b"tracestate": b"a=1"}
+    assert dict(upstream_request_headers(both, "openai", "anthropic")) == both
+    assert upstream_request_headers(both | {b"traceparent": b"nonsense"}, "openai", "openai") == ()
+    assert upstream_request_headers({b"tracestate": b"a=1"}, "openai", "openai") == ()
 
 
 def test_a_header_named_by_connection_does_not_travel():
-    assert upstream_request_headers({b"connection": b"close, Traceparent", b"traceparent": b"x"}) == []
-    assert client_answer_headers({b"connection": b"X-Extra", b"x-extra": b"x"}) == []
+    up = {b"connection": b"close, OpenAI-Beta", b"openai-beta": b"x"}
+    assert upstream_request_headers(up, "openai", "openai") == ()
+    assert client_answer_headers({b"connection": b"X-Request-Id", b"x-request-id": b"x"}) == ()
 
 
 def test_a_value_that_would_inject_a_header_does_not_travel():
-    assert upstream_request_headers({b"traceparent": b"a\r\nx-api-key: b"}) == []
-    assert client_answer_headers({b"x-extra": b"a\nset-cookie: b", b"b\r\nc": b"x"}) == []
+    assert upstream_request_headers({b"openai-beta": b"a\r\nx-api-key: b"}, "openai", "openai") == ()
+    assert client_answer_headers({b"x-request-id": b"a\nset-cookie: b"}) == ()
 
 
 @pytest.mark.parametrize(
@@ -80,21 +106,29 @@ def test_a_value_that_would_inject_a_header_does_not_travel():
         b"authorization",
         b"x-api-key",
         b"x-tidegate-version",
+        b"openai-organization",
+        b"anthropic-organization-id",
+        b"cf-ray",
         b"date",
         *sorted(HOP_BY_HOP),
     ],
 )
-def test_framing_cookies_and_our_own_names_do_not_come_back(name):
-    assert client_answer_headers({name: b"x"}) == []
+def test_framing_cookies_accounts_and_our_own_names_do_not_come_back(name):
+    assert client_answer_headers({name: b"x"}) == ()
 
 
 def test_limits_come_back_and_the_request_id_under_another_name():
     headers = {b"x-ratelimit-remaining-tokens": b"5", b"openai-version": b"2020-10-01", b"x-request-id": b"req_9"}
-    assert client_answer_headers(headers) == [
+    assert client_answer_headers(headers) == (
         (b"x-ratelimit-remaining-tokens", b"5"),
         (b"openai-version", b"2020-10-01"),
         (b"x-upstream-request-id", b"req_9"),
-    ]
+    )
+    anthropics = {b"anthropic-ratelimit-requests-reset": b"2026-09-15T12:00:00Z", b"request-id": b"req_7"}
+    assert client_answer_headers(anthropics) == (
+        (b"anthropic-ratelimit-requests-reset", b"2026-09-15T12:00:00Z"),
+        (b"x-upstream-request-id", b"req_7"),
+    )
 
 
 @pytest.mark.parametrize(

@@ -99,9 +99,18 @@ class Exchange(Protocol):
 
 
 def open_exchange(
-    kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion, dialect: Dialect
+    kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion, dialect: Dialect, *, created: int = 0
 ) -> Exchange:
     """Render a request for an upstream of ``dialect``.
+
+    Args:
+        kind: the client's endpoint.
+        body: the client's body.
+        facts: read from it.
+        insertion: the version's share.
+        dialect: the upstream's.
+        created: the request's time in seconds since the epoch, told to OpenAI clients where the upstream
+            tells none.
 
     Raises:
         UnsupportedByDialectError: the upstream's dialect cannot serve this kind of request.
@@ -112,4 +121,4 @@ def open_exchange(
         return open_passthrough(kind, body, facts, insertion)
     from tidegate.wire.translate import open_translated  # noqa: PLC0415 - few gateways ever translate
 
-    return open_translated(kind, body, facts, insertion, dialect)
+    return open_translated(kind, body, facts, insertion, dialect, created=created)

@@ -9,7 +9,9 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
-Headers = list[tuple[bytes, bytes]]
+from tidegate.wire.kinds import Dialect
+
+Headers = tuple[tuple[bytes, bytes], ...]
 
 HOP_BY_HOP = frozenset(
     {
@@ -26,40 +28,49 @@ HOP_BY_HOP = frozenset(
 )
 """RFC 9110, section 7.6.1, and what it names obsolete."""
 
-REQUEST_HEADERS = frozenset(
+REQUEST_HEADERS: dict[Dialect, tuple[bytes, ...]] = {
+    "openai": (b"openai-beta", b"x-client-request-id"),
+    "anthropic": (b"anthropic-version", b"anthropic-beta"),
+}
+"""Client headers that go upstream where both sides speak the dialect. A list of the allowed: whatever is not
+on it may be a credential, or (``openai-organization``, ``openai-project``) belong to the client's own account,
+or (``idempotency-key``) mean another body once the version's share is in it."""
+
+ANSWER_HEADERS = frozenset(
     {
-        b"anthropic-beta",
-        b"anthropic-version",
-        b"baggage",
-        b"idempotency-key",
-        b"openai-beta",
-        b"traceparent",
-        b"tracestate",
-        b"user-agent",
-        b"x-client-request-id",
+        *(
+            f"x-ratelimit-{what}-{unit}".encode()
+            for what in ("limit", "remaining", "reset")
+            for unit in ("requests", "tokens", "input-tokens", "output-tokens")
+        ),
+        *(
+            f"anthropic-{kind}-{what}".encode()
+            for kind in (
+                "ratelimit-requests",
+                "ratelimit-tokens",
+                "ratelimit-input-tokens",
+                "ratelimit-output-tokens",
+            )
+            for what in ("limit", "remaining", "reset")
+        ),
+        b"anthropic-ratelimit-unified-status",
+        b"openai-model",
+        b"openai-processing-ms",
+        b"openai-version",
+        b"request-id",
+        b"x-request-id",
+        b"x-should-retry",
     }
 )
-"""Client headers that go upstream. A list of the allowed: whatever is not on it may be a credential."""
+"""Upstream headers that travel back. A list of the allowed: others may name the operator's own account
+(``openai-organization``, ``anthropic-organization-id``), set cookies or frame another connection."""
 
-_NEVER_BACK = HOP_BY_HOP | {
-    b"access-control-allow-origin",
-    b"alt-svc",
-    b"authorization",
-    b"content-encoding",
-    b"content-length",
-    b"cookie",
-    b"date",
-    b"nel",
-    b"report-to",
-    b"server",
-    b"set-cookie",
-    b"set-cookie2",
-    b"strict-transport-security",
-    b"via",
-    b"www-authenticate",
-    b"x-api-key",
-    b"x-request-id",
-}
+UPSTREAM_REQUEST_ID = b"x-upstream-request-id"
+
+_TRACE = (b"traceparent", b"tracestate")
+_SOUGHT = frozenset((*_TRACE, *(name for names in REQUEST_HEADERS.values() for name in names)))
+_SENT_ANYWAY = ((b"anthropic-version", b"2023-06-01"),)
+_TRACE_CONTEXT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _DATE = re.compile(r"[A-Z][a-z]{2}, ([0-9]{2}) ([A-Z][a-z]{2}) ([0-9]{4}) ([0-9]{2}):([0-9]{2}):([0-9]{2}) GMT")
@@ -77,34 +88,41 @@ def is_header_value(value: bytes) -> bool:
     return _VALUE.fullmatch(value) is not None
 
 
-def upstream_request_headers(headers: Mapping[bytes, bytes]) -> Headers:
-    """The client's headers that travel upstream: never credentials, cookies or hop-by-hop ones."""
-    named = connection_options(headers)
-    return [
-        (name, value)
-        for name, value in headers.items()
-        if name in REQUEST_HEADERS and name not in named and is_header_value(value)
-    ]
+def upstream_request_headers(headers: Mapping[bytes, bytes], client: Dialect, upstream: Dialect) -> Headers:
+    """The client's headers that travel upstream: the trace context, and what selects features of a dialect
+    that both sides speak. Never credentials, cookies or hop-by-hop ones.
+
+    Empty for a client that asks for nothing but what every request brings.
+
+    Args:
+        headers: lower-case names.
+        client: the dialect of the client's endpoint.
+        upstream: the provider's dialect.
+    """
+    if _SOUGHT.isdisjoint(headers):
+        return ()
+    names = REQUEST_HEADERS[client] if client == upstream else ()
+    if _TRACE_CONTEXT.fullmatch(headers.get(b"traceparent", b"")):
+        names = _TRACE + names
+    passed = _chosen(headers, [name for name in names if name in headers])
+    return () if passed == _SENT_ANYWAY else passed
 
 
 def client_answer_headers(headers: Mapping[bytes, bytes]) -> Headers:
-    """The upstream's headers that travel back to the client: rate limits, its model, its own request id.
+    """The upstream's headers that travel back to the client: rate limits, model, time, its own request id.
 
-    Framing, cookies, credentials, our own ``x-tidegate-*`` and the connection's headers stay behind; the
-    upstream's ``x-request-id`` comes back as ``x-upstream-request-id``, since ours has that name.
+    That comes back as ``x-upstream-request-id``, since ours has the other name.
     """
+    return tuple(
+        (UPSTREAM_REQUEST_ID if name.endswith(b"request-id") else name, value)
+        for name, value in _chosen(headers, [name for name in headers if name in ANSWER_HEADERS])
+    )
+
+
+def _chosen(headers: Mapping[bytes, bytes], names: Iterable[bytes]) -> Headers:
+    """Those of ``names`` that neither belong to the connection nor could start another header."""
     named = connection_options(headers)
-    back: Headers = []
-    for name, value in headers.items():
-        if name == b"x-request-id" and is_header_value(value):
-            back.append((b"x-upstream-request-id", value))
-        elif name not in named and _may_go_back(name) and is_header_value(value):
-            back.append((name, value))
-    return back
-
-
-def _may_go_back(name: bytes) -> bool:
-    return name not in _NEVER_BACK and not name.startswith(b"x-tidegate-") and is_header_name(name)
+    return tuple((name, headers[name]) for name in names if name not in named and is_header_value(headers[name]))
 
 
 def connection_options(headers: Mapping[bytes, bytes]) -> frozenset[bytes]:
