@@ -196,9 +196,10 @@ async def test_a_push_repeated_under_its_key_gets_the_first_answer(server, bundl
 
 async def test_the_client_gives_up_when_artifacts_keep_disappearing(bundle):
     flow = push(bundle, service="bot", version=None, bump=None, lineage=None, dry_run=False)
-    call = flow.send(None)
     digest = hashlib.sha256((bundle / "tokenizer" / "vocab.bin").read_bytes()).hexdigest()
-    with pytest.raises(ConflictError):
+
+    def story():
+        call = flow.send(None)
         for _ in range(20):
             if call.method == "PUT":
                 call = flow.send(None)
@@ -206,3 +207,7 @@ async def test_the_client_gives_up_when_artifacts_keep_disappearing(bundle):
                 error = MissingArtifactsError("gone")
                 error.missing = (digest,)
                 call = flow.throw(error)
+
+    with pytest.raises(ConflictError) as error:
+        story()
+    assert "disappear" in error.value.message

@@ -151,9 +151,10 @@ def _returned(node: ast.FunctionDef) -> tuple[str, str]:
 
 
 def _indented(docstring: str) -> str:
-    return "\n".join(
-        f"    {line}" if line.strip() and number else line for number, line in enumerate(docstring.split("\n"))
-    )
+    """One step further in, the last line (of the closing quotes) too."""
+    first, *others = docstring.split("\n")
+    last = len(others) - 1
+    return "\n".join([first, *(f"    {line}" if line.strip() or at == last else "" for at, line in enumerate(others))])
 
 
 if __name__ == "__main__":
