@@ -1,0 +1,227 @@
+"""The gateway's side of the link, against a control that can be made to misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import msgspec
+import pytest
+from tests.gateway.test_observer import observation
+
+from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.snapshot import Heartbeat, Lease, LinkMessage, Snapshot
+from tidegate.gateway import link as module
+from tidegate.gateway.holder import TableHolder
+from tidegate.gateway.http.client import Pool
+from tidegate.gateway.http.server import listen
+from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.link import ControlLink, LinkSettings
+from tidegate.gateway.observer import Observer
+from tidegate.gateway.stored_snapshot import load_snapshot
+
+
+class Control:
+    """Plays control: feeds are open streams, the rest is remembered."""
+
+    def __init__(self) -> None:
+        self.lines: asyncio.Queue[bytes] = asyncio.Queue()
+        self.heartbeats: list[Heartbeat] = []
+        self.batches: list[ObservationBatch] = []
+        self.credentials: set[bytes | None] = set()
+        self.follows = 0
+        self.status = 204
+        self.server = None
+
+    async def handle(self, request, responder) -> None:
+        self.credentials.add(request.headers.get(b"authorization"))
+        if request.path == "/link/v1/snapshots":
+            self.follows += 1
+            responder.start(200, [(b"content-type", b"application/x-ndjson")], length=None)
+            while True:
+                responder.write(await self.lines.get() + b"\n")
+        if self.status >= 400:
+            responder.send(self.status, [], b"no")
+            return
+        if request.path == "/link/v1/heartbeats":
+            self.heartbeats.append(msgspec.json.decode(bytes(request.body), type=Heartbeat))
+        else:
+            self.batches.append(msgspec.msgpack.decode(bytes(request.body), type=ObservationBatch))
+        responder.send(self.status, [], b"")
+
+    async def listen(self, port: int = 0) -> int:
+        self.server = await listen(("127.0.0.1", port), self.handle)
+        return self.server.port
+
+    async def vanish(self) -> None:
+        await self.server.drain(0)
+
+    def say(self, **message) -> None:
+        self.lines.put_nowait(msgspec.json.encode(LinkMessage(**message)))
+
+    @property
+    def request_ids(self) -> list[str]:
+        return [row.request_id for batch in self.batches for row in batch.rows()]
+
+
+class State:
+    def in_flight_by_version(self):
+        return {"bot/v1.0.0-aaaaaaaa": 3}
+
+    def breaker_states(self):
+        return ()
+
+    def cutoffs(self):
+        return ()
+
+
+class Gateway:
+    def __init__(self, folder, port: int, token: str | None = None) -> None:
+        self.folder = folder
+        self.pool = Pool(Wheel())
+        self.holder: TableHolder[int] = TableHolder(self.compile)
+        self.observer = Observer("g1", "boot")
+        settings = LinkSettings(gateway="g1", boot_id="boot", control_url=f"http://127.0.0.1:{port}", join_token=token)
+        self.link = ControlLink(settings, self.pool, self.holder, self.observer, State(), folder)
+
+    @staticmethod
+    def compile(snapshot, secrets):
+        if snapshot.revision == 13:
+            raise ValueError("weights break the law")
+        return snapshot.revision
+
+
+async def until(condition) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(module, "SHIP_SECONDS", 0.02)
+    monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
+
+
+@pytest.fixture
+async def control():
+    made = Control()
+    yield made
+    if made.server is not None:
+        await made.vanish()
+
+
+@pytest.fixture
+async def join(tmp_path):
+    joined = []
+
+    def start(port: int, token: str | None = None) -> Gateway:
+        gateway = Gateway(tmp_path, port, token)
+        gateway.link.start()
+        joined.append(gateway)
+        return gateway
+
+    yield start
+    for gateway in joined:
+        await gateway.link.stop()
+        gateway.pool.close()
+
+
+def snapshot(revision: int) -> Snapshot:
+    return Snapshot(revision=revision, epoch=1, lease_seconds=60)
+
+
+async def test_a_snapshot_is_put_in_force_acknowledged_and_stored(control, join, tmp_path):
+    gateway = join(await control.listen())
+    control.say(snapshot=snapshot(7), secrets={"memory": "s"})
+    await until(lambda: gateway.holder.revision == 7)
+    await until(lambda: any(beat.revision == 7 for beat in control.heartbeats))
+    assert control.heartbeats[-1].in_flight == {"bot/v1.0.0-aaaaaaaa": 3}
+    await until(lambda: load_snapshot(tmp_path) == snapshot(7))
+    assert "memory" not in (tmp_path / "snapshot.json").read_text().replace('"memory:', "")
+
+
+async def test_a_lease_line_renews_the_table_in_force(control, join):
+    gateway = join(await control.listen())
+    control.say(snapshot=Snapshot(revision=1, epoch=1, lease_seconds=0.0))
+    await until(lambda: gateway.holder.revision == 1)
+    assert not gateway.holder.is_lease_valid
+    control.say(lease=Lease(revision=1, epoch=1, seconds=60))
+    await until(lambda: gateway.holder.is_lease_valid)
+
+
+async def test_a_snapshot_that_breaks_a_law_is_not_acknowledged_and_the_stream_goes_on(control, join):
+    gateway = join(await control.listen())
+    control.say(snapshot=snapshot(12))
+    control.say(snapshot=snapshot(13))
+    control.lines.put_nowait(b"this is no message")
+    control.say(snapshot=snapshot(14))
+    await until(lambda: gateway.holder.revision == 14)
+    assert control.follows == 1
+
+
+async def test_a_feed_that_falls_silent_is_opened_anew(control, join):
+    join(await control.listen())
+    await until(lambda: control.follows >= 2)
+
+
+async def test_observations_arrive_once_and_wait_on_disk_while_control_is_away(control, join):
+    port = await control.listen()
+    gateway = join(port)
+    gateway.observer.record(observation("before"))
+    await until(lambda: control.request_ids == ["before"])
+    await control.vanish()
+    gateway.observer.record(observation("meanwhile"))
+    await until(lambda: len(list((gateway.folder / "spool").glob("*.batch"))) == 1)
+    await control.listen(port)
+    gateway.observer.record(observation("after"))
+    await until(lambda: sorted(control.request_ids) == ["after", "before", "meanwhile"])
+    await until(lambda: not list((gateway.folder / "spool").iterdir()))
+    assert gateway.link.dropped == 0
+
+
+async def test_a_stopping_gateway_says_so_and_leaves_nothing_behind(control, join):
+    gateway = join(await control.listen())
+    await until(lambda: control.heartbeats != [])
+    gateway.observer.record(observation("last words"))
+    await gateway.link.announce_stopping()
+    assert control.heartbeats[-1].stopping
+    await gateway.link.stop()
+    assert control.request_ids == ["last words"]
+
+
+async def test_what_control_did_not_take_before_the_stop_waits_for_the_next_start(control, join, tmp_path):
+    port = await control.listen()
+    gateway = join(port)
+    await until(lambda: control.heartbeats != [])
+    await control.vanish()
+    gateway.observer.record(observation("kept"))
+    await gateway.link.stop()
+    await control.listen(port)
+    join(port)
+    await until(lambda: control.request_ids == ["kept"])
+
+
+async def test_a_batch_that_control_calls_malformed_is_given_up_not_sent_for_ever(control, join):
+    port = await control.listen()
+    gateway = join(port)
+    await until(lambda: control.heartbeats != [])
+    control.status = 422
+    gateway.observer.record(observation("odd"))
+    await until(lambda: len(gateway.observer) == 0)
+    control.status = 204
+    gateway.observer.record(observation("fine"))
+    await until(lambda: control.request_ids == ["fine"])
+
+
+async def test_the_join_token_is_shown_on_every_call(control, join):
+    gateway = join(await control.listen(), "let-me-in")
+    gateway.observer.record(observation("x"))
+    await until(lambda: control.batches != [] and control.heartbeats != [] and control.follows == 1)
+    assert control.credentials == {b"Bearer let-me-in"}
+
+
+def test_the_protocol_is_plain_json_lines():
+    line = msgspec.json.encode(LinkMessage(lease=Lease(revision=3, epoch=1, seconds=10)))
+    assert json.loads(line) == {"lease": {"revision": 3, "epoch": 1, "seconds": 10.0}}
