@@ -230,3 +230,33 @@ async def test_what_selects_features_of_a_dialect_goes_upstream_where_it_is_unde
     same, translated = (request.headers for request in sim.requests)
     assert {name: same[name] for name in beta} == beta
     assert not beta.keys() & translated.keys()
+
+
+async def test_tokens_are_counted_here_where_the_upstream_cannot(door, simulate):
+    sim = await simulate()
+    door.provide("sim", sim)
+    door.publish(canary())
+    body = {"model": "bot", "messages": [{"role": "user", "content": "Hello there"}]}
+    answer = await door.client.post("/v1/messages/count_tokens", json=body)
+    assert answer.status_code == 200
+    assert answer.json()["input_tokens"] > 0
+    assert answer.headers["x-tidegate-version"] == "bot/v1.1.0-bbbbbbbb"
+    row = door.observations.only
+    assert (row.outcome, row.assigned_outcome, row.status, row.served) == ("ok", "ok", 200, "candidate")
+    assert (row.own_us, row.cost_nano_usd) == (0, -1)
+    assert not sim.requests
+
+
+async def test_the_upstreams_request_id_comes_back_under_another_name(door):
+    answer = await door.chat()
+    assert answer.headers["x-upstream-request-id"] == "req_00000001"
+    assert answer.headers["x-request-id"] != "req_00000001"
+
+
+async def test_headers_of_a_failed_attempt_are_not_told_as_those_of_the_answer(door, simulate):
+    sim = await simulate({"candidate-model": {"faults": [{"kind": "error", "status": 500}]}})
+    door.provide("sim", sim)
+    door.publish(canary())
+    answer = await door.chat()
+    assert answer.headers.get_list("x-upstream-request-id") == ["req_00000002"]
+    assert "set-cookie" not in answer.headers

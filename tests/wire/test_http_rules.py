@@ -152,3 +152,9 @@ def test_limits_come_back_and_the_request_id_under_another_name():
 )
 def test_retry_after_in_every_form(headers, seconds):
     assert retry_after_seconds(headers, NOW) == seconds
+
+
+@given(st.binary(max_size=40))
+def test_no_retry_after_of_an_upstream_breaks_us(value):
+    wait = retry_after_seconds({b"retry-after": value}, NOW)
+    assert wait is None or wait >= 0

@@ -12,9 +12,10 @@ from tidegate.gateway.answer_delivery import AnswerDelivery
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
 from tidegate.gateway.http.client import ConnectError, HttpClientError, UpstreamResponse
 from tidegate.gateway.rescue import Cause, is_benching
-from tidegate.gateway.retry_after import asked_wait
 from tidegate.gateway.stream_delivery import StreamDelivery, break_off
 from tidegate.wire.exchange import Exchange, open_exchange
+from tidegate.wire.http_rules import client_answer_headers, retry_after_seconds, upstream_request_headers
+from tidegate.wire.kinds import DIALECTS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -33,7 +34,14 @@ async def attempt(call: Call, leg: Leg) -> Failure | None:
         CancelledError: the client left; the upstream request is cancelled and its connection closed.
     """
     try:
-        exchange = open_exchange(call.kind, call.body, call.facts, leg.insertion, leg.account.dialect)
+        exchange = open_exchange(
+            call.kind,
+            call.body,
+            call.facts,
+            leg.insertion,
+            leg.account.dialect,
+            created=call.started_at_us // 1_000_000,
+        )
     except CallerError as error:
         where = f" ({error.where})" if error.where else ""
         message = f"{error.message}{where}"
@@ -41,6 +49,9 @@ async def attempt(call: Call, leg: Leg) -> Failure | None:
     except OperatorError as error:  # the version's own prompt or parameters cannot be rendered
         failure = failure_of(Cause.REJECTED)._replace(message=error.message)
     else:
+        if exchange.local_answer is not None:
+            call.answer_here(leg, exchange.local_answer)
+            return None
         failure = await _guarded(call, leg, exchange)
     if failure is None:
         call.succeeded(leg)
@@ -59,6 +70,7 @@ async def _guarded(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
     load.in_flight += 1
     series.in_flight += 1
     call.relay = None
+    call.told = ()
     try:
         failure = await _exchanged(call, leg, exchange)
     except CancelledError:
@@ -87,6 +99,7 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
     response: UpstreamResponse | None = None
     try:
         response = await _sent(call, leg, exchange)
+        call.told = client_answer_headers(response.headers)
         if not 200 <= response.status < 300:
             return await _refused(call, leg, exchange, response)
         if call.facts.stream:
@@ -109,7 +122,7 @@ def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamRespons
     parts = exchange.request_parts()
     account, alarm, timeouts, request = leg.account, call.alarm, leg.timeouts, call.request
     assert account.origin is not None, "an account without an origin is never asked"
-    extra = call.passed_on(account.dialect)
+    extra = upstream_request_headers(request.headers, DIALECTS[call.kind], account.dialect)
     head = account.head(exchange.path, exchange.headers, sum(map(len, parts)), extra)
     if call.facts.stream:
         alarm.watch(Cause.SILENT, timeouts.first_token)
@@ -122,7 +135,7 @@ def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamRespons
 
 async def _refused(call: Call, leg: Leg, exchange: Exchange, response: UpstreamResponse) -> Failure:
     """The upstream answered with something else than 2xx."""
-    wait = asked_wait(response.headers, datetime.now(UTC))
+    wait = retry_after_seconds(response.headers, datetime.now(UTC))
     if response.status < 400:
         return failure_of(Cause.REDIRECTED)
     if not call.facts.stream:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
+from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import is_hard, outcome_of
-from tidegate.wire.kinds import DIALECTS, Dialect
+from tidegate.wire.kinds import DIALECTS
 
 if TYPE_CHECKING:
     from tidegate.gateway.alarm import Alarm
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
     from tidegate.gateway.upstreams import Deployment
     from tidegate.wire.exchange import StreamRelay
+    from tidegate.wire.http_rules import Headers
     from tidegate.wire.json_object import JsonObject
     from tidegate.wire.kinds import Kind
     from tidegate.wire.request import RequestFacts
@@ -39,6 +40,7 @@ class Call:
         assigned_outcome: outcome of the first attempt at ``arm``; ``None`` while it is not known.
         served: who answers, set when the answer begins.
         relay: of the attempt under way, if it streams.
+        told: headers of the last upstream that are for the client.
         outcome: the user's; ``None`` while it is not known.
     """
 
@@ -62,6 +64,7 @@ class Call:
     own_seconds = 0.0  # until the first upstream request was written; 0 while none was
     served: Leg | None = None
     relay: StreamRelay | None = None
+    told: Headers = ()
     first_content_at = 0.0
     usage: Usage | None = None
     finish_reason = ""
@@ -104,26 +107,20 @@ class Call:
             headers += self.route.headers
             attempts = self.attempts
             headers.append(_FIRST_ATTEMPT if attempts == 1 else (b"x-tidegate-attempts", b"%d" % attempts))
+            headers += self.told
         return headers
-
-    def passed_on(self, dialect: Dialect) -> tuple[Header, ...]:
-        """Headers of the client that go upstream: the trace context, and what selects features of a dialect
-        that both sides speak.
-        """
-        headers = self.request.headers
-        if _PASSED_ON.isdisjoint(headers):
-            return ()
-        passed: list[Header] = []
-        context = headers.get(b"traceparent")
-        if context is not None and _TRACE_CONTEXT.fullmatch(context):
-            passed.append((b"traceparent", context))
-        if DIALECTS[self.kind] == dialect:
-            passed += [(name, headers[name]) for name in _FEATURES[dialect] if name in headers]
-        return () if passed == _USUAL else tuple(passed)
 
     def note_signals(self, *, is_refused: bool, is_filtered: bool) -> None:
         """The answer is whole; what it says of itself is the user's outcome."""
         self.outcome = Outcome.REFUSED if is_refused else Outcome.FILTERED if is_filtered else Outcome.OK
+
+    def answer_here(self, leg: Leg, body: bytes) -> None:
+        """Answer for ``leg`` without asking it. That says nothing about how it fares, so no trial hears of it."""
+        self.outcome = Outcome.OK
+        self.assigned_outcome = self.assigned_outcome or Outcome.OK
+        self.served = leg
+        self.status = 200
+        self.responder.send(200, self.headers(leg, JSON), body)
 
     def answered(self, leg: Leg) -> None:
         """``leg`` began to answer: its first content is on its way to the client."""
@@ -162,10 +159,3 @@ class Call:
 
 
 _FIRST_ATTEMPT = (b"x-tidegate-attempts", b"1")
-_FEATURES: dict[Dialect, tuple[bytes, ...]] = {
-    "openai": (b"openai-beta",),
-    "anthropic": (b"anthropic-version", b"anthropic-beta"),
-}
-_PASSED_ON = frozenset((b"traceparent", *_FEATURES["openai"], *_FEATURES["anthropic"]))
-_USUAL = [(b"anthropic-version", b"2023-06-01")]  # what is sent anyway
-_TRACE_CONTEXT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

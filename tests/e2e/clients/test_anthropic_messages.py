@@ -88,12 +88,13 @@ def test_the_keys_of_either_side_stay_on_their_side(anthropic_client, services, 
     assert "cookie" not in sent
 
 
-def test_raw_response_headers(anthropic_client, services):
+def test_raw_response_headers(anthropic_client, services, simulator):
     raw = anthropic_client.messages.with_raw_response.create(model=services["plain"], max_tokens=200, messages=HELLO)
     assert raw.headers["request-id"] == raw.headers["x-request-id"]
     assert raw.parse()._request_id == raw.headers["request-id"]
     assert raw.headers["x-tidegate-version"] == version_of(services["plain"])
     assert raw.headers["x-tidegate-variant"] == "stable"
+    assert raw.headers["x-upstream-request-id"] == f"req_{simulator.requests[-1].number:08d}"
 
 
 def test_an_answer_cut_by_the_token_limit(anthropic_client, services):

@@ -106,13 +106,14 @@ def test_the_keys_of_either_side_stay_on_their_side(openai_client, services, sim
     assert "cookie" not in sent
 
 
-def test_raw_response_headers(openai_client, services):
+def test_raw_response_headers(openai_client, services, simulator):
     raw = openai_client.chat.completions.with_raw_response.create(model=services["plain"], messages=HELLO)
     assert raw.headers["x-request-id"].startswith("req_")
     assert raw.parse()._request_id == raw.headers["x-request-id"]
     assert raw.headers["x-tidegate-version"] == version_of(services["plain"])
     assert raw.headers["x-tidegate-variant"] == "stable"
     assert raw.headers["x-tidegate-attempts"] == "1"
+    assert raw.headers["x-upstream-request-id"] == f"req_{simulator.requests[-1].number:08d}"
     assert raw.headers["content-type"].startswith("application/json")
 
 
