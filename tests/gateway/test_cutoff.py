@@ -68,3 +68,11 @@ def test_a_whole_answer_breaks_the_row_of_broken_streams():
     cutoffs.succeeded(TRIAL)
     cutoffs.failed(TRIAL, Outcome.TRUNCATED, 2, is_committed=True)
     assert cutoffs.reason(TRIAL) == ""
+
+
+def test_a_cut_off_is_told_at_once_and_once():
+    told = []
+    cutoffs = Cutoffs(lambda: told.append(1))
+    for _ in range(4):
+        cutoffs.failed(TRIAL, Outcome.TIMEOUT, 2)
+    assert told == [1]

@@ -53,6 +53,7 @@ class Gateway:
         find_proxy: gives the proxy for a provider's address.
         dropped: asked when scraped: observations lost since the start.
         report_bug: told of our own bugs: request id and exception.
+        on_cut: told when a candidate is cut off.
         chance: uniform in [0, 1), for jitter.
         clock_ns: nanoseconds since the Unix epoch.
 
@@ -72,6 +73,7 @@ class Gateway:
         find_proxy: FindProxy = lambda _: None,
         dropped: Callable[[], int] = lambda: 0,
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
+        on_cut: Callable[[], None] = lambda: None,
         chance: Callable[[], float] = random.random,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -79,7 +81,7 @@ class Gateway:
         self.pool = pool
         self.alarms = Alarms(wheel)
         self.telemetry = Telemetry(dropped)
-        self.trials = Cutoffs()
+        self.trials = Cutoffs(on_cut)
         self.chance = chance
         self.report_bug = report_bug
         self.holder: TableHolder[RoutingTable] = TableHolder(self.compile)

@@ -6,7 +6,7 @@ request, and only until control's next word: the entry goes when its release or 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from tidegate.delivery.observation import Outcome
@@ -41,12 +41,17 @@ class _Count:
 
 
 class Cutoffs:
-    """Counts hard failures in a row of every variant on trial."""
+    """Counts hard failures in a row of every variant on trial.
 
-    __slots__ = ("_counts",)
+    Args:
+        on_cut: told at once of each cut-off: control should know before the next heartbeat.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_counts", "_on_cut")
+
+    def __init__(self, on_cut: Callable[[], None] = lambda: None) -> None:
         self._counts: dict[Trial, _Count] = {}
+        self._on_cut = on_cut
 
     def reason(self, trial: Trial) -> str:
         """Outcome code of the failure that cut ``trial`` off, or ``""`` while it may be used."""
@@ -68,6 +73,7 @@ class Cutoffs:
             return False
         count.is_cut = True
         count.reason = outcome.value
+        self._on_cut()
         return True
 
     def answered(self, trial: Trial) -> None:
