@@ -75,7 +75,7 @@ async def run_gateway(settings: GatewaySettings, resolve: ResolveSecret, find_pr
         find_proxy=find_proxy,
         dropped=lambda: link.dropped,
         report_bug=_report_bug,
-        on_cut=lambda: link.report_now(),
+        on_cut=lambda: link.report_now(),  # noqa: PLW0108 - the link is made below
     )
     identity = LinkSettings(
         gateway=settings.id,
