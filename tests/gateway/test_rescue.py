@@ -93,6 +93,13 @@ def test_a_wait_longer_than_the_cap_is_not_cut_short_but_avoided():
     assert next_move(Cause.RATE_LIMITED, stable(asked_wait=2.0, alternatives=0)) is RETRY
 
 
+def test_a_wait_that_total_does_not_leave_goes_on_to_whoever_can_be_asked_now():
+    in_vain = stable(asked_wait=3.0)._replace(wait=3.0, left_seconds=2.0)
+    assert next_move(Cause.RATE_LIMITED, in_vain) is NEXT
+    assert next_move(Cause.RATE_LIMITED, in_vain._replace(alternatives=0)) is GIVE_UP
+    assert next_move(Cause.RATE_LIMITED, in_vain._replace(left_seconds=4.0)) is RETRY
+
+
 @pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.OUT_OF_TIME])
 def test_a_fallback_is_tried_once_and_then_the_next(cause):
     assert next_move(cause, Standing(Role.FALLBACK, 2, 4, 0, 1)) is NEXT

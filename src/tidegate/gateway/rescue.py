@@ -16,6 +16,7 @@ beyond the first retry that a passing fault deserves.
 from __future__ import annotations
 
 from enum import Enum, IntEnum
+from math import inf
 from typing import NamedTuple
 
 from tidegate.delivery.observation import Outcome
@@ -149,6 +150,8 @@ class Standing(NamedTuple):
         retries: repetitions of this deployment so far.
         alternatives: deployments still untried in the order of rescue.
         asked_wait: seconds the upstream asked to wait, or ``None``.
+        wait: seconds before the same deployment may be asked again, jitter included.
+        left_seconds: until total runs out.
     """
 
     role: Role
@@ -157,6 +160,8 @@ class Standing(NamedTuple):
     retries: int
     alternatives: int
     asked_wait: float | None = None
+    wait: float = 0.0
+    left_seconds: float = inf
 
 
 def next_move(cause: Cause, at: Standing) -> Move:
@@ -176,6 +181,8 @@ def next_move(cause: Cause, at: Standing) -> Move:
 def _may_retry(at: Standing, left: int) -> bool:
     if at.asked_wait is not None and at.asked_wait > LONGEST_WAIT_SECONDS:
         return False  # coming back earlier than asked is in vain, and the client is waiting
+    if at.wait >= at.left_seconds:
+        return False  # whoever is next can be asked now
     if left > at.alternatives:
         return True
     return at.retries == 0 and left > min(at.alternatives, 1)

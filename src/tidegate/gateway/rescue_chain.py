@@ -40,13 +40,13 @@ async def ask_in_order(call: Call) -> None:
             return
         if leg.role is not Role.CANDIDATE and is_barring(failure.cause):
             call.barred = call.barred | {leg.deployment}
-        move = next_move(failure.cause, _standing(call, position, retries, failure))
+        wait = wait_before(retries + 1, failure.asked_wait, call.gateway.chance())
+        move = next_move(failure.cause, _standing(call, position, retries, failure, wait))
         if move is Move.GIVE_UP:
             break
         if move is Move.RETRY:
             retries += 1
-            if not await _pause(call, retries, failure):
-                break
+            await asyncio.sleep(wait)  # rare enough for a loop timer of its own
             continue
         position, retries = position + 1, 0
         if leg.role is Role.CANDIDATE:  # a candidate never takes the time of its rescue
@@ -91,7 +91,7 @@ def _passing_over(call: Call, chosen: int) -> int:
     return chosen
 
 
-def _standing(call: Call, position: int, retries: int, failure: Failure) -> Standing:
+def _standing(call: Call, position: int, retries: int, failure: Failure, wait: float) -> Standing:
     assert call.arm is not None
     return Standing(
         role=call.order[position].role,
@@ -100,16 +100,9 @@ def _standing(call: Call, position: int, retries: int, failure: Failure) -> Stan
         retries=retries,
         alternatives=len(call.order) - position - 1,
         asked_wait=failure.asked_wait,
+        wait=wait,
+        left_seconds=call.alarm.left,
     )
-
-
-async def _pause(call: Call, retry: int, failure: Failure) -> bool:
-    """Wait before a repetition. Returns False when total would run out meanwhile."""
-    seconds = wait_before(retry, failure.asked_wait, call.gateway.chance())
-    if seconds >= call.alarm.left:
-        return False
-    await asyncio.sleep(seconds)  # rare enough for a loop timer of its own
-    return True
 
 
 def _give_up(call: Call, failure: Failure | None) -> None:
