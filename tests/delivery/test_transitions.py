@@ -59,6 +59,7 @@ def test_every_serving_place_has_a_way_back_for_every_trigger():
                 continue
             for code in (
                 "hard_limit",
+                "guardrail",
                 "cut_off",
                 "candidate_lost",
                 "metrics_stale",

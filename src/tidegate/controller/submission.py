@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.canary import segments_of
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.strategy import compile_program
@@ -120,6 +121,13 @@ def _check(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list
             f"service {service.name!r} has no stable version, so only a direct release can begin",
             code="needs_stable",
             remedy="release the first version with strategy direct",
+        )
+    missing = [name for name in segments_of(spec.strategy[0]) if name not in service.spec.segments]
+    if missing:
+        raise InvalidInputError(
+            f"service {service.name!r} has no segment {missing[0]!r}",
+            code="unknown_segment",
+            remedy=f"declare it with the service; it has {', '.join(sorted(service.spec.segments)) or 'none'}",
         )
     for row in unfinished:
         if row.candidate == candidate and row.phase is not Phase.ROLLING_BACK:

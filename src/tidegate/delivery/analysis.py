@@ -1,172 +1,110 @@
-"""What the counts say of each guardrail: hard limits with bounds that hold at every look.
+"""What the counts say of each guardrail, and of the step as a whole.
 
-There is no concurrent control at 100 %, so a limit is judged by the candidate alone: it is breached once the
-anytime-valid lower bound of the harm is beyond it, and never by a point estimate. ``alpha`` is shared by the
-guardrails that can act. A rate is compared as it is; a quantile through the share of requests above the limit
-(p95 > x is the same as: more than 5 % lie above x), where a bucket that x cuts counts as below it and a failed
-request as above any latency; a mean through its asymptotic bound.
+A guardrail has up to three conditions, each with a verdict of its own: a hard limit (:mod:`~tidegate.delivery.limits`),
+a comparison with concurrent stable (:mod:`~tidegate.delivery.comparisons`) and a plain rule. ``alpha`` is shared by
+the conditions that can act. At 100 % there is no concurrent stable: comparisons are then left out, never guessed.
+
+When the arms did not get the units they should have (:mod:`~tidegate.delivery.sample_ratios`), assignment or counting
+is broken: every comparison is then inconclusive, and the release is held. Hard limits still act.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import math
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from tidegate.delivery.observation import Outcome
+from tidegate.delivery import comparisons, limits
+from tidegate.delivery.comparisons import Compared, Concurrent
+from tidegate.delivery.metrics import METRICS, Rate, metric_name, show_value
+from tidegate.delivery.quantities import Comparison
+from tidegate.delivery.reasons import REASONS
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
+from tidegate.delivery.rules import finite, judge_rule, unreadable
 from tidegate.delivery.summary import Summary
-from tidegate.stats import asymptotic, bernoulli
-from tidegate.stats.distribution import Distribution
+from tidegate.stats.asymptotic import Effect
 from tidegate.stats.verdict import Verdict, worst
 
-MINIMUM_EVENTS = 5  # a limit is not breached by fewer, whatever the bound says: one blip is no evidence
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-
-REASONS: dict[str, str] = {
-    "breached": "{metric} is {estimate} over {samples} requests ({events} against it), surely {operator} {limit}",
-    "within_limit": "{metric} is {estimate} over {samples} requests, not surely {operator} {limit}",
-    "too_few_samples": "{metric} rests on {samples} requests and needs {least}",
-    "not_measured": "no request told {metric}",
-    "counts_unavailable": "the observations could not be read",
-}
-
-
-class Rate(NamedTuple):
-    """A share of judged requests."""
-
-    outcomes: tuple[Outcome, ...] | None  # None: every failure
-
-
-class Quantity(NamedTuple):
-    """A quantity per request.
-
-    Attributes:
-        of: its distribution.
-        failures: requests that count as above any value.
-        scale: integer units in one unit of the guardrail.
-        unit: for people.
-    """
-
-    of: Callable[[Summary], Distribution]
-    failures: Callable[[Summary], int]
-    scale: float
-    unit: str
-
-
-METRICS: dict[str, Rate | Quantity] = {
-    "error_rate": Rate(None),
-    "timeout_rate": Rate((Outcome.TIMEOUT,)),
-    "truncation_rate": Rate((Outcome.TRUNCATED,)),
-    "refusal_rate": Rate((Outcome.REFUSED, Outcome.FILTERED)),
-    "latency": Quantity(lambda s: s.latency, lambda s: s.failures, 1e6, "s"),
-    "ttft": Quantity(lambda s: s.ttft, lambda s: s.failed_streams, 1e6, "s"),
-    "tpot": Quantity(lambda s: s.tpot, lambda s: s.failures, 1e6, "s"),
-    "cost_per_request": Quantity(lambda s: s.cost, lambda _: 0, 1e9, "USD"),
-    "output_tokens": Quantity(lambda s: s.output_tokens, lambda _: 0, 1.0, "tokens"),
-}
-
-
-class _Reading(NamedTuple):
-    """One guardrail on one set of counts."""
-
-    samples: int
-    events: int
-    estimate: float | None
-    lower: float | None
-    upper: float | None
-    is_breached: bool
+__all__ = ["METRICS", "REASONS", "Concurrent", "judge_guardrails", "metric_name", "step_verdict"]
 
 
 def judge_guardrails(
-    guardrails: Sequence[GuardrailSpec], total: Summary | None, window: Summary, *, alpha: float, least: int
+    guardrails: Sequence[GuardrailSpec],
+    total: Summary | None,
+    window: Summary,
+    *,
+    alpha: float,
+    least: int,
+    concurrent: Concurrent | None = None,
+    pass_alpha: float | None = None,
+    rules: Mapping[str, Sequence[bool]] = MappingProxyType({}),
 ) -> tuple[MetricVerdict, ...]:
-    """One verdict for each guardrail.
+    """A verdict for each condition of each guardrail that can be judged here.
 
     Args:
         guardrails: of the release.
         total: every request of the step; limits watch these. ``None`` when they could not be read.
         window: those since the routing was verified; only these make a pass.
-        alpha: probability of a false breach, shared by the guardrails that can act.
+        alpha: probability of a false breach, shared by the conditions that can act.
         least: requests below which there is no data.
+        concurrent: both arms where they can be compared, ``None`` where stable serves nobody.
+        pass_alpha: probability of a false pass of one comparison; ``None`` is ``alpha``.
+        rules: how plain rules were judged lately.
     """
-    acting = sum(not guardrail.dry_run for guardrail in guardrails)
-    share = alpha / max(1, acting)
-    return tuple(_judge(guardrail, total, window, share, least) for guardrail in guardrails)
+    acting = sum((g.hard is not None) + g.compares for g in guardrails if not g.dry_run)
+    part = alpha / max(1, acting)
+    found: list[MetricVerdict] = []
+    for guardrail in guardrails:
+        if guardrail.hard is not None:
+            found.append(_judge_limit(guardrail, guardrail.hard, total, window, concurrent, part, least))
+        if guardrail.compares and (concurrent is not None or total is None):
+            found.append(_judge_comparison(guardrail, total, concurrent, part, pass_alpha or alpha, least))
+        if guardrail.rule is not None and (concurrent is not None or not guardrail.needs_stable):
+            candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
+            judged = judge_rule(guardrail, guardrail.rule, candidate, stable, rules, least)
+            found.append(judged if total is not None else unreadable(guardrail))
+    return tuple(found)
 
 
-def step_verdict(verdicts: Sequence[MetricVerdict], window: Summary, least: int) -> Verdict:
-    """The step's verdict: the worst of the guardrails that can act, and never a pass without data (I6)."""
-    found = worst(verdict.verdict for verdict in verdicts if not verdict.is_dry_run)
+def step_verdict(
+    verdicts: Sequence[MetricVerdict], window: Summary, least: int, require: Sequence[str] | None = None
+) -> Verdict:
+    """The step's verdict: the worst of the guardrails that can act, and never a pass without data (I6).
+
+    Args:
+        require: metrics whose pass the step needs; the others can only fail it. ``None`` means all.
+    """
+    acting = [verdict for verdict in verdicts if not verdict.is_dry_run]
+    found = worst(v.verdict for v in acting if v.verdict is Verdict.FAIL or _is_required(v.metric, require))
     has_data = window.samples >= max(1, least)
     return found if has_data else worst((found, Verdict.NO_DATA))
 
 
-def metric_name(guardrail: GuardrailSpec) -> str:
-    """``latency.p95``, ``error_rate``."""
-    return f"{guardrail.metric}.{guardrail.stat}" if guardrail.stat else guardrail.metric
+def _is_required(metric: str, require: Sequence[str] | None) -> bool:
+    return require is None or metric in require or metric.partition(".")[0] in require or metric == "sample_ratio"
 
 
-def _judge(guardrail: GuardrailSpec, total: Summary | None, window: Summary, alpha: float, least: int) -> MetricVerdict:
-    if total is None:
-        return _verdict(guardrail, Verdict.NO_DATA, "counts_unavailable", None, least)
-    reading = _read(guardrail, total, alpha)
-    if reading.is_breached:
-        return _verdict(guardrail, Verdict.FAIL, "breached", reading, least)
-    of_window = _read(guardrail, window, alpha)
-    if not of_window.samples:
-        return _verdict(guardrail, Verdict.NO_DATA, "not_measured", of_window, least)
-    if of_window.samples < least:
-        return _verdict(guardrail, Verdict.NO_DATA, "too_few_samples", of_window, least)
-    return _verdict(guardrail, Verdict.PASS, "within_limit", reading, least)
-
-
-def _read(guardrail: GuardrailSpec, summary: Summary, alpha: float) -> _Reading:
-    metric, limit = METRICS[guardrail.metric], guardrail.hard.value
-    if isinstance(metric, Rate):
-        events = summary.failures if metric.outcomes is None else summary.count(*metric.outcomes)
-        estimate = events / summary.judged if summary.judged else None
-        return _read_share(guardrail, events, summary.judged, limit, estimate, alpha)
-    values, failures = metric.of(summary), metric.failures(summary)
-    if guardrail.stat == "mean":
-        return _read_mean(guardrail, values, metric.scale, alpha)
-    q = QUANTILES[guardrail.stat or "p95"]
-    samples = values.count + failures
-    events = values.above(limit * metric.scale) + failures
-    estimate = values.quantile(min(1.0, q * samples / values.count)) / metric.scale if values.count else None
-    return _read_share(guardrail, events, samples, 1 - q, estimate, alpha)
-
-
-def _read_share(
-    guardrail: GuardrailSpec, events: int, samples: int, limit: float, estimate: float | None, alpha: float
-) -> _Reading:
-    lower, upper = bernoulli.bounds(events, samples, alpha)
-    is_beyond = guardrail.hard.operator == ">=" and lower >= limit
-    is_breached = events >= MINIMUM_EVENTS and (lower > limit or is_beyond)
-    return _Reading(samples, events, estimate, lower, upper, is_breached)
-
-
-def _read_mean(guardrail: GuardrailSpec, values: Distribution, scale: float, alpha: float) -> _Reading:
-    if not values.count:
-        return _Reading(0, 0, None, None, None, is_breached=False)
-    estimate = values.mean / scale
-    if values.count < asymptotic.MINIMUM_VALUES:
-        return _Reading(values.count, 0, estimate, None, None, is_breached=False)
-    lower = asymptotic.lower_bound(estimate, values.deviation / scale, values.count, alpha)
-    return _Reading(values.count, 0, estimate, lower, None, guardrail.hard.holds(lower))
-
-
-def _verdict(
-    guardrail: GuardrailSpec, verdict: Verdict, code: str, reading: _Reading | None, least: int
+def _judge_limit(
+    guardrail: GuardrailSpec,
+    hard: Comparison,
+    total: Summary | None,
+    window: Summary,
+    concurrent: Concurrent | None,
+    alpha: float,
+    least: int,
 ) -> MetricVerdict:
-    found = reading or _Reading(0, 0, None, None, None, is_breached=False)
+    verdict, code, found = Verdict.NO_DATA, "counts_unavailable", limits.NOTHING
+    if total is not None:
+        stable = concurrent.stable_total if concurrent else None
+        verdict, code, found = limits.judge_limit(guardrail, hard, total, window, stable, alpha=alpha, least=least)
     sentence = REASONS[code].format(
         metric=metric_name(guardrail),
-        estimate=_show(guardrail, found.estimate),
+        estimate=show_value(guardrail, found.estimate),
         samples=found.samples,
         events=found.events,
-        operator=guardrail.hard.operator,
-        limit=_show(guardrail, guardrail.hard.value),
+        operator=hard.operator,
+        limit=show_value(guardrail, hard.value),
         least=max(1, least),
     )
     return MetricVerdict(
@@ -174,7 +112,7 @@ def _verdict(
         verdict=verdict,
         code=code,
         sentence=sentence,
-        limit=guardrail.hard.value,
+        limit=hard.value,
         estimate=found.estimate,
         lower=found.lower,
         upper=found.upper,
@@ -184,8 +122,66 @@ def _verdict(
     )
 
 
-def _show(guardrail: GuardrailSpec, value: float | None) -> str:
-    if value is None:
+def _judge_comparison(
+    guardrail: GuardrailSpec,
+    total: Summary | None,
+    concurrent: Concurrent | None,
+    alpha: float,
+    pass_alpha: float,
+    least: int,
+) -> MetricVerdict:
+    if total is None or concurrent is None:
+        return unreadable(guardrail)
+    found = comparisons.compare(guardrail, concurrent, alpha=alpha, pass_alpha=pass_alpha, least=least)
+    return MetricVerdict(
+        metric=metric_name(guardrail),
+        verdict=found.verdict,
+        code=found.code,
+        sentence=_comparison_sentence(guardrail, found, least),
+        limit=found.margin,
+        estimate=finite(found.candidate),
+        samples=found.candidate_samples,
+        is_dry_run=guardrail.dry_run,
+        stable_estimate=finite(found.stable),
+        stable_samples=found.stable_samples,
+        effect=finite(found.effect.estimate),
+        effect_lower=finite(found.effect.lower),
+        effect_upper=finite(found.effect.upper),
+    )
+
+
+def _comparison_sentence(guardrail: GuardrailSpec, found: Compared, least: int) -> str:
+    is_rate = isinstance(METRICS[guardrail.metric], Rate)
+    is_less = guardrail.max_decrease is not None or (found.effect.estimate < 0 and guardrail.max_change is not None)
+    return REASONS[found.code].format(
+        metric=metric_name(guardrail),
+        estimate=show_value(guardrail, found.candidate),
+        stable=show_value(guardrail, found.stable),
+        effect=_show_change(found.effect.estimate, is_rate),
+        interval=_show_interval(found.effect, is_rate),
+        direction="lower" if is_less else "higher",
+        margin=_show_margin(guardrail),
+        samples=found.candidate_samples,
+        stable_samples=found.stable_samples,
+        least=max(1, least),
+    )
+
+
+def _show_margin(guardrail: GuardrailSpec) -> str:
+    names = ("max_increase", "max_decrease", "max_change")
+    given = [f"{name} {getattr(guardrail, name) * 100:g}%" for name in names if getattr(guardrail, name) is not None]
+    if guardrail.max_ratio is not None:
+        given.append(f"max_ratio {guardrail.max_ratio:g}")
+    return " and ".join(given)
+
+
+def _show_change(value: float, is_rate: bool) -> str:
+    if not math.isfinite(value):
         return "beyond measure"
-    metric = METRICS[guardrail.metric]
-    return f"{value:.3g} {metric.unit}" if isinstance(metric, Quantity) else f"{value * 100:.3g} %"
+    return f"{value * 100:+.3g} {'points' if is_rate else '%'}"
+
+
+def _show_interval(effect: Effect, is_rate: bool) -> str:
+    if not (math.isfinite(effect.lower) or math.isfinite(effect.upper)):
+        return "unbounded yet"
+    return f"between {_show_change(effect.lower, is_rate)} and {_show_change(effect.upper, is_rate)}"

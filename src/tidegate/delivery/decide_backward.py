@@ -56,6 +56,8 @@ def roll_back(
     row = draft.fire(code, intent=intent, detail=detail)
     draft.change(
         weight=0,
+        share=0,
+        targets={},
         pause_reasons=(),
         paused_at=None,
         breach=draft.breach(row, evidence),
@@ -176,7 +178,8 @@ def _leave_by_health(draft: Draft) -> bool:
     if cutoff is not None:
         roll_back(draft, "cut_off", failures=str(cutoff.failures), detail=cutoff.reason)
     elif failed is not None:
-        roll_back(draft, "hard_limit", evidence=(failed,), metric=failed.metric, detail=failed.sentence)
+        code = "hard_limit" if failed.code == "breached" else "guardrail"
+        roll_back(draft, code, evidence=(failed,), metric=failed.metric, detail=failed.sentence)
     elif draft.facts.candidate_ready is False:
         roll_back(draft, "candidate_lost", detail=draft.facts.candidate_detail or "no reason given")
     else:

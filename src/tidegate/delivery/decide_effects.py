@@ -35,7 +35,7 @@ def effects(before: ReleaseState, state: ReleaseState, facts: Facts) -> list[Com
 def _routed(state: ReleaseState) -> tuple[object, ...]:
     """All of a state that its route depends on."""
     if state.phase in {Phase.PROGRESSING, Phase.PROMOTING, Phase.GATING, Phase.DRAINING}:
-        return state.phase is Phase.DRAINING, state.attempt, state.step, state.weight
+        return state.phase is Phase.DRAINING, state.attempt, state.step, state.weight, state.targets
     return (None,)
 
 

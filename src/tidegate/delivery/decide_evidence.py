@@ -5,9 +5,14 @@ from __future__ import annotations
 from datetime import timedelta
 
 from tidegate.delivery.analysis import judge_guardrails, step_verdict
+from tidegate.delivery.comparisons import Concurrent, freeze
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import Facts
-from tidegate.delivery.release import CANDIDATE, Phase, SubPhase
+from tidegate.delivery.release import CANDIDATE, STABLE, Phase, SubPhase
+from tidegate.delivery.rules import broken_rules
+from tidegate.delivery.sample_ratios import judge_sample_ratio, set_aside
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.delivery.steps import Split
 from tidegate.delivery.summary import Summary
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
@@ -49,22 +54,91 @@ def _is_due(draft: Draft) -> bool:
 
 
 def judge_now(draft: Draft) -> None:
-    """Judge every guardrail on this pass's counts."""
+    """Judge every guardrail on this pass's counts.
+
+    Each step is judged by its own counts: units that return in the next one are the same units, so steps are no
+    independent evidence, and alpha is divided among them instead.
+    """
     counts = draft.facts.of_step(draft.state, CANDIDATE)
     is_known = draft.facts.counts is not None
     total = counts.total if counts else Summary() if is_known else None
     window = counts.window if counts and draft.state.window_opened_at else Summary()
-    least = min_samples(draft)
-    verdicts = judge_guardrails(draft.spec.guardrails, total, window, alpha=draft.spec.analysis.alpha, least=least)
+    least, alpha = min_samples(draft), draft.spec.analysis.alpha
+    concurrent = _concurrent(draft)
+    _look_at_rules(draft, concurrent, window, least)
+    verdicts = judge_guardrails(
+        draft.spec.guardrails,
+        total,
+        window,
+        alpha=alpha / draft.program.judgings,
+        least=least,
+        concurrent=concurrent,
+        pass_alpha=alpha,
+        rules=draft.state.rules,
+    )
+    mismatch = judge_sample_ratio(concurrent, _under_way(draft), draft.state.accepted_units) if concurrent else None
+    if mismatch is not None:
+        verdicts = set_aside(verdicts, mismatch)
     exposed = draft.facts.exposed(draft.state, CANDIDATE)
     draft.change(
         analysed_at=draft.now,
         verdicts=verdicts,
-        verdict=step_verdict(verdicts, window, least),
+        verdict=step_verdict(verdicts, window, least, _required(draft)),
         samples=window.samples,
         # Counts that cannot be read now were read before: exposure never shrinks.
         exposed_requests=max(draft.state.exposed_requests, exposed or 0),
     )
+
+
+def compared_units(draft: Draft) -> tuple[int, int]:
+    """Units of candidate and stable that compare the arms of this step."""
+    found = (draft.facts.of_step(draft.state, variant) for variant in (CANDIDATE, STABLE))
+    candidate, stable = (counts.compared.units if counts else 0 for counts in found)
+    return candidate, stable
+
+
+def _concurrent(draft: Draft) -> Concurrent | None:
+    """Both arms of a split, with what is frozen of stable; ``None`` where they cannot be compared."""
+    state, facts = draft.state, draft.facts
+    if facts.counts is None or state.phase is not Phase.PROGRESSING or not 0 < state.share < TOTAL_WEIGHT:
+        return None
+    if state.sub_phase is SubPhase.WAITING:  # an approval is awaited: the split was judged before
+        return None
+    counts, beside = facts.of_step(state, CANDIDATE), facts.of_step(state, STABLE)
+    candidate = counts.compared if counts else Summary()
+    stable = beside.compared if beside else Summary()
+    before = facts.before_step(state, STABLE)
+    frozen = freeze(draft.spec.guardrails, state.baselines, before.compared if before else None, candidate, stable)
+    if frozen != state.baselines:
+        draft.change(baselines=frozen)
+    return Concurrent(
+        candidate=candidate,
+        stable=stable,
+        share=state.share / TOTAL_WEIGHT,
+        baselines={baseline.metric: baseline for baseline in frozen},
+        stable_total=beside.total if beside else Summary(),
+    )
+
+
+def _look_at_rules(draft: Draft, concurrent: Concurrent | None, window: Summary, least: int) -> None:
+    """One look for each analysis, however often it is repeated within a pass."""
+    if draft.state.analysed_at == draft.now or draft.facts.counts is None:
+        return
+    candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
+    looked = broken_rules(draft.spec.guardrails, candidate, stable, draft.state.rules, least)
+    if looked != draft.state.rules:
+        draft.change(rules=looked)
+
+
+def _under_way(draft: Draft) -> tuple[int, int]:
+    state, facts = draft.state, draft.facts
+    return facts.in_flight(state.candidate), facts.in_flight(state.stable) if state.stable else 0
+
+
+def _required(draft: Draft) -> tuple[str, ...] | None:
+    steps, step = draft.program.steps, draft.state.step
+    found = steps[step] if step < len(steps) else None
+    return found.require if isinstance(found, Split) else None
 
 
 def _watch_silence(draft: Draft) -> None:

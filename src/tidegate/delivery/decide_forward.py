@@ -8,12 +8,12 @@ from typing import Any
 from tidegate.delivery.commands import CommitStable, TearDown
 from tidegate.delivery.decide_backward import close_incident, own_probe, reject, roll_back
 from tidegate.delivery.decide_evidence import judge_now
-from tidegate.delivery.decide_overlay import fresh_window, is_verified
+from tidegate.delivery.decide_overlay import fresh_evidence, fresh_window, is_verified
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.intents import Intent
-from tidegate.delivery.release import CANDIDATE, PauseReason, Phase, SubPhase
+from tidegate.delivery.release import CANDIDATE, PauseReason, Phase, ReleaseState, SubPhase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Split
+from tidegate.delivery.steps import Approve, Split, TrafficStep
 from tidegate.delivery.transitions import Place
 from tidegate.stats.verdict import Verdict
 
@@ -43,20 +43,32 @@ def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = No
     found = program.steps[step] if step < len(program.steps) else None
     target: Place
     match found:
-        case Split(weight=weight):
+        case Split():
             target = (Phase.PROGRESSING, SubPhase.APPLYING)
         case Approve():
-            target, weight = (Phase.PROGRESSING, SubPhase.WAITING), draft.state.weight
+            target = (Phase.PROGRESSING, SubPhase.WAITING)
         case None:
-            target, weight = (Phase.PROMOTING, SubPhase.APPLYING), TOTAL_WEIGHT
+            target = (Phase.PROMOTING, SubPhase.APPLYING)
     draft.fire(code, target, intent=intent, **fields)
-    # Evidence belongs to one step: the next one begins without (strata are never pooled).
-    evidence = {"analysed_at": None, "verdict": None, "verdicts": ()}
-    draft.change(step=step, weight=weight, **evidence, **fresh_window())
+    draft.change(step=step, **_given(draft.state, found), **fresh_evidence(), **fresh_window())
     draft.notify("progressed")
     if isinstance(found, Approve):
         draft.change(approve_until=draft.now + timedelta(seconds=found.timeout))
         draft.pause(PauseReason.AWAIT_APPROVAL)
+
+
+def _given(state: ReleaseState, step: TrafficStep | None) -> dict[str, Any]:
+    """What the step gives to whom. Nobody ever gets less than before (I12)."""
+    match step:
+        case Split(audience=None):
+            return {"weight": step.weight, "share": step.weight}
+        case Split(audience=str() as segment):
+            most = max(step.weight, state.targets.get(segment, 0))
+            return {"targets": {**state.targets, segment: most}, "share": step.weight}
+        case None:
+            return {"weight": TOTAL_WEIGHT, "share": TOTAL_WEIGHT}
+        case _:
+            return {}
 
 
 def _start(draft: Draft) -> None:
@@ -154,8 +166,10 @@ def _judge(draft: Draft) -> None:
         _pass(draft, "step_passed", "promoted")
     elif draft.state.is_forced or draft.state.is_full:
         _pass(draft, "step_forced", "promoted_forced")
+    elif draft.state.verdict is Verdict.INCONCLUSIVE:
+        _follow_policy(draft, draft.spec.analysis.on_inconclusive, PauseReason.INCONCLUSIVE)
     else:
-        _follow_policy(draft, draft.spec.analysis.on_no_data or draft.program.on_no_data)
+        _follow_policy(draft, draft.spec.analysis.on_no_data or draft.program.on_no_data, PauseReason.NO_DATA)
 
 
 def _pass(draft: Draft, step_code: str, promote_code: str) -> None:
@@ -165,19 +179,19 @@ def _pass(draft: Draft, step_code: str, promote_code: str) -> None:
         enter_step(draft, step_code, draft.state.step + 1)
 
 
-def _follow_policy(draft: Draft, policy: str) -> None:
+def _follow_policy(draft: Draft, policy: str, reason: PauseReason) -> None:
     state = draft.state
     if policy == "extend" and state.extensions >= draft.spec.analysis.max_extensions:
         policy = draft.spec.analysis.then
     match policy:
-        case "promote":
+        case "promote" if reason is PauseReason.NO_DATA:
             _pass(draft, "step_without_data", "promoted_without_data")
         case "extend":
             extend(draft)
         case "rollback":
-            roll_back(draft, "no_data")
+            roll_back(draft, reason.value)
         case _:
-            draft.pause(PauseReason.NO_DATA)
+            draft.pause(reason)
 
 
 def extend(draft: Draft, *, intent: Intent | None = None) -> None:

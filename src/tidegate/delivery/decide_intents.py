@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from tidegate.delivery.decide_backward import reject, roll_back
+from tidegate.delivery.decide_evidence import compared_units
 from tidegate.delivery.decide_forward import enter_step, extend
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.intents import Abort, Approve, Intent, Pause, Promote, Reject, Resume, Retry, Rollback
+from tidegate.delivery.reasons import MISMATCH
 from tidegate.delivery.release import PauseReason, Phase, ReleaseState, SubPhase
 from tidegate.delivery.steps import Approve as ApproveStep
 
@@ -106,10 +108,17 @@ def _pause(draft: Draft, intent: Pause) -> None:
 
 def _resume(draft: Draft, intent: Resume) -> None:
     lacked_data = not _FOR_DATA.isdisjoint(draft.state.pause_reasons)
+    _accept_mismatch(draft)
     if not draft.unpause(_LIFTABLE, intent=intent):
         draft.note("not_paused", intent=intent)
     elif lacked_data and draft.state.sub_phase is SubPhase.JUDGING:
         extend(draft)  # judging the same data again would pause again at once
+
+
+def _accept_mismatch(draft: Draft) -> None:
+    """Who goes on in spite of an alarm has looked: units counted so far raise no other one."""
+    if any(verdict.code == MISMATCH for verdict in draft.state.verdicts):
+        draft.change(accepted_units=compared_units(draft), verdicts=(), verdict=None)
 
 
 def _promote(draft: Draft, intent: Promote) -> None:
@@ -122,6 +131,7 @@ def _promote(draft: Draft, intent: Promote) -> None:
     elif state.phase in {Phase.PENDING, Phase.GATING}:
         draft.note("too_early", intent=intent)
         return
+    _accept_mismatch(draft)
     draft.unpause(_LIFTABLE, intent=intent)
     if state.phase in {Phase.PROGRESSING, Phase.PROMOTING}:
         draft.change(is_forced=True)

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from tidegate.delivery.draft import Draft
+from tidegate.delivery.reasons import MISMATCH
 from tidegate.delivery.release import PauseReason, Phase, SubPhase
 
 _SERVING = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
@@ -45,9 +46,11 @@ def shift_clock(draft: Draft) -> None:
 
 
 def keep_overlay(draft: Draft) -> None:
-    """Set and lift the pauses that no person sets: freeze and unverified."""
+    """Set and lift the pauses that no person sets: freeze and unverified, and hold on a sample-ratio mismatch."""
     _keep_freeze(draft)
     _keep_unverified(draft)
+    if draft.state.phase is Phase.PROGRESSING and any(v.code == MISMATCH for v in draft.state.verdicts):
+        draft.pause(PauseReason.INCONCLUSIVE)
 
 
 def _keep_freeze(draft: Draft) -> None:
@@ -76,6 +79,18 @@ def is_verified(draft: Draft) -> bool:
     """Whether every live gateway serves the awaited routing."""
     epoch, revision = draft.state.awaited_epoch, draft.state.awaited_revision
     return epoch is not None and revision is not None and draft.facts.is_acknowledged(epoch, revision)
+
+
+def fresh_evidence() -> dict[str, Any]:
+    """Fields of a step that has seen nothing: evidence belongs to one step and is never pooled with another's."""
+    return {
+        "analysed_at": None,
+        "verdict": None,
+        "verdicts": (),
+        "baselines": (),
+        "rules": {},
+        "accepted_units": (0, 0),
+    }
 
 
 def fresh_window() -> dict[str, Any]:

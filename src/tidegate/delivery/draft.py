@@ -17,7 +17,7 @@ from tidegate.delivery.decision import TransitionRecord
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Breach, MetricVerdict, PauseReason, ReleaseSpec, ReleaseState, SubPhase
-from tidegate.delivery.steps import Program
+from tidegate.delivery.steps import Program, Split
 from tidegate.delivery.transitions import NOTES, Place, Transition, find
 from tidegate.errors import InternalError
 from tidegate.stats.verdict import Verdict
@@ -172,13 +172,19 @@ class Draft:
             )
         )
 
+    def _share(self) -> str:
+        steps, step = self.program.steps, self.state.step
+        found = steps[step] if step < len(steps) else None
+        audience = found.audience if isinstance(found, Split) else None
+        return f"{self.state.share / 100:g} % of the units" + (f" of segment {audience}" if audience else "")
+
     def _sentence_facts(self, intent: Intent | None) -> dict[str, str]:
         return {
             "candidate": self.state.candidate,
             "service": self.state.service,
             "samples": str(self.state.samples),
             "answered": str(self.state.probe_samples),
-            "share": f"{self.state.weight / 100:g} %",
+            "share": self._share(),
             "actor": intent.actor if intent else "tidegate",
             "reason": (intent.reason if intent else "") or "no reason given",
         }

@@ -22,6 +22,12 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
 }
 _COMPARISON = re.compile(r"(<=|>=|<|>)\s*(.+)")
+_RULE = re.compile(
+    r"candidate\s*(?P<operator><=|>=|<|>)\s*"
+    r"(?:stable(?:\s*\*\s*(?P<factor>\d+(?:\.\d+)?))?(?:\s*\+\s*(?P<offset>\S.*))?|(?P<limit>\d.*))"
+)
+_REPEATS = re.compile(r"(\d{1,3})\s+of\s+(\d{1,3})")
+_MOST_REPEATS = 100
 
 
 class Seconds(float):
@@ -64,6 +70,84 @@ class Comparison(str):
     def holds(self, value: float) -> bool:
         """Whether ``value <operator> self.value``."""
         return _OPERATORS[self.operator](value, self.value)
+
+
+class Change(float):
+    """A part of one that may exceed it; ``15%`` and ``150%`` in files, 0.15 and 1.5 on the wire."""
+
+
+class Rule(str):
+    """``candidate > stable * 1.5``: checked when made, and the same text on the wire.
+
+    Attributes:
+        operator: one of ``< <= > >=``.
+        factor: of stable's value, ``None`` when only a number is compared with.
+        offset: added to that.
+
+    Raises:
+        InvalidInputError: another form.
+    """
+
+    __slots__ = ("factor", "offset", "operator")
+    operator: str
+    factor: float | None
+    offset: float
+
+    def __new__(cls, text: str) -> Self:
+        """Parse and keep ``text``."""
+        match = _RULE.fullmatch(text.strip())
+        if match is None:
+            remedy = 'write it quoted, such as "candidate > stable * 1.5" or "candidate > 2500ms"'
+            raise InvalidInputError(f"{text!r} is not a rule", remedy=remedy)
+        made = super().__new__(cls, text.strip())
+        made.operator = match["operator"]
+        made.factor = None if match["limit"] else float(match["factor"] or 1)
+        made.offset = _amount((match["limit"] or match["offset"] or "0").strip())
+        return made
+
+    def holds(self, candidate: float, stable: float | None) -> bool:
+        """Whether the rule's words are true; with ``stable`` unknown only of a rule that does not name it."""
+        if self.factor is None:
+            return _OPERATORS[self.operator](candidate, self.offset)
+        return stable is not None and _OPERATORS[self.operator](candidate, self.factor * stable + self.offset)
+
+
+class Repeats(str):
+    """``2 of 3``: how often among how many.
+
+    Attributes:
+        least: how often.
+        among: the latest so many.
+
+    Raises:
+        InvalidInputError: another form, or more often than there are.
+    """
+
+    __slots__ = ("among", "least")
+    least: int
+    among: int
+
+    def __new__(cls, text: str) -> Self:
+        """Parse and keep ``text``."""
+        match = _REPEATS.fullmatch(text.strip())
+        if match is None or not 1 <= int(match[1]) <= int(match[2]) <= _MOST_REPEATS:
+            raise InvalidInputError(f"{text!r} is not a count of breaches", remedy='write it quoted, such as "2 of 3"')
+        made = super().__new__(cls, text.strip())
+        made.least, made.among = int(match[1]), int(match[2])
+        return made
+
+
+def change(text: object) -> Change:
+    """Parse ``15%`` or a part of one such as ``0.15``.
+
+    Raises:
+        InvalidInputError: another form, or negative.
+    """
+    if isinstance(text, str) and (match := _SHARE.fullmatch(text.strip())):
+        return Change(float(match[1]) / 100)
+    if isinstance(text, int | float) and not isinstance(text, bool) and text >= 0:
+        return Change(text)
+    raise InvalidInputError(f"{text!r} is not a change", remedy="write 15% or 0.15")
 
 
 def seconds(text: object) -> Seconds:
@@ -125,7 +209,15 @@ def _amount(text: str) -> float:
         raise InvalidInputError(f"{text!r} is not a number, share, duration or amount of money") from None
 
 
-_PARSERS: dict[type, Callable[[Any], Any]] = {Seconds: seconds, Share: share, Dollars: dollars, Comparison: Comparison}
+_PARSERS: dict[type, Callable[[Any], Any]] = {
+    Seconds: seconds,
+    Share: share,
+    Change: change,
+    Dollars: dollars,
+    Comparison: Comparison,
+    Rule: Rule,
+    Repeats: Repeats,
+}
 
 
 def decode_quantity(kind: type, value: Any) -> Any:
@@ -146,7 +238,7 @@ def decode_quantity(kind: type, value: Any) -> Any:
 
 def encode_quantity(value: Any) -> Any:
     """``enc_hook`` of msgspec for the types of this module."""
-    if isinstance(value, Dollars | Comparison):
+    if isinstance(value, Dollars | Comparison | Rule | Repeats):
         return str(value)
     if isinstance(value, float):
         return float(value)

@@ -3,7 +3,9 @@
 What exists in the design and not yet here is refused by name, never ignored: a release that silently lacks its
 gate is worse than one that is not accepted.
 
-A ``direct`` release without guardrails gets one, ``error_rate`` with the hard limit ``> 5%``.
+A release without guardrails gets one, ``error_rate`` with the hard limit ``> 5%``; where the candidate serves beside
+stable, with ``max_increase: 2%`` too. Requests that warm a ``blue_green`` candidate up are added to the probes'. A
+deadline that is not given is long enough for the program.
 """
 
 from __future__ import annotations
@@ -14,13 +16,17 @@ from typing import Any
 
 import msgspec
 
-from tidegate.delivery.quantities import Comparison, decode_quantity
+from tidegate.delivery.canary import CanarySpec, check_canary
+from tidegate.delivery.metrics import metric_name
+from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.strategy import PLANNED, STRATEGIES
+from tidegate.delivery.steps import Program, Split
+from tidegate.delivery.strategy import PLANNED, STRATEGIES, compile_program
 from tidegate.documents import Document, Path, decode, nearest
 from tidegate.errors import InvalidInputError
 
 DEFAULT_GUARDRAILS = (GuardrailSpec(metric="error_rate", hard=Comparison("> 5%")),)
+DEFAULT_COMPARISONS = (GuardrailSpec(metric="error_rate", max_increase=Change(0.02), hard=Comparison("> 5%")),)
 RATES = frozenset({"error_rate", "timeout_rate", "truncation_rate", "refusal_rate"})
 KNOWN_METRICS = (
     "cost_per_request",
@@ -37,8 +43,8 @@ KNOWN_METRICS = (
 # Keys of the design whose feature does not exist yet, by the place they stand at.
 _UNAVAILABLE: dict[str, tuple[str, ...]] = {
     "": ("gates", "objectives", "notify", "variants"),
-    "analysis": ("on_inconclusive",),
-    "guardrails": ("max_increase", "max_decrease", "max_change", "max_ratio", "rule", "breaches", "source"),
+    "guardrails": ("source",),
+    "steps": ("mirror", "max_cost"),
 }
 
 
@@ -61,19 +67,27 @@ def parse_release(document: Document | Mapping[str, Any], source: str = "release
     _refuse_unavailable(read, plain)
     plain["strategy"] = _strategies(read, plain.get("strategy", "direct"))
     spec = decode(Document(plain, read.source, read.lines), ReleaseSpec, hook=decode_quantity)
-    spec = msgspec.structs.replace(spec, guardrails=spec.guardrails or DEFAULT_GUARDRAILS)
+    program = compile_program(spec.strategy)
+    default = DEFAULT_COMPARISONS if program.steps else DEFAULT_GUARDRAILS
+    spec = msgspec.structs.replace(spec, guardrails=spec.guardrails or default)
     _check(read, spec)
-    return msgspec.structs.replace(spec, guardrails=tuple(_with_stat(guardrail) for guardrail in spec.guardrails))
+    _check_program(read, spec, program)
+    probe = spec.probe
+    is_dated = _is_given(read, "rollback", "deadline")
+    deadline = Seconds(spec.rollback.deadline if is_dated else max(spec.rollback.deadline, 2 * program.planned))
+    return msgspec.structs.replace(
+        spec,
+        guardrails=tuple(_with_stat(guardrail) for guardrail in spec.guardrails),
+        probe=msgspec.structs.replace(probe, requests=probe.requests + program.warm_up),
+        rollback=msgspec.structs.replace(spec.rollback, deadline=deadline),
+    )
 
 
 def _refuse_unavailable(read: Document, plain: dict[str, Any]) -> None:
     for name in _UNAVAILABLE[""]:
         if name in plain:
             raise _not_yet(read, (name,), f"{name!r}")
-    analysis, guardrails = plain.get("analysis"), plain.get("guardrails")
-    for name in _UNAVAILABLE["analysis"]:
-        if isinstance(analysis, dict) and name in analysis:
-            raise _not_yet(read, ("analysis", name), f"{name!r}")
+    guardrails = plain.get("guardrails")
     for index, guardrail in enumerate(guardrails if isinstance(guardrails, list) else ()):
         for name in _UNAVAILABLE["guardrails"]:
             if isinstance(guardrail, dict) and name in guardrail:
@@ -131,11 +145,67 @@ def _strategy(read: Document, value: Any) -> dict[str, Any]:
             remedy=f"{nearest(str(name), [*STRATEGIES, *PLANNED])}; {available}",
         )
     settings = {} if settings is None else settings
+    _refuse_unavailable_steps(read, str(name), settings)
     lines = {path[2:]: line for path, line in read.lines.items() if path[:2] == ("strategy", name)}
     spec = decode(
         Document(settings, f"{read.source}: strategy.{name}", lines), STRATEGIES[name].spec, hook=decode_quantity
     )
+    if isinstance(spec, CanarySpec):
+        _check_steps(read, spec)
     return {"name": name, **msgspec.to_builtins(spec, enc_hook=float)}
+
+
+def _refuse_unavailable_steps(read: Document, name: str, settings: Any) -> None:
+    steps = settings.get("steps") if isinstance(settings, dict) else None
+    for index, step in enumerate(steps if isinstance(steps, list) else ()):
+        for key in _UNAVAILABLE["steps"]:
+            if isinstance(step, dict) and key in step:
+                raise _not_yet(read, ("strategy", name, "steps", index, key), f"{key!r}")
+
+
+def _check_steps(read: Document, spec: CanarySpec) -> None:
+    try:
+        check_canary(spec)
+    except InvalidInputError as error:
+        where = f"{read.where(('strategy', 'canary'))}.{error.where}"
+        raise InvalidInputError(error.message, where=where, remedy=error.remedy) from None
+
+
+def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
+    """What must fit together."""
+    name = str(spec.strategy[0].__struct_config__.tag)
+    for index, guardrail in enumerate(spec.guardrails):
+        if guardrail.needs_stable and not program.steps:
+            raise InvalidInputError(
+                f"{guardrail.metric} is compared with concurrent stable, and a {name} release has none",
+                where=read.where(("guardrails", index)),
+                remedy='use a hard limit such as hard: "> 5%", or the strategy canary',
+            )
+    known = {guardrail.metric for guardrail in spec.guardrails} | set(map(metric_name, spec.guardrails))
+    for step in program.steps:
+        for metric in (step.require or ()) if isinstance(step, Split) else ():
+            if metric not in known:
+                raise InvalidInputError(
+                    f"a step requires {metric!r}, which no guardrail watches",
+                    where=read.where(("strategy", name, "steps")),
+                    remedy=f"guardrails watch {', '.join(sorted(known))}",
+                )
+    if program.steps and spec.rollback.deadline < program.planned and _is_given(read, "rollback", "deadline"):
+        raise InvalidInputError(
+            f"the deadline of {spec.rollback.deadline:g} s ends before the steps and the bake do, which take "
+            f"{program.planned:g} s",
+            where=read.where(("rollback", "deadline")),
+            remedy="leave it out, or give more time",
+        )
+
+
+def _is_given(read: Document, *path: str) -> bool:
+    value = read.value
+    for key in path:
+        if not isinstance(value, dict) or key not in value:
+            return False
+        value = value[key]
+    return True
 
 
 def _check(read: Document, spec: ReleaseSpec) -> None:
@@ -170,7 +240,36 @@ def _check_smoke(read: Document, pattern: str | None, path: Path) -> None:
 
 
 def _check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
+    _check_comparison(read, guardrail, path)
     hard = guardrail.hard
+    if hard is not None:
+        _check_hard(read, guardrail, hard, path)
+    if guardrail.metric in RATES and guardrail.stat is not None:
+        raise InvalidInputError(
+            f"{guardrail.metric} is a rate and has no {guardrail.stat}",
+            where=read.where((*path, "stat")),
+            remedy="leave stat out",
+        )
+
+
+def _check_comparison(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
+    if guardrail.hard is None and guardrail.rule is None and not guardrail.compares:
+        raise InvalidInputError(
+            f"the guardrail of {guardrail.metric} has no bound",
+            where=read.where(path),
+            remedy='add hard: "> LIMIT", max_increase, max_decrease, max_change, max_ratio or rule',
+        )
+    if guardrail.max_ratio is not None and guardrail.max_ratio < 1:
+        raise InvalidInputError(
+            f"max_ratio is at least 1, and {guardrail.max_ratio:g} is not", where=read.where((*path, "max_ratio"))
+        )
+    if guardrail.breaches is not None and guardrail.rule is None:
+        raise InvalidInputError(
+            "breaches counts those of a rule, and there is none", where=read.where((*path, "breaches"))
+        )
+
+
+def _check_hard(read: Document, guardrail: GuardrailSpec, hard: Comparison, path: Path) -> None:
     if hard.operator not in {">", ">="}:
         raise InvalidInputError(
             f"{hard!s} would roll back a candidate that is good",
@@ -182,12 +281,6 @@ def _check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> No
             f"{guardrail.metric} lies between 0% and 100%, so {hard!s} can never be breached",
             where=read.where((*path, "hard")),
             remedy='write it as a share, such as "> 5%"',
-        )
-    if guardrail.metric in RATES and guardrail.stat is not None:
-        raise InvalidInputError(
-            f"{guardrail.metric} is a rate and has no {guardrail.stat}",
-            where=read.where((*path, "stat")),
-            remedy="leave stat out",
         )
 
 

@@ -9,7 +9,15 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidegate.delivery.quantities import Comparison, Seconds, decode_quantity, encode_quantity
+from tidegate.delivery.quantities import (
+    Change,
+    Comparison,
+    Repeats,
+    Rule,
+    Seconds,
+    decode_quantity,
+    encode_quantity,
+)
 from tidegate.delivery.strategy import StrategySpec
 from tidegate.wire.insertion import Message
 
@@ -73,19 +81,43 @@ class ProbeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class GuardrailSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """A bound that is watched during the whole release; its breach rolls back.
+    """A bound that is watched during the whole release; its breach rolls back. At least one of ``hard``, the changes
+    against concurrent stable, and ``rule`` is given.
 
     Attributes:
         metric: what is measured.
         hard: ``"> LIMIT"``: rates as shares, times as durations, cost in USD, tokens as a number.
         stat: which statistic of a distribution is limited; rates have none.
+        max_increase: how much more than stable is harmless: points for rates, relative for everything else.
+        max_decrease: how much less.
+        max_change: how much in either direction.
+        max_ratio: how many times stable's value is harmless, at least 1.
+        rule: a plain comparison of the two numbers instead of a test; it promises nothing of false alarms.
+        breaches: how many of the latest analyses must find the rule broken.
         dry_run: judge and show it, but never act on it.
     """
 
     metric: MetricName
-    hard: Comparison
+    hard: Comparison | None = None
     stat: Stat | None = None
+    max_increase: Change | None = None
+    max_decrease: Change | None = None
+    max_change: Change | None = None
+    max_ratio: float | None = None
+    rule: Rule | None = None
+    breaches: Repeats | None = None
     dry_run: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is judged by a test against concurrent stable."""
+        changes = (self.max_increase, self.max_decrease, self.max_change, self.max_ratio)
+        return any(change is not None for change in changes)
+
+    @property
+    def needs_stable(self) -> bool:
+        """Whether it means nothing without concurrent stable."""
+        return self.compares or (self.rule is not None and self.rule.factor is not None)
 
 
 class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -96,6 +128,7 @@ class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         alpha: probability of a false rollback over the whole release, shared by its guardrails.
         min_samples: judged requests (probes included) below which there is *no data*.
         on_no_data: what happens when a step ends without data.
+        on_inconclusive: what happens when a step ends and the data do not decide.
         max_extensions: how often ``extend`` repeats the soak.
         then: what follows the last extension.
     """
@@ -104,6 +137,7 @@ class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     alpha: float = 0.05
     min_samples: int | None = None
     on_no_data: Literal["promote", "extend", "pause", "rollback"] | None = None
+    on_inconclusive: Literal["extend", "pause", "rollback"] = "extend"
     max_extensions: int = 3
     then: Literal["promote", "pause", "rollback"] = "pause"
 

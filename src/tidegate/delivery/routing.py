@@ -6,6 +6,9 @@ equality, and a route edited by hand or lost in a crash is simply written again.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from tidegate.delivery.bundle import Bundle, TimeoutsSpec
 from tidegate.delivery.release import CANDIDATE, STABLE, Phase, ReleaseSpec, ReleaseState
 from tidegate.delivery.service import ServiceSpec
@@ -49,9 +52,8 @@ def service_route(
     variants = [variant_route(CANDIDATE, reference, bundle, state.weight, service)]
     if before is not None:
         variants.insert(0, variant_route(STABLE, *before, TOTAL_WEIGHT - state.weight, service))
-    return _route(
-        name, service, salt, tuple(variants), spec.assignment.unit or service.unit, _context(state, before is None)
-    )
+    unit, context = spec.assignment.unit or service.unit, _context(state, before is None)
+    return _route(name, service, salt, tuple(variants), unit, context, state.targets)
 
 
 def variant_route(name: str, reference: str, bundle: Bundle, weight: int, service: ServiceSpec) -> VariantRoute:
@@ -83,6 +85,7 @@ def _route(
     variants: tuple[VariantRoute, ...],
     unit: str,
     context: ReleaseContext | None,
+    targets: Mapping[str, int] = MappingProxyType({}),
 ) -> ServiceRoute:
     return ServiceRoute(
         name=name,
@@ -93,6 +96,7 @@ def _route(
         derive_conversation=service.derive_conversation,
         segments=service.segments,
         release=context,
+        targets={segment: weight for segment, weight in targets.items() if segment in service.segments},
     )
 
 

@@ -109,7 +109,12 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """How one service is served. ``variants`` is empty until it has a first version."""
+    """How one service is served. ``variants`` is empty until it has a first version.
+
+    Attributes:
+        targets: segment -> basis points its units give to the release's candidate, at stable's cost, where that is
+            more than the candidate's weight.
+    """
 
     name: str
     stable: str | None = None  # name of the variant that users get and rescues come from
@@ -119,6 +124,7 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     derive_conversation: bool = False
     segments: dict[str, Segment] = {}
     release: ReleaseContext | None = None
+    targets: dict[str, int] = {}
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):

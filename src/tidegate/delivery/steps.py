@@ -14,10 +14,17 @@ from tidegate.delivery.quantities import Seconds
 
 
 class Split(msgspec.Struct, frozen=True, kw_only=True, tag="split", tag_field="kind"):
-    """Give the candidate ``weight`` basis points of the units, watch it for ``soak``, then judge."""
+    """Give the candidate ``weight`` basis points of the units, watch it for ``soak``, then judge.
+
+    Attributes:
+        audience: only units of this segment; everybody else keeps what the steps before gave them.
+        require: metrics that must pass; ``None`` means every one.
+    """
 
     weight: int
     soak: Seconds
+    audience: str | None = None
+    require: tuple[str, ...] | None = None
 
 
 class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve", tag_field="kind"):
@@ -56,6 +63,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         on_no_data: what a step without data does, unless the release says otherwise.
         interval: how often guardrails are judged, unless the release says otherwise.
         needs_stable: whether it only works beside a stable version.
+        warm_up: requests sent to the candidate before any user, beside the probes.
     """
 
     steps: tuple[TrafficStep, ...]
@@ -64,3 +72,15 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     on_no_data: Literal["promote", "extend", "pause", "rollback"]
     interval: Seconds
     needs_stable: bool
+    warm_up: int = 0
+
+    @property
+    def judgings(self) -> int:
+        """How many times it is judged anew: each split, and the bake. They share alpha."""
+        return sum(isinstance(step, Split) for step in self.steps) + 1
+
+    @property
+    def planned(self) -> float:
+        """Seconds from its first step to its promotion when nothing is extended and nobody is slow to approve."""
+        lengths = (step.soak if isinstance(step, Split) else step.timeout for step in self.steps)
+        return sum(lengths) + self.promote.bake

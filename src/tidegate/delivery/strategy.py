@@ -1,6 +1,7 @@
 """Strategies are programs: each one is what a person declares, and how that compiles to steps.
 
 A new strategy is a spec struct, a function that makes its program, and a line in :data:`STRATEGIES`.
+``direct`` is so small that it stands here.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidegate.delivery.blue_green import BlueGreenSpec, blue_green_program
+from tidegate.delivery.canary import CanarySpec, canary_program
 from tidegate.delivery.quantities import Seconds
 from tidegate.delivery.steps import Program, Promote
 
@@ -28,7 +31,7 @@ class DirectSpec(
     promote: Promote = Promote()
 
 
-StrategySpec = DirectSpec  # a tagged union as strategies join
+StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec
 
 
 class Strategy(msgspec.Struct, frozen=True):
@@ -52,12 +55,12 @@ def direct_program(spec: DirectSpec) -> Program:
 
 STRATEGIES: dict[str, Strategy] = {
     "direct": Strategy(DirectSpec, direct_program),
+    "blue_green": Strategy(BlueGreenSpec, blue_green_program),
+    "canary": Strategy(CanarySpec, canary_program),
 }
 
 # Designed, not built: named here so that a file asking for one is told so instead of "unknown".
-PLANNED: tuple[Literal["blue_green", "canary", "shadow", "ab_test", "bandit", "interleave"], ...] = (
-    "blue_green",
-    "canary",
+PLANNED: tuple[Literal["shadow", "ab_test", "bandit", "interleave"], ...] = (
     "shadow",
     "ab_test",
     "bandit",

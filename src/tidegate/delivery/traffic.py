@@ -94,6 +94,28 @@ def arms_of(route: ServiceRoute) -> Arms:
     return Arms(route.salt, [variant.weight for variant in route.variants], stable)
 
 
+def targeted_arms(route: ServiceRoute) -> tuple[tuple[str, Arms], ...]:
+    """The arms of each segment that gets more of the candidate than everybody, the greatest share first.
+
+    A unit of several takes the first: raising a target or the weight therefore never moves anybody back (I12).
+
+    Raises:
+        ValueError: a target that breaks I1.
+    """
+    names = [variant.name for variant in route.variants]
+    if route.release is None or route.stable not in names or route.release.candidate not in names:
+        return ()
+    stable, candidate = names.index(route.stable), names.index(route.release.candidate)
+    found: list[tuple[str, Arms]] = []
+    for segment, target in sorted(route.targets.items(), key=lambda item: (-item[1], item[0])):
+        weights = [variant.weight for variant in route.variants]
+        more = target - weights[candidate]
+        if more > 0:
+            weights[candidate], weights[stable] = target, weights[stable] - more
+            found.append((segment, Arms(route.salt, weights, stable)))
+    return tuple(found)
+
+
 def unit_of(
     kind: UnitKind,
     *,

@@ -1,0 +1,288 @@
+"""What the counts say of the candidate against concurrent stable, in one step with one share.
+
+Three kinds of guardrails, each by the method that keeps its promise at every look:
+
+- a rate with a margin in points: the difference of two one-arm bounds (``stats.comparison``), which a flawless arm
+  can pass; one as a ratio, or with no tolerance at all: the arms of the events predicted (``stats.arm_prediction``);
+- a quantile: exceedances of a threshold that was frozen beforehand. The candidate is worse by more than 15 % when it
+  exceeds 1.15 x0 more often than stable exceeds x0. Failed requests exceed everything;
+- a mean: the log of the ratio of means (``stats.asymptotic``), from 100 values in each arm.
+
+To fail, harm must be surely above the margin at the guardrail's part of alpha; to pass, surely below it at alpha.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tidegate.delivery.metrics import METRICS, QUANTILES, Quantity, Rate, estimate_of, metric_name, samples_of
+from tidegate.delivery.release import Baseline
+from tidegate.delivery.release_spec import GuardrailSpec
+from tidegate.delivery.summary import Summary
+from tidegate.stats import arm_prediction, asymptotic, comparison
+from tidegate.stats.arm_prediction import Stratum
+from tidegate.stats.asymptotic import Effect, Pair
+from tidegate.stats.comparison import Tail
+from tidegate.stats.verdict import Verdict, worst
+
+MINIMUM_BASELINE = 100  # values of stable that a threshold is frozen from
+MINIMUM_EVENTS = 5  # one blip is no evidence
+FREQUENT = 0.05  # rates above it are compared by the units without the event, too
+_HORIZON = 20  # times min_samples: where asymptotic bounds are tightest
+
+
+class Concurrent(NamedTuple):
+    """Both arms of one step.
+
+    Attributes:
+        candidate, stable: the first request of each unit, as far as a coin of ``share`` chose the variant.
+        share: probability of the candidate, within (0, 1).
+        baselines: what was frozen of stable, by metric.
+        stable_total: every request of stable in the step; hard limits look whether it fails, too.
+    """
+
+    candidate: Summary
+    stable: Summary
+    share: float
+    baselines: Mapping[str, Baseline]
+    stable_total: Summary
+
+
+class Compared(NamedTuple):
+    """One guardrail against concurrent stable.
+
+    Attributes:
+        effect: points for rates, relative for everything else; bounds at the guardrail's part of alpha.
+        margin: as the effect; what the verdict turns on.
+    """
+
+    verdict: Verdict
+    code: str
+    effect: Effect
+    margin: float
+    candidate: float | None
+    stable: float | None
+    candidate_samples: int
+    stable_samples: int
+
+
+class _Side(NamedTuple):
+    """One direction of harm: its margin and which way."""
+
+    margin: float
+    is_increase: bool
+
+
+def freeze(
+    guardrails: Sequence[GuardrailSpec],
+    known: Sequence[Baseline],
+    before: Summary | None,
+    candidate: Summary,
+    stable: Summary,
+) -> tuple[Baseline, ...]:
+    """``known`` and what can be frozen now.
+
+    From the step before, whose counts are closed; else from this step's stable as soon as that is enough, and then
+    everything seen so far is set aside, because it chose the threshold.
+
+    Args:
+        before: stable in the latest earlier step, ``None`` without one.
+        candidate, stable: this step so far.
+    """
+    frozen = {baseline.metric: baseline for baseline in known}
+    for guardrail in guardrails:
+        name = metric_name(guardrail)
+        if not guardrail.compares or name in frozen:
+            continue
+        metric = METRICS[guardrail.metric]
+        made = _rate(name, metric, before) if isinstance(metric, Rate) else None
+        if isinstance(metric, Quantity) and guardrail.stat != "mean":
+            made = _threshold(name, metric, guardrail.stat or "p95", before, candidate, stable)
+        if made is not None:
+            frozen[name] = made
+    return tuple(frozen.values())
+
+
+def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_alpha: float, least: int) -> Compared:
+    """One guardrail that compares.
+
+    Args:
+        alpha: of a false *fail*.
+        pass_alpha: of a false *pass*.
+        least: units that each arm needs.
+    """
+    metric = METRICS[guardrail.metric]
+    sides = _sides(guardrail)
+    part = alpha / len(sides)
+    if isinstance(metric, Rate):
+        effect, verdict, code = _compare_rates(guardrail, metric, both, sides, part, pass_alpha)
+    elif guardrail.stat == "mean":
+        effect, verdict, code = _compare_means(metric, both, sides, part, pass_alpha, least)
+    else:
+        effect, verdict, code = _compare_quantiles(guardrail, metric, both, sides, part, pass_alpha, least)
+    samples = samples_of(guardrail, both.candidate), samples_of(guardrail, both.stable)
+    if verdict is not Verdict.FAIL and min(samples) < max(1, least):
+        verdict, code = Verdict.NO_DATA, "too_few_compared" if max(samples) else "not_measured"
+    return Compared(
+        verdict,
+        code,
+        effect,
+        max(side.margin for side in sides),
+        estimate_of(guardrail, both.candidate),
+        estimate_of(guardrail, both.stable),
+        *samples,
+    )
+
+
+def _sides(guardrail: GuardrailSpec) -> list[_Side]:
+    ratio = None if guardrail.max_ratio is None else guardrail.max_ratio - 1
+    up = [guardrail.max_increase, guardrail.max_change, ratio]
+    down = [guardrail.max_decrease, guardrail.max_change]
+    found = [_Side(float(margin), is_increase=True) for margin in up if margin is not None]
+    return found + [_Side(float(margin), is_increase=False) for margin in down if margin is not None]
+
+
+def _compare_rates(
+    guardrail: GuardrailSpec, metric: Rate, both: Concurrent, sides: Sequence[_Side], alpha: float, pass_alpha: float
+) -> tuple[Effect, Verdict, str]:
+    candidate = metric.events(both.candidate), both.candidate.judged
+    stable = metric.events(both.stable), both.stable.judged
+    effect = comparison.difference_of_rates(candidate, stable, alpha)
+    lenient = comparison.difference_of_rates(candidate, stable, pass_alpha)
+    counted = Stratum(both.share, *candidate, *stable)
+    found = []
+    for side in sides:
+        ratio = _ratio(guardrail, side)
+        if ratio is None:
+            found.append(_by_bounds(effect, lenient, side))
+        else:
+            baseline = both.baselines.get(metric_name(guardrail))
+            found.append(_by_events(counted, ratio, baseline.value if baseline else 0.0, alpha, pass_alpha))
+    verdict = worst(found)
+    if verdict is Verdict.FAIL and candidate[0] + stable[0] < MINIMUM_EVENTS:
+        verdict = Verdict.INCONCLUSIVE
+    return effect, verdict, _code(verdict)
+
+
+def _ratio(guardrail: GuardrailSpec, side: _Side) -> float | None:
+    """The tolerated ratio of rates, when the margin is one, or none at all."""
+    if guardrail.max_ratio is not None:
+        return guardrail.max_ratio
+    return 1.0 if side.is_increase and not side.margin else None
+
+
+def _by_events(counted: Stratum, ratio: float, predicted: float, alpha: float, pass_alpha: float) -> Verdict:
+    is_frequent = ratio == 1 and FREQUENT < predicted < 1
+    harm = (
+        arm_prediction.log_evidence_of_frequent_harm([counted], [predicted])
+        if is_frequent
+        else arm_prediction.log_evidence_of_harm([counted], ratio)
+    )
+    if harm >= -math.log(alpha):
+        return Verdict.FAIL
+    is_safe = arm_prediction.log_evidence_of_safety([counted], ratio) >= -math.log(pass_alpha)
+    return Verdict.PASS if is_safe else Verdict.INCONCLUSIVE
+
+
+def _by_bounds(effect: Effect, lenient: Effect, side: _Side) -> Verdict:
+    """``effect`` decides a fail, ``lenient`` a pass; a decrease is the mirror image."""
+    low, high = (effect.lower, lenient.upper) if side.is_increase else (-effect.upper, -lenient.lower)
+    return comparison.judge_harm(low, high, side.margin)
+
+
+def _compare_means(
+    metric: Quantity, both: Concurrent, sides: Sequence[_Side], alpha: float, pass_alpha: float, least: int
+) -> tuple[Effect, Verdict, str]:
+    pair = Pair(metric.of(both.candidate), metric.of(both.stable))
+    horizon = _HORIZON * max(least, asymptotic.MINIMUM_VALUES)
+    if min(pair.candidate.count, pair.stable.count) < asymptotic.MINIMUM_VALUES:
+        return _UNKNOWN, Verdict.NO_DATA, "too_few_compared"
+    effect = _relative(asymptotic.log_ratio_of_means([pair], alpha, horizon=horizon))
+    lenient = _relative(asymptotic.log_ratio_of_means([pair], pass_alpha, horizon=horizon))
+    verdict = worst(_by_bounds(effect, lenient, side) for side in sides)
+    return effect, verdict, _code(verdict)
+
+
+def _compare_quantiles(
+    guardrail: GuardrailSpec,
+    metric: Quantity,
+    both: Concurrent,
+    sides: Sequence[_Side],
+    alpha: float,
+    pass_alpha: float,
+    least: int,
+) -> tuple[Effect, Verdict, str]:
+    q = QUANTILES[guardrail.stat or "p95"]
+    arms = metric.tail(both.candidate), metric.tail(both.stable)
+    horizon = _HORIZON * max(least, asymptotic.MINIMUM_VALUES)
+    effect = _relative(comparison.log_ratio_of_quantiles(*arms, q, alpha, horizon=horizon))
+    baseline = both.baselines.get(metric_name(guardrail))
+    if baseline is None:
+        return effect, Verdict.NO_DATA, "no_baseline"
+    verdict = worst(_by_exceedances(baseline, *arms, both.share, side, alpha, pass_alpha) for side in sides)
+    return effect, verdict, _code(verdict)
+
+
+def _by_exceedances(
+    baseline: Baseline, candidate: Tail, stable: Tail, share: float, side: _Side, alpha: float, pass_alpha: float
+) -> Verdict:
+    """A bucket that the candidate's threshold cuts counts against the verdict that is sought."""
+    threshold = baseline.value * (1 + side.margin if side.is_increase else max(0.0, 1 - side.margin))
+    new = candidate.values.without(baseline.candidate)
+    old = stable.values.without(baseline.stable)
+    failures = candidate.infinite - baseline.candidate_failures
+    stable_failures = stable.infinite - baseline.stable_failures
+    known = old.above(baseline.value) + stable_failures, old.count + stable_failures
+    surely = Stratum(share, new.above(threshold) + failures, new.count + failures, *known)
+    maybe = Stratum(share, new.maybe_above(threshold) + failures, new.count + failures, *known)
+    harm = arm_prediction.log_evidence_of_harm([surely])
+    safety = arm_prediction.log_evidence_of_safety([maybe], 1.0)
+    fail, fine = (harm, safety) if side.is_increase else (safety, harm)
+    if fail >= -math.log(alpha) and maybe.events >= MINIMUM_EVENTS:
+        return Verdict.FAIL
+    return Verdict.PASS if fine >= -math.log(pass_alpha) else Verdict.INCONCLUSIVE
+
+
+def _rate(name: str, metric: Rate, before: Summary | None) -> Baseline | None:
+    if before is None or before.judged < MINIMUM_BASELINE:
+        return None
+    return Baseline(metric=name, value=(metric.events(before) + 0.5) / (before.judged + 1))
+
+
+def _threshold(
+    name: str, metric: Quantity, stat: str, before: Summary | None, candidate: Summary, stable: Summary
+) -> Baseline | None:
+    q = QUANTILES[stat]
+    if before is not None and (tail := metric.tail(before)).size >= MINIMUM_BASELINE:
+        return _finite(name, tail.quantile(q))
+    own = metric.tail(stable)
+    found = _finite(name, own.quantile(q)) if own.size >= MINIMUM_BASELINE else None
+    if found is None:
+        return None
+    other = metric.tail(candidate)
+    return Baseline(
+        metric=name,
+        value=found.value,
+        candidate=other.values,
+        stable=own.values,
+        candidate_failures=other.infinite,
+        stable_failures=own.infinite,
+    )
+
+
+def _finite(name: str, value: float) -> Baseline | None:
+    """Without a threshold while more of stable fails than the quantile leaves above it."""
+    return Baseline(metric=name, value=value) if 0 < value < math.inf else None
+
+
+_UNKNOWN = Effect(math.nan, -math.inf, math.inf)
+
+
+def _relative(logs: Effect) -> Effect:
+    return Effect(*(math.expm1(min(value, 50.0)) for value in logs))
+
+
+def _code(verdict: Verdict) -> str:
+    return {Verdict.FAIL: "worse_than_stable", Verdict.PASS: "not_worse_than_stable"}.get(verdict, "undecided")

@@ -1,0 +1,35 @@
+"""Every reason a verdict may have: a stable code and the sentence people read."""
+
+from __future__ import annotations
+
+MISMATCH = "sample_ratio_mismatch"
+
+# Of hard limits.
+LIMITS: dict[str, str] = {
+    "breached": "{metric} is {estimate} over {samples} requests ({events} against it), surely {operator} {limit}",
+    "within_limit": "{metric} is {estimate} over {samples} requests, not surely {operator} {limit}",
+    "too_few_samples": "{metric} rests on {samples} requests and needs {least}",
+    "not_measured": "no request told {metric}",
+    "counts_unavailable": "the observations could not be read",
+    "environment": "{metric} is {estimate} over {samples} requests, surely {operator} {limit}, and so is stable's: "
+    "the environment is to blame; it can be judged once stable is well again",
+}
+
+# Of comparisons and rules.
+COMPARISONS: dict[str, str] = {
+    "worse_than_stable": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), surely {direction} "
+    "than {margin} allow, over {samples} and {stable_samples} units",
+    "not_worse_than_stable": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), surely within "
+    "{margin}, over {samples} and {stable_samples} units",
+    "undecided": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), which neither keeps nor "
+    "breaks {margin} surely, over {samples} and {stable_samples} units; more units of the smaller arm decide it",
+    "too_few_compared": "{metric} compares {samples} units with {stable_samples} of stable and needs {least} of each",
+    "no_baseline": "{metric} has no threshold yet: 100 units of stable freeze it",
+    MISMATCH: "the arms have {samples} and {stable_samples} units, which a share of {share} cannot explain: "
+    "assignment or counting is broken, and nothing can be compared until that is mended",
+    "rule_broken": "{metric} is {estimate} against {stable} of stable: {rule} held in {times} of the last {among} analyses",
+    "rule_kept": "{metric} is {estimate} against {stable} of stable: {rule} held in {times} of the last {among} analyses, "
+    "and {wanted} are too many",
+}
+
+REASONS: dict[str, str] = {**LIMITS, **COMPARISONS}
