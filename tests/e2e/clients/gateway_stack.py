@@ -113,11 +113,11 @@ def _gateway_process(folder: Path) -> Iterator[str]:
         (folder / "log").open("wb") as log,
     ):
         nobody.bind(("127.0.0.1", 0))  # bound but not listening: control is away for good
-        url = "http://127.0.0.1:{}".format(listener.getsockname()[1])
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         settings = GatewaySettings(
             id="clients",
             folder=str(folder),
-            control_url="http://127.0.0.1:{}".format(nobody.getsockname()[1]),
+            control_url=f"http://127.0.0.1:{nobody.getsockname()[1]}",
             listen_fd=listener.fileno(),
             drain_seconds=1.0,
         )

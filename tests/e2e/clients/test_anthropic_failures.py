@@ -91,13 +91,14 @@ def test_the_client_tries_again_after_a_server_error(anthropic_client, services,
 
 @pytest.mark.parametrize("behaviour", ["error-midway", "cut-midway", "reset-midway"])
 def test_an_error_midway_is_raised(anthropic_client, services, behaviour):
-    received = ""
-    with anthropic_client.messages.stream(model=services[behaviour], max_tokens=500, messages=HELLO) as stream:
-        with pytest.raises(anthropic.APIError):
-            for text in stream.text_stream:
-                received += text
+    received: list[str] = []
+    with (
+        anthropic_client.messages.stream(model=services[behaviour], max_tokens=500, messages=HELLO) as stream,
+        pytest.raises(anthropic.APIError),
+    ):
+        received.extend(stream.text_stream)
     assert received
-    assert ANSWER.startswith(received)
+    assert ANSWER.startswith("".join(received))
 
 
 def test_the_clients_own_timeout(anthropic_client, services, simulator):
