@@ -84,3 +84,10 @@ def test_a_broken_prompt_is_not_blamed_on_the_client():
     insertion = Insertion(model="m", system="{{", variables={})
     with pytest.raises(OperatorError):
         open_exchange(Kind.CHAT, body, read_request(Kind.CHAT, body), insertion, "openai")
+
+
+def test_a_stream_misses_a_choice_that_its_client_asked_for():
+    relay = opened(n=2).stream()
+    relay.feed(chunk(text("a")) + chunk(finish("stop")))
+    relay.end()
+    assert not relay.is_complete

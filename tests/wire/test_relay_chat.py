@@ -194,6 +194,17 @@ class TestEnds:
         relay.feed(chunk(finish("length", 0)))
         assert (relay.is_complete, relay.finish_reason) == (True, "stop")
 
+    def test_a_choice_that_was_asked_for_and_never_began_is_missing(self):
+        relay = ChatRelay(choices=2)
+        relay.feed(chunk(text("a")) + chunk(finish("stop")))
+        relay.end()
+        assert not relay.is_complete
+
+    def test_the_terminator_is_believed_whatever_was_asked_for(self):
+        relay = ChatRelay(choices=2)
+        relay.feed(chunk(text("a")) + chunk(finish("stop")) + DONE)
+        assert relay.is_complete
+
 
 class TestFaults:
     def test_before_content_nothing_of_it_is_given_out(self):

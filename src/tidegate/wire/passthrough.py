@@ -52,7 +52,7 @@ class PassThrough:
             return MessagesRelay()
         if self._kind is Kind.RESPONSES:
             return ResponsesRelay()
-        return ChatRelay(strips_usage=not self._facts.wants_usage)
+        return ChatRelay(strips_usage=not self._facts.wants_usage, choices=self._facts.choices)
 
     def answer(self, body: bytes) -> Answer:
         """Read a whole 2xx answer; its bytes are the client's."""

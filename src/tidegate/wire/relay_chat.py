@@ -48,13 +48,15 @@ class ChatRelay(EventRelay):
     Args:
         strips_usage: the gateway asked for usage and the client did not: the chunk that only tells usage
             is kept back and ``usage`` is cut from the others.
+        choices: asked for; a choice that never began is as unfinished as one that was cut.
     """
 
     kind: ClassVar[Kind] = Kind.CHAT
 
-    def __init__(self, *, strips_usage: bool = False) -> None:
+    def __init__(self, *, strips_usage: bool = False, choices: int = 1) -> None:
         super().__init__()
         self._strips_usage = strips_usage
+        self._choices = choices
         self._seen: set[int] = set()
         self._finished: set[int] = set()
 
@@ -95,7 +97,7 @@ class ChatRelay(EventRelay):
         self.finish_reason = self.finish_reason or reason
         self.is_filtered = self.is_filtered or reason == "content_filter"
         self._finished.add(index)
-        self.is_complete = self._finished >= self._seen
+        self.is_complete = len(self._finished) >= self._choices and self._finished >= self._seen
 
     def _done(self, block: bytes) -> bytes:
         self.is_complete = True
