@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tidegate.errors import CallerError, OperatorError
 from tidegate.gateway.answer_delivery import AnswerDelivery
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
-from tidegate.gateway.http.client import ConnectError, HttpClientError, UpstreamResponse
+from tidegate.gateway.http.client import ConnectError, HttpClientError, ProtocolError, UpstreamResponse
 from tidegate.gateway.rescue import Cause, is_benching
 from tidegate.gateway.stream_delivery import StreamDelivery, break_off
 from tidegate.wire.exchange import Exchange, open_exchange
@@ -110,6 +110,8 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
         return await AnswerDelivery(call, leg, exchange, response).run()
     except ConnectError as error:
         return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
+    except ProtocolError:
+        return failure_of(Cause.MALFORMED)
     except HttpClientError:
         return failure_of(Cause.UNREACHABLE)
     finally:

@@ -261,6 +261,8 @@ async def test_a_truncated_body_raises(pool, upstream, data):
         b"HTTP/1.1 200 OK\r\nx: %b\r\n\r\n" % (b"a" * 200_000),
         b"HTTP/1.1 200 OK\ncontent-length: 0\n\n",
         b"hello\r\n",
+        b"\r\n" + OK,
+        b"\n" + OK,
     ],
 )
 async def test_an_ambiguous_or_malformed_answer_is_refused(pool, upstream, data):

@@ -26,6 +26,7 @@ _INTERIM_LIMIT = 10
 _WRITE_PIECE = 262_144
 _JOIN_LIMIT = 65_536
 _LAST_CHUNK = b"0\r\n\r\n"
+_LINE_END = b"\r\n"  # llhttp skips line ends before an answer; they are what an earlier one left behind
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -178,6 +179,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         if self._response is None:
+            if not self._head_bytes and data[0] in _LINE_END:
+                self._fail(ProtocolError("the upstream's answer begins with a line end"))
+                return
             self._head_bytes += len(data)
         pieces = self._pieces
         try:
