@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from hypothesis import strategies as st
@@ -71,4 +72,4 @@ def mutated(data: bytes, changes: Sequence[Mutation]) -> bytes:
 def pieces(data: bytes, shares: Sequence[float]) -> list[bytes]:
     """``data`` cut at these shares of its length."""
     places = sorted({0, len(data), *(int(share * len(data)) for share in shares)})
-    return [data[start:end] for start, end in zip(places, places[1:], strict=False)]
+    return [data[start:end] for start, end in itertools.pairwise(places)]

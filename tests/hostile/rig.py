@@ -157,10 +157,6 @@ def running_gateway(folder: Path, table: Snapshot, *, descriptors: int = 0) -> I
         drain_seconds=1.0,
     )
 
-    def bound() -> None:
-        most = descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-
     log = folder / "gateway.log"
     with log.open("wb") as sink:
         process = subprocess.Popen(
@@ -169,9 +165,10 @@ def running_gateway(folder: Path, table: Snapshot, *, descriptors: int = 0) -> I
             stdout=sink,
             stderr=subprocess.STDOUT,
             pass_fds=(listener.fileno(),),
-            preexec_fn=bound,
             env=dict(os.environ),
         )
+    most = descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (most, most))
     port = listener.getsockname()[1]
     listener.close()
     assert process.stdin is not None

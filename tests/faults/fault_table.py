@@ -1,0 +1,376 @@
+"""What a client sees of every fault an upstream can have: the declarative heart of the fault wall.
+
+A row is one fault, whole or streamed. What it leads to is one of few endings; the settings (alone, with a
+fallback, candidate with stable) follow from the ending by the laws of rescue, written out in
+:func:`expectation`. The page ``docs/explanation/faults.md`` is rendered from the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Setting = Literal["alone", "fallback", "candidate"]
+SETTINGS: tuple[Setting, ...] = ("alone", "fallback", "candidate")
+TIMERS = {"connect": 0.5, "first_token": 0.8, "idle": 0.8, "total": 3.0}
+MAX_ATTEMPTS = 3
+RETRY_AFTER_SECONDS = 0.1
+
+
+class Retried(NamedTuple):
+    """A passing fault before anything was sent: the same again while attempts are left over, then the next.
+
+    ``code`` is the gateway's own, or empty when the upstream's words are passed on.
+    """
+
+    status: int
+    code: str = ""
+
+
+class Passed(NamedTuple):
+    """A fault that no repetition mends: the next at once."""
+
+    status: int
+    code: str = ""
+
+
+class Final(NamedTuple):
+    """The caller's own: nobody else at stable's side is asked; a candidate is not believed."""
+
+    status: int
+
+
+class Expired(NamedTuple):
+    """``total`` ran out before anything was sent: the time is the request's, not the attempt's."""
+
+
+class BrokenOff(NamedTuple):
+    """Content was sent already: an error event, then broken framing (or whole, behind the upstream's own event)."""
+
+    code: str = ""
+    is_framed: bool = False
+
+
+class Answered(NamedTuple):
+    """No fault in the end: a whole answer of the one who was asked."""
+
+    text: str | None = None
+
+
+Ending = Retried | Passed | Final | Expired | BrokenOff | Answered
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One fault in one form.
+
+    Attributes:
+        behaviour: of the simulated model.
+        raw: name of a raw upstream instead.
+        outcome: of the attempt at the faulty deployment.
+        timer: what must run out in each attempt at it.
+        wait: seconds the upstream asks to wait before each repetition.
+        malformed_events: counted in the answer; ``None`` where it depends on the byte of the cut.
+        dialects: of upstreams that can have it.
+        is_wide: also over translated dialects and the other endpoints.
+        is_primed: one request before, so that its connection is reused.
+    """
+
+    fault: str
+    is_streamed: bool
+    ending: Ending
+    outcome: str
+    behaviour: dict[str, Any] | None = None
+    raw: str = ""
+    timer: str = ""
+    wait: float = 0.0
+    malformed_events: int | None = 0
+    dialects: tuple[str, ...] = ("openai", "anthropic")
+    is_wide: bool = False
+    is_primed: bool = False
+
+
+class Expectation(NamedTuple):
+    """What must be seen in one cell.
+
+    Attributes:
+        by: who answers whole, or empty.
+        ending: what is seen instead.
+        faulty_attempts: how often the faulty deployment is asked.
+        least: seconds that its timers and waits take together.
+    """
+
+    by: str
+    ending: Ending
+    attempts: int
+    faulty_attempts: int
+    outcome: str
+    assigned: str
+    least: float
+
+
+def expectation(row: Row, setting: Setting) -> Expectation:
+    """What the laws of rescue make of a row."""
+    by, attempts, faulty = _way(row.ending, setting)
+    outcome = row.outcome if isinstance(row.ending, Answered) or not by else "ok"
+    timer = TIMERS.get(row.timer, 0.0)
+    least = timer * faulty + row.wait * max(0, faulty - 1)
+    return Expectation(by, row.ending, attempts, faulty, outcome, row.outcome, least)
+
+
+def _way(ending: Ending, setting: Setting) -> tuple[str, int, int]:
+    """Who answers whole (or nobody), attempts in all, and those at the faulty deployment."""
+    match ending, setting:
+        case (Answered(), _):
+            return "own", 1, 1
+        case (BrokenOff(), _):
+            return "", 1, 1
+        case (_, "candidate"):
+            return "stable", 2, 1
+        case (Final() | Expired(), _):
+            return "", 1, 1
+        case (Passed(), "fallback"):
+            return "fallback", 2, 1
+        case (Passed(), _):
+            return "", 1, 1
+        case (Retried(), "fallback"):
+            return "fallback", 3, 2
+        case _:
+            return "", MAX_ATTEMPTS, MAX_ATTEMPTS
+
+
+# ---- how the simulated models misbehave --------------------------------------------------------------
+
+WORDS = "one two three four five six"
+
+
+def _fault(kind: str, **settings: Any) -> dict[str, Any]:
+    return {"answer": WORDS, "faults": [{"kind": kind, **settings}]}
+
+
+def _status(status: int, **settings: Any) -> dict[str, Any]:
+    return _fault("error", status=status, **settings)
+
+
+def _both(fault: str, ending: Ending, outcome: str, **settings: Any) -> Iterator[Row]:
+    for is_streamed in (False, True):
+        yield Row(fault=fault, is_streamed=is_streamed, ending=ending, outcome=outcome, **settings)
+
+
+def _whole(fault: str, ending: Ending, outcome: str, **settings: Any) -> Row:
+    return Row(fault=fault, is_streamed=False, ending=ending, outcome=outcome, **settings)
+
+
+def _streamed(fault: str, ending: Ending, outcome: str, **settings: Any) -> Row:
+    return Row(fault=fault, is_streamed=True, ending=ending, outcome=outcome, **settings)
+
+
+_GONE = Retried(502, "upstream_unreachable")
+_NONSENSE = Retried(502, "upstream_malformed")
+_CUT = Retried(502, "upstream_truncated")
+_CUT_OFF = BrokenOff("upstream_truncated")
+_REJECTED = Passed(502, "upstream_rejected")
+_SILENT = Passed(504, "upstream_timeout")
+_LATE = Retried(504, "upstream_timeout")
+_STALLED = BrokenOff("upstream_timeout")
+
+
+def _rows() -> Iterator[Row]:
+    yield from _connections()
+    yield from _hangs()
+    yield from _cuts()
+    yield from _contents()
+    yield from _statuses()
+    yield from _harmless()
+
+
+def _connections() -> Iterator[Row]:
+    yield from _both("connection refused", _GONE, "upstream_error", raw="refusing", is_wide=True)
+    yield from _both("dial never answered", _LATE, "timeout", raw="never_accepting", timer="connect")
+    yield from _both("reset before the first byte", _GONE, "upstream_error", behaviour=_fault("reset"), is_wide=True)
+    yield from _both("closed before the first byte", _GONE, "upstream_error", behaviour=_fault("closed"))
+    yield from _both("closed inside the headers", _GONE, "upstream_error", raw="stops_inside_the_head")
+    yield from _both("not HTTP", _NONSENSE, "upstream_error", raw="speaks_no_http")
+    yield from _both("two lengths", _NONSENSE, "upstream_error", raw="announces_two_lengths")
+    yield from _both("reused connection reset", Answered(), "ok", raw="resets_when_reused", is_primed=True)
+
+
+def _hangs() -> Iterator[Row]:
+    silence = _fault("hang", before="headers")
+    yield _whole("hang before the headers", Expired(), "timeout", behaviour=silence, timer="total")
+    yield _streamed("hang before the headers", _SILENT, "timeout", behaviour=silence, timer="first_token")
+    alive = _fault("hang", before="content", keepalive_seconds=0.05)
+    yield _whole("hang before the content", _LATE, "timeout", behaviour=alive, timer="idle")
+    yield _streamed(
+        "hang before the content, keepalives flow",
+        _SILENT,
+        "timeout",
+        behaviour=alive,
+        timer="first_token",
+        is_wide=True,
+    )
+    stall = _fault("hang", before="token", after_tokens=2)
+    yield _whole("hang inside the body", _LATE, "timeout", behaviour=stall, timer="idle", is_wide=True)
+    yield _streamed("hang mid-stream", _STALLED, "timeout", behaviour=stall, timer="idle", is_wide=True)
+    drip = {"answer": "word " * 200, "stream": {"split_bytes": 16, "drip_seconds": 0.1}}
+    yield _whole("slow drip", Expired(), "timeout", behaviour=drip, timer="total")
+    yield _streamed("slow drip before the content", _SILENT, "timeout", behaviour=drip, timer="first_token")
+    slow = {"answer": "word " * 60, "token_seconds": 0.1}
+    yield _streamed("slow drip of content", _STALLED, "timeout", behaviour=slow, timer="total")
+    endless = _fault("endless") | {"token_seconds": 0.02}
+    yield _whole("endless answer", Expired(), "timeout", behaviour=endless, timer="total")
+    yield _streamed("endless stream", _STALLED, "timeout", behaviour=endless, timer="total", is_wide=True)
+
+
+def _cuts() -> Iterator[Row]:
+    for name, settings in (
+        ("reset after the first byte", {"kind": "reset", "before": "token"}),
+        ("connection closed inside a chunk", {"kind": "truncate", "by": "chunk"}),
+    ):
+        counted = 0 if settings["kind"] == "reset" else None
+        yield _whole(name, _CUT, "truncated", behaviour=_fault(**settings))
+        yield _streamed(
+            f"{name}, before content",
+            _CUT,
+            "truncated",
+            behaviour=_fault(**settings, after_tokens=0),
+            malformed_events=counted,
+        )
+        yield _streamed(
+            f"{name}, after content",
+            _CUT_OFF,
+            "truncated",
+            behaviour=_fault(**settings, after_tokens=2),
+            malformed_events=counted,
+            is_wide=True,
+        )
+    cut = {"kind": "truncate", "by": "cut"}
+    yield _whole("half an answer in whole framing", _NONSENSE, "upstream_error", behaviour=_fault(**cut))
+    yield _streamed("ended early, before content", _CUT, "truncated", behaviour=_fault(**cut, after_tokens=0))
+    yield _streamed(
+        "ended early, after content", _CUT_OFF, "truncated", behaviour=_fault(**cut, after_tokens=2), is_wide=True
+    )
+    yield _whole("shorter than announced", _CUT, "truncated", behaviour=_fault("wrong_length"))
+    yield _whole(
+        "longer than announced", _NONSENSE, "upstream_error", behaviour=_fault("wrong_length", extra_bytes=-40)
+    )
+    raw = "is_cut_while_ending_by_closing"
+    yield _whole("cut where only the close delimits", _NONSENSE, "upstream_error", raw=raw)
+    yield _streamed("cut where only the close delimits", _CUT_OFF, "truncated", raw=raw)
+
+
+def _contents() -> Iterator[Row]:
+    json_cut = _fault("truncated_json", after_tokens=0)
+    yield _whole("truncated JSON", _NONSENSE, "upstream_error", behaviour=json_cut, is_wide=True)
+    yield _streamed("truncated JSON, before content", _CUT, "truncated", behaviour=json_cut, malformed_events=1)
+    yield _streamed(
+        "truncated JSON, after content",
+        _CUT_OFF,
+        "truncated",
+        behaviour=_fault("truncated_json", after_tokens=2),
+        malformed_events=1,
+        is_wide=True,
+    )
+    yield _whole("not JSON", _NONSENSE, "upstream_error", behaviour=_fault("malformed_event"))
+    page = _fault("wrong_content_type")
+    yield _whole("HTML instead of an answer", _NONSENSE, "upstream_error", behaviour=page, is_wide=True)
+    yield _streamed("HTML instead of a stream", _CUT, "truncated", behaviour=page, is_wide=True)
+    yield from _both("redirect", Passed(502, "upstream_redirected"), "upstream_error", behaviour=_fault("redirect"))
+    for place, ending in ((0, Retried(500)), (2, BrokenOff(is_framed=True))):
+        yield _streamed(
+            f"error event, {'after' if place else 'before'} content",
+            ending,
+            "upstream_error",
+            behaviour=_fault("stream_error", after_tokens=place, status=500, code="server_error"),
+            is_wide=bool(place),
+        )
+
+
+def _statuses() -> Iterator[Row]:
+    for status in (401, 403, 404):
+        yield from _both(f"{status}", _REJECTED, "upstream_rejected", behaviour=_status(status), is_wide=status == 401)
+    for status in (400, 413, 422):
+        yield from _both(f"{status}", Final(status), "upstream_rejected", behaviour=_status(status))
+    yield from _both("408", _LATE, "timeout", behaviour=_status(408))
+    for status in (500, 503, 529):
+        yield from _both(
+            f"{status}", Retried(status), "upstream_error", behaviour=_status(status), is_wide=status == 500
+        )
+    yield from _both("429", Retried(429), "rate_limited", behaviour=_status(429), is_wide=True)
+    for form in ("seconds", "date", "milliseconds"):
+        name, waits = f"429, retry-after in {form}", form == "milliseconds"
+        seconds = RETRY_AFTER_SECONDS if waits else 0.0
+        settings = _status(429, retry_after_seconds=seconds, retry_after_form=form)
+        yield from _both(name, Retried(429), "rate_limited", behaviour=settings, wait=seconds)
+    for seconds, why in ((90, "beyond the cap"), (4, "beyond the time left")):
+        settings = _status(429, retry_after_seconds=seconds)
+        yield from _both(f"429, retry-after {why}", Passed(429), "rate_limited", behaviour=settings)
+    quota = _status(429, code="insufficient_quota")
+    yield from _both("quota exhausted", Passed(429), "rate_limited", behaviour=quota, dialects=("openai",))
+    yield from _both("402", Passed(402), "rate_limited", behaviour=_status(402))
+    refused = _fault("content_filter")
+    yield from _both(
+        "content filter refuses the prompt", Final(400), "filtered", behaviour=refused, dialects=("openai",)
+    )
+    yield from _both(
+        "context length exceeded", Final(400), "upstream_rejected", behaviour=_fault("context_length"), is_wide=True
+    )
+
+
+def _harmless() -> Iterator[Row]:
+    yield from _both("gzip against our wish", Answered(), "ok", behaviour={"answer": WORDS, "is_gzipped": True})
+    yield from _both("answer delimited by the close", Answered(), "ok", raw="ends_by_closing")
+    yield from _both("empty answer", Answered(""), "ok", behaviour={"answer": ""}, is_wide=True)
+    filtered = _fault("content_filter", on="answer", after_tokens=2)
+    yield from _both(
+        "content filter cuts the answer", Answered("one two"), "filtered", behaviour=filtered, dialects=("openai",)
+    )
+    yield from _both("refusal", Answered("No."), "refused", behaviour=_fault("refusal", text="No."))
+    bare = {"answer": WORDS, "stream": {"has_terminator": False}}
+    yield _streamed("terminator missing behind a finish reason", Answered(), "ok", behaviour=bare)
+    yield _streamed(
+        "one malformed event",
+        Answered(),
+        "ok",
+        behaviour=_fault("malformed_event", after_tokens=2),
+        malformed_events=1,
+        is_wide=True,
+    )
+    shape = {"split_bytes": 7, "line_end": "\r\n", "has_comments": True, "has_byte_order_mark": True}
+    yield _streamed("odd shape", Answered(), "ok", behaviour={"answer": WORDS, "stream": shape}, is_wide=True)
+
+
+ROWS: tuple[Row, ...] = tuple(_rows())
+
+
+class Cell(NamedTuple):
+    """One place of the wall."""
+
+    row: Row
+    setting: Setting
+    kind: str  # of the client's request
+    dialect: str  # of the upstream
+
+    @property
+    def id(self) -> str:
+        """Unique, and fit to be the name of a test and of a service."""
+        form = "streamed" if self.row.is_streamed else "whole"
+        name = "".join(letter if letter.isalnum() else "-" for letter in self.row.fault.lower()).replace("--", "-")
+        return f"{name}.{form}.{self.setting}.{self.kind}-{self.dialect}"
+
+
+EVERYWHERE = (("chat", "openai"), ("messages", "anthropic"))
+WIDE = (("chat", "anthropic"), ("messages", "openai"), ("responses", "openai"), ("completions", "openai"))
+
+
+def cells() -> Iterator[Cell]:
+    """The whole wall."""
+    for row in ROWS:
+        for setting in SETTINGS:
+            for kind, dialect in EVERYWHERE + (WIDE if row.is_wide else ()):
+                if dialect in row.dialects:
+                    yield Cell(row, setting, kind, dialect)
+
+
+CELLS: tuple[Cell, ...] = tuple(cells())

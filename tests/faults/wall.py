@@ -1,0 +1,206 @@
+"""Builds the wall: one gateway, one simulator, every cell a service of its own, many cells at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.faults import raw_upstreams
+from tests.faults.fault_table import MAX_ATTEMPTS, TIMERS, Cell
+from tests.faults.heard import Heard, ask
+from tests.gateway.gateway_bench import KEY, Bench, Observations, release, resolve, service, variant
+
+from tidegate.delivery.observation import Observation
+from tidegate.delivery.snapshot import ServiceRoute, Timeouts
+from tidegate.gateway.app import Gateway
+from tidegate.gateway.http.client import Pool
+from tidegate.gateway.http.server import listen
+from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.refusals import render_error
+from tidegate.simulator import Simulator
+from tidegate.wire.insertion import Insertion
+
+AT_ONCE = 48
+DIALECTS = ("openai", "anthropic")
+HEALTHY = "healthy answer of {{ model }}"
+
+
+@dataclass
+class Seen:
+    """What one cell brought.
+
+    Attributes:
+        upstream: how the requests to the faulty model ended, as the simulator saw it.
+    """
+
+    heard: Heard
+    rows: list[Observation] = field(default_factory=list)
+    upstream: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Wall:
+    """Every cell, and what was left behind when all were through."""
+
+    seen: dict[str, Seen] = field(default_factory=dict)
+    leftovers: dict[str, Any] = field(default_factory=dict)
+    bugs: list[Exception] = field(default_factory=list)
+    seconds: float = 0.0
+
+
+async def build_wall(cells: Sequence[Cell]) -> Wall:
+    """Ask every cell once."""
+    wall = Wall()
+    await asyncio.sleep(0.1)  # what made the loop has settled
+    tasks, descriptors = len(asyncio.all_tasks()), _descriptors()
+    started = time.monotonic()
+    async with AsyncExitStack() as stack:
+        bench, simulator = await _set_up(cells, stack, wall)
+        await _warm_up(bench)
+        for start in range(0, len(cells), AT_ONCE):
+            batch = cells[start : start + AT_ONCE]
+            told = await asyncio.gather(*(_see(bench, cell) for cell in batch))
+            wall.seen |= {cell.id: seen for cell, seen in zip(batch, told, strict=True)}
+        await _settle(bench, simulator)
+        wall.leftovers = _leftovers(bench, simulator)
+        _gather(wall, bench, simulator)
+        await bench.client.aclose()
+        wall.leftovers["open connections of clients"] = bench.server.connections
+    await asyncio.sleep(0.2)
+    gc.collect()
+    wall.leftovers["tasks"] = len(asyncio.all_tasks()) - tasks
+    wall.leftovers["descriptors"] = _descriptors() - descriptors
+    wall.seconds = time.monotonic() - started
+    return wall
+
+
+def _descriptors() -> set[str]:
+    """What is open, by the kernel's name for it."""
+    found = set()
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # the one that lists them
+            found.add(str(entry.readlink()))
+    return found
+
+
+async def _set_up(cells: Sequence[Cell], stack: AsyncExitStack, wall: Wall) -> tuple[Bench, Simulator]:
+    bench = await stack.enter_async_context(_gateway(wall))
+    simulator = await stack.enter_async_context(Simulator(_scenario(cells)))
+    for dialect in DIALECTS:
+        bench.provide(f"sim-{dialect}", simulator, dialect)
+    shared: dict[str, str] = {}
+    for cell in cells:
+        if cell.row.raw:
+            await _provide_raw(bench, cell, stack, shared)
+    warm = [service(variant(provider=f"sim-{dialect}"), name=f"warm-{dialect}") for dialect in DIALECTS]
+    bench.publish(*map(_service, cells), *warm, lease_seconds=600.0)  # candidates stay in to the end
+    return bench, simulator
+
+
+@asynccontextmanager
+async def _gateway(wall: Wall) -> AsyncIterator[Bench]:
+    wheel = Wheel(tick=0.01)
+    pool = Pool(wheel)
+    observations = Observations()
+    gateway = Gateway(
+        observer=observations,
+        pool=pool,
+        wheel=wheel,
+        resolve=resolve,
+        boot=os.urandom(6),
+        report_bug=lambda _, error: wall.bugs.append(error),
+        chance=lambda: 0.0,
+    )
+    server = await listen(("127.0.0.1", 0), gateway.handle, render_error=render_error, wheel=wheel)
+    try:
+        yield Bench(gateway, server, observations)
+    finally:
+        await server.drain(0.2)
+        pool.close()
+
+
+def _scenario(cells: Sequence[Cell]) -> dict[str, Any]:
+    models = {cell.id: cell.row.behaviour for cell in cells if cell.row.behaviour is not None}
+    return {"models": {**models, "*": {"answer": HEALTHY}}, "keep_requests": 10_000}
+
+
+async def _provide_raw(bench: Bench, cell: Cell, stack: AsyncExitStack, shared: dict[str, str]) -> None:
+    """Reused connections need an address of their own; the other raw upstreams are shared."""
+    raw = cell.row.raw
+    url = shared.get(raw)
+    if url is None:
+        made = getattr(raw_upstreams, raw)
+        is_context = raw in {"refusing", "never_accepting"}
+        url = await stack.enter_async_context(made() if is_context else raw_upstreams.serving(made))
+        if not cell.row.is_primed:
+            shared[raw] = url
+    bench.provide(f"raw-{cell.id}", url, cell.dialect)
+
+
+def _service(cell: Cell) -> ServiceRoute:
+    provider = f"raw-{cell.id}" if cell.row.raw else f"sim-{cell.dialect}"
+    timeouts = Timeouts(**TIMERS)
+    own: dict[str, Any] = {
+        "insertion": Insertion(model=cell.id),
+        "provider": provider,
+        "timeouts": timeouts,
+        "max_attempts": MAX_ATTEMPTS,
+    }
+    if cell.setting == "candidate":
+        healthy = own | {"insertion": Insertion(model=f"{cell.id}.stable"), "provider": f"sim-{cell.dialect}"}
+        arms = (variant("stable", weight=0, **healthy), variant("candidate", **own))
+        return service(*arms, name=cell.id, release=release(cutoff_failures=1000))
+    rescue = (f"sim-{cell.dialect}/{cell.id}.fallback",) if cell.setting == "fallback" else ()
+    return service(variant("stable", **own, fallbacks=rescue), name=cell.id)
+
+
+async def _warm_up(bench: Bench) -> None:
+    """What is loaded at its first use is loaded before any timer runs."""
+    for dialect in DIALECTS:
+        for kind in ("chat", "messages"):
+            for is_streamed in (False, True):
+                await ask(bench.server.port, KEY, kind, f"warm-{dialect}", is_streamed=is_streamed)
+    bench.observations.rows.clear()
+
+
+async def _see(bench: Bench, cell: Cell) -> Seen:
+    if cell.row.is_primed:
+        await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed)
+    return Seen(await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed))
+
+
+async def _settle(bench: Bench, simulator: Simulator) -> None:
+    """What is on its way out gets a moment; what hangs is left for the laws to find."""
+    for _ in range(200):
+        if not (simulator.stats()["concurrent"] or bench.gateway.in_flight_by_version() or bench.server.in_flight):
+            return
+        await asyncio.sleep(0.01)
+
+
+def _leftovers(bench: Bench, simulator: Simulator) -> dict[str, Any]:
+    table = bench.gateway.holder.current
+    assert table is not None
+    legs = [leg for route in table.routes.values() for arm in route.arms for leg in arm.order]
+    return {
+        "requests at the simulator": simulator.stats()["concurrent"],
+        "requests in flight by version": bench.gateway.in_flight_by_version(),
+        "requests at the server": bench.server.in_flight,
+        "load of providers": sum(leg.account.load.in_flight for leg in legs),
+        "unknown services observed": sum(row.service not in table.routes for row in bench.observations.rows),
+    }
+
+
+def _gather(wall: Wall, bench: Bench, simulator: Simulator) -> None:
+    for row in bench.observations.rows:
+        wall.seen[row.service].rows.append(row)
+    for request in simulator.requests:
+        if request.model in wall.seen:
+            wall.seen[request.model].upstream.append(request.outcome)
