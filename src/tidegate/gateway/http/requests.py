@@ -13,6 +13,7 @@ import httptools
 
 from tidegate.gateway.http.chunked import ChunkedBody
 from tidegate.gateway.http.limits import Limits
+from tidegate.gateway.http.plain_heads import split_head
 from tidegate.gateway.http.refusal import RefusalError, body_too_large, malformed
 
 _HOST = re.compile(rb"[0-9A-Za-z.\-_~:\[\]%!$&'()*+,;=]*")
@@ -21,6 +22,7 @@ _SINGLE = frozenset(
     b"host content-length transfer-encoding content-type content-encoding expect authorization "
     b"proxy-authorization x-api-key api-key anthropic-version".split()
 )
+_FOR_LLHTTP = frozenset((b"transfer-encoding", b"upgrade"))
 _OWN_PREFIX = b"x-tidegate-"
 
 
@@ -84,6 +86,7 @@ class RequestReader:
         "_headers",
         "_held",
         "_last_host",
+        "_last_line",
         "_limits",
         "_missing",
         "_request",
@@ -104,6 +107,7 @@ class RequestReader:
         self._headers: dict[bytes, bytes] = {}
         self._target = b""
         self._last_host: bytes | None = None
+        self._last_line: bytes | None = None  # a request line that llhttp and our rules have accepted
         self.path = ""
         self.is_continue_wanted = False
 
@@ -196,6 +200,22 @@ class RequestReader:
     def _read_head(self, head: bytes) -> Request:
         if len(head) > self._limits.head_bytes or head.count(b"\r\n") > self._limits.head_count + 2:
             raise self._head_too_large()
+        split = split_head(head)
+        if split is not None and split[0] == self._last_line and _FOR_LLHTTP.isdisjoint(split[1]):
+            headers = split[1]
+            method, target, _ = split[0].split(b" ")
+            is_http10 = False
+        else:
+            method, target, headers, is_http10 = self._judge_head(head)
+        self._check_host(headers.get(b"host"), is_http10=is_http10)
+        is_keep_alive = not is_http10
+        if b"connection" in headers:
+            options = [option.strip() for option in headers[b"connection"].lower().split(b",")]
+            is_keep_alive = b"close" not in options and (b"keep-alive" in options or not is_http10)
+        return Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
+
+    def _judge_head(self, head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bool]:
+        """Method, target, headers and whether it is HTTP/1.0, by llhttp and our rules about request lines."""
         headers: dict[bytes, bytes] = {}
         self._headers = headers
         self._target = b""
@@ -212,12 +232,9 @@ class RequestReader:
             raise malformed("the target is not an absolute path")
         if b"upgrade" in headers:
             raise RefusalError(501, "upgrade_not_supported", "Protocol upgrades are not supported.")
-        self._check_host(headers.get(b"host"), is_http10=is_http10)
-        is_keep_alive = not is_http10
-        if b"connection" in headers:
-            options = [option.strip() for option in headers[b"connection"].lower().split(b",")]
-            is_keep_alive = b"close" not in options and (b"keep-alive" in options or not is_http10)
-        return Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
+        if not is_http10:
+            self._last_line = line[:-2]
+        return method, target, headers, is_http10
 
     @staticmethod
     def _parse(parser: httptools.HttpRequestParser, head: bytes) -> None:
