@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.delivery.snapshot import Segment, ServiceRoute, VariantRoute
-from tidegate.delivery.traffic import Arms, SegmentRule, arms_of, unit_of
+from tidegate.delivery.snapshot import ReleaseContext, Segment, ServiceRoute, VariantRoute
+from tidegate.delivery.traffic import Arms, SegmentRule, arms_of, targeted_arms, unit_of
 from tidegate.wire.insertion import Insertion
 
 
@@ -90,3 +90,47 @@ def test_a_segment_holds_when_all_its_conditions_do():
     assert not rule.holds({"x-team": "other"}, metadata, "shop-backend", None)
     assert not rule.holds(headers, {}, "shop-backend", None)
     assert not rule.holds(headers, metadata, "ci", None)
+
+
+def targeted(weight: int, **targets: int) -> ServiceRoute:
+    made = route(stable=10_000 - weight, candidate=weight)
+    context = ReleaseContext(id="rel_1", attempt=1, step=0, candidate="candidate")
+    return ServiceRoute(
+        name="bot", stable="stable", variants=made.variants, salt="bot", release=context, targets=targets
+    )
+
+
+def arm_of(found: ServiceRoute, unit: str, segments: tuple[str, ...]) -> int:
+    own = (arms for segment, arms in targeted_arms(found) if segment in segments)
+    return next(own, arms_of(found)).assign(unit).arm
+
+
+steps_of_a_ramp = st.lists(
+    st.tuples(st.integers(0, 9_999), st.dictionaries(st.sampled_from("ab"), st.integers(1, 9_999))),
+    min_size=2,
+    max_size=5,
+)
+
+
+@given(st.text(max_size=20), st.sets(st.sampled_from("abc")), steps_of_a_ramp)
+def test_a_ramp_of_segments_and_weights_never_moves_a_unit_back(unit, segments, steps):
+    weight, targets, before = 0, {}, 0
+    for more, raised in steps:  # each step raises the weight or some targets
+        weight = max(weight, more)
+        targets = {name: max(targets.get(name, 0), raised.get(name, 0)) for name in targets.keys() | raised.keys()}
+        arm = arm_of(targeted(weight, **targets), unit, tuple(segments))
+        assert arm >= before
+        before = arm
+
+
+def test_a_segment_with_a_smaller_target_than_everybody_has_no_weights_of_its_own():
+    assert targeted_arms(targeted(500, internal=400)) == ()
+    assert [name for name, _ in targeted_arms(targeted(500, internal=600, beta=700))] == ["beta", "internal"]
+    assert targeted_arms(route(stable=10_000, candidate=0)) == ()
+
+
+def test_a_target_says_with_what_probability_it_chose():
+    ((_, arms),) = targeted_arms(targeted(100, internal=2_500))
+    found = [arms.assign(f"u{i}") for i in range(4_000)]
+    assert {(a.arm, a.propensity) for a in found} == {(0, 7_500), (1, 2_500)}
+    assert 850 < sum(a.arm for a in found) < 1_150

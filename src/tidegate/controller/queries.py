@@ -24,7 +24,7 @@ from tidegate.controller.views import (
 )
 from tidegate.delivery.release import PauseReason, Phase
 from tidegate.delivery.snapshot import ServiceRoute, VariantRoute
-from tidegate.delivery.traffic import SegmentRule, arms_of, unit_of
+from tidegate.delivery.traffic import SegmentRule, arms_of, targeted_arms, unit_of
 from tidegate.errors import NotFoundError
 from tidegate.registry import incidents
 from tidegate.registry.audit import AuditRow
@@ -194,7 +194,7 @@ class Queries:
         chosen = unit_of(route.unit, header=unit, conversation=conversation, user=user, request_id="(a new request)")
         rules = [SegmentRule(name, segment) for name, segment in route.segments.items()]
         inside = tuple(rule.name for rule in rules if rule.holds(headers or {}, metadata or {}, key, user))
-        variant, propensity = _assigned(route, chosen.id)
+        variant, propensity = _assigned(route, chosen.id, inside)
         return RouteExplanation(
             service=service,
             revision=table.revision,
@@ -277,10 +277,11 @@ def _gateway_status(view: GatewayView, revision: int) -> GatewayStatus:
     )
 
 
-def _assigned(route: ServiceRoute, unit: str) -> tuple[VariantRoute | None, int]:
+def _assigned(route: ServiceRoute, unit: str, segments: tuple[str, ...]) -> tuple[VariantRoute | None, int]:
     if not route.variants:
         return None, 0
-    found = arms_of(route).assign(unit)
+    targeted = (arms for segment, arms in targeted_arms(route) if segment in segments)
+    found = next(targeted, arms_of(route)).assign(unit)
     return route.variants[found.arm], found.propensity
 
 

@@ -18,7 +18,9 @@ from tidegate.wire.json_object import JsonObject
 from tidegate.wire.request import read_request
 
 if TYPE_CHECKING:
+    from tidegate.delivery.traffic import Arms
     from tidegate.gateway.call import Call
+    from tidegate.gateway.table import CompiledRoute
 
 MOST_RECENT_KEYS = 10_000  # beyond it a key is hashed with each request
 _BEARER = b"bearer "
@@ -102,8 +104,20 @@ def assign(call: Call) -> None:
         call.outcome = Outcome.NO_VERSION
         raise Refusal(503, "no_version", f"the service {route.name!r} has no version yet; release one first")
     unit = unit_for(route, call.facts, call.body, headers.get(b"x-tidegate-unit"), call.request_id)
-    index, call.unit_hash, call.propensity = route.weights.assign(unit.id)
+    weights = _targeted(call, route) or route.weights if route.targeted else route.weights
+    index, call.unit_hash, call.propensity = weights.assign(unit.id)
     call.arm = route.arms[index]
+
+
+def _targeted(call: Call, route: CompiledRoute) -> Arms | None:
+    """The weights of the first segment with its own that the request belongs to."""
+    sent = call.request.headers.items()
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
+    facts, key = call.facts, call.principal.name
+    return next(
+        (arms for rule, arms in route.targeted if rule.holds(headers, facts.metadata, key, facts.user)),
+        None,
+    )
 
 
 def _force(call: Call, reference: str) -> None:

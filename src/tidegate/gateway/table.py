@@ -14,7 +14,7 @@ from tidegate.gateway.cutoff import Trial
 from tidegate.gateway.rescue import Role, attempts_budget
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from tidegate.delivery.snapshot import Price, ServiceRoute, Snapshot, Timeouts, VariantRoute
     from tidegate.gateway.telemetry import Series
@@ -113,11 +113,18 @@ class CompiledRoute:
     Attributes:
         arms: variants by the index that ``weights`` gives; empty without a first version.
         stable: the arm that rescues, ``None`` without one.
+        targeted: segments whose units have weights of their own, in the order they are asked.
     """
 
-    __slots__ = ("arms", "by_reference", "headers", "name", "route", "segments", "stable", "weights")
+    __slots__ = ("arms", "by_reference", "headers", "name", "route", "segments", "stable", "targeted", "weights")
 
-    def __init__(self, route: ServiceRoute, arms: tuple[Arm, ...], weights: Arms | None) -> None:
+    def __init__(
+        self,
+        route: ServiceRoute,
+        arms: tuple[Arm, ...],
+        weights: Arms | None,
+        targeted: Sequence[tuple[str, Arms]] = (),
+    ) -> None:
         self.route = route
         self.name = route.name
         self.arms = arms
@@ -125,6 +132,8 @@ class CompiledRoute:
         self.stable = next((arm for arm in arms if arm.route.name == route.stable), None)
         self.by_reference = _references(arms)
         self.segments = tuple(SegmentRule(name, segment) for name, segment in route.segments.items())
+        rules = {rule.name: rule for rule in self.segments}
+        self.targeted = tuple((rules[name], found) for name, found in targeted if name in rules)
         release: tuple[Header, ...] = ((b"x-tidegate-release", _ascii(route.release.id)),) if route.release else ()
         self.headers: tuple[Header, ...] = (*release, (b"x-tidegate-cache", b"off"))
 

@@ -8,7 +8,7 @@ import msgspec
 
 from tidegate.delivery.request_id import RequestIds
 from tidegate.delivery.snapshot import Price, Provider, ServiceRoute, Snapshot, VariantRoute
-from tidegate.delivery.traffic import arms_of
+from tidegate.delivery.traffic import arms_of, targeted_arms
 from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
 from tidegate.gateway.rescue import Role
@@ -64,12 +64,13 @@ class _Compiler:
         is_unserved = route.stable is None and not any(variant.weight for variant in route.variants)
         try:
             weights = None if is_unserved else arms_of(route)
+            targeted = targeted_arms(route)
         except ValueError as error:
             raise InvalidInputError(str(error), where=f"services.{route.name}") from None
         stable = next((variant for variant in route.variants if variant.name == route.stable), None)
         rescue = self._stable_order(route.name, stable) if stable else ()
         arms = tuple(self._arm(route, variant, rescue) for variant in route.variants)
-        return CompiledRoute(route, arms, weights)
+        return CompiledRoute(route, arms, weights, targeted)
 
     def _arm(self, route: ServiceRoute, variant: VariantRoute, rescue: tuple[Leg, ...]) -> Arm:
         if variant.name == route.stable:
