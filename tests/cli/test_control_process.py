@@ -173,3 +173,15 @@ async def test_a_version_is_released_through_a_real_gateway_and_a_broken_one_is_
                     await asyncio.sleep(0.1)
             assert {each.outcome for each in served_requests} == {"ok"}
     assert b"sk-literal" not in (tmp_path / "logs").read_bytes()
+
+
+def test_the_traceback_of_a_fault_is_logged_without_what_its_variables_held():
+    script = (
+        "from tidegate.cli.logs import configure_logs; import structlog; configure_logs()\n"
+        "def fail(key):\n    raise RuntimeError('it broke')\n"
+        "try:\n    fail('tg_' + 'secret')\n"
+        "except RuntimeError as error:\n    structlog.get_logger('x').error('failed', exc_info=error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "it broke" in done.stderr
+    assert "tg_secret" not in done.stderr

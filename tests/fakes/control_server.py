@@ -87,7 +87,15 @@ async def serving(
     settings = ApiSettings(is_loopback=is_loopback, join_token=join_token, spool=folder / "spool")
     app = create_app(control, artifacts, settings)
     server = uvicorn.Server(
-        uvicorn.Config(app, port=0, log_config=None, access_log=False, lifespan="off", timeout_graceful_shutdown=3)
+        uvicorn.Config(
+            app,
+            port=0,
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=3,
+        )
     )
     made = ControlServer(app, control, artifacts, folder)
     task = asyncio.create_task(server._serve())

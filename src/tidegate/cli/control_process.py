@@ -150,6 +150,7 @@ def _uvicorn_config(app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
+        log_level="critical",  # the API logs failures itself, as JSON
         access_log=False,
         server_header=False,
         proxy_headers=False,
