@@ -19,6 +19,7 @@ from tidegate.gateway.http.faults import (
     TruncatedBodyError,
 )
 from tidegate.gateway.http.origin import Origin
+from tidegate.gateway.http.plain_heads import split_answer
 from tidegate.gateway.http.upstream_response import UpstreamResponse
 
 _HEAD_LIMIT = 131_072
@@ -179,6 +180,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         if self._response is None:
+            if not self._head_bytes and (whole := split_answer(data)) is not None:
+                self._take_whole(*whole, len(data))
+                return
             if not self._head_bytes and data[0] in _LINE_END:
                 self._fail(ProtocolError("the upstream's answer begins with a line end"))
                 return
@@ -206,7 +210,18 @@ class UpstreamConnection(asyncio.Protocol):
                 return
         pieces.clear()
         if self._is_done and response is not None:
-            self._finish(response, data, last)
+            self._end(response, is_clean=self._is_keep_alive and _ends_clean(response, data, last))
+
+    def _take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes, size: int) -> None:
+        """A whole answer in one read, which llhttp need not see."""
+        self._head_bytes = size
+        self._is_done = self._is_keep_alive = True
+        self._response = response = UpstreamResponse(self, status, headers)
+        response.take(body)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(response)
+        self._wake_writer()
+        self._end(response, is_clean=True)
 
     def eof_received(self) -> bool:
         """The upstream sends no more."""
@@ -293,12 +308,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     # ---- ending
 
-    def _finish(self, response: UpstreamResponse, data: bytes, last: bytes) -> None:
+    def _end(self, response: UpstreamResponse, *, is_clean: bool) -> None:
         """The answer is whole: pool the connection, or close it."""
-        is_clean = self.is_open and not self._is_sending and self._is_keep_alive and _ends_clean(response, data, last)
-        if response.is_paused and is_clean:
-            self._transport.resume_reading()
-        if is_clean:
+        if is_clean and self.is_open and not self._is_sending:
+            if response.is_paused:
+                self._transport.resume_reading()
             self.is_reused = True
             response.finish()
             self._on_idle(self)
