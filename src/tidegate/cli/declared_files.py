@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.cli.text_files import read_text
-from tidegate.config import environment, fill_in
+from tidegate.config import DEFAULT_FILE, Settings, environment, fill_in, load_settings
 from tidegate.controller.declared import read_declared as check_declared
 from tidegate.documents import Document, parse_documents
 from tidegate.errors import OperatorError
@@ -32,6 +32,20 @@ def read_declared(files: Iterable[Path]) -> list[dict[str, Any]]:
     documents = [document for file in files for path in _files_of(file) for document in _read(path)]
     check_declared(documents)
     return [_sent(document.value) for document in documents]
+
+
+def load_checked(config: Path | None) -> Settings:
+    """The settings of a process that will apply its file, checked to the last inline bundle.
+
+    Raises:
+        InvalidInputError: what is wrong, with file and line.
+        OperatorError: the file cannot be read, or would open an unprotected door.
+    """
+    settings = load_settings(config)
+    path = config or Path(DEFAULT_FILE)
+    if path.exists():
+        check_declared(_read(path))
+    return settings
 
 
 def _files_of(path: Path) -> list[Path]:

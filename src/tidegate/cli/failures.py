@@ -49,7 +49,8 @@ def _told(error: Exception) -> int:
     if isinstance(error, TidegateError):
         complain(str(error))
     elif hasattr(error, "format_message"):  # of the option parser
-        complain(_usage_sentence(error))
+        if error.format_message():  # else it has shown the help
+            complain(_usage_sentence(error))
     elif type(error).__name__ == "Abort":  # a question that was not answered
         return INTERRUPTED
     elif isinstance(error, OSError):

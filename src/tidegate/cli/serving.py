@@ -10,6 +10,7 @@ from pathlib import Path
 
 import uvloop
 
+from tidegate.cli.failures import complain
 from tidegate.cli.gateway_process import serve as serve_gateway
 from tidegate.cli.logs import configure_logs
 from tidegate.cli.output import print_json, print_lines
@@ -18,15 +19,24 @@ from tidegate.cli.up import Installation, installed, until_stopped
 from tidegate.config import Address, Settings
 from tidegate.gateway.process import GatewaySettings
 
+_LONG_START_SECONDS = 15.0
+_LONG_START = "control and gateway are not ready yet (the log lines above say what keeps them; Ctrl-C gives up)"
+
 
 def run_up(settings: Settings, environ: Mapping[str, str], *, workers: int | None, as_json: bool) -> int:
     """Control and gateways on this machine until Ctrl-C; a second one does not wait for open streams."""
 
     async def run() -> None:
-        async with installed(settings, environ, workers=workers) as running:
-            _announce_up(running, as_json=as_json)
-            await until_stopped()
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        loop = asyncio.get_running_loop()
+        hint = loop.call_later(_LONG_START_SECONDS, complain, _LONG_START)
+        try:
+            async with installed(settings, environ, workers=workers) as running:
+                hint.cancel()
+                _announce_up(running, as_json=as_json)
+                await until_stopped()
+                loop.remove_signal_handler(signal.SIGINT)
+        finally:
+            hint.cancel()
 
     asyncio.run(run())
     return 0

@@ -49,6 +49,8 @@ class StructSchemas:
             return dict(self._own[kind])
         if kind in _PLAIN:
             return dict(_PLAIN[kind])
+        if isinstance(kind, type) and issubclass(kind, str | float | Decimal):
+            return _quantity(kind)
         if isinstance(kind, type) and issubclass(kind, msgspec.Struct):
             return self._reference(kind)
         origin, arguments = get_origin(kind), get_args(kind)
@@ -83,6 +85,13 @@ class StructSchemas:
         if required:
             made["required"] = required
         return {**made, "additionalProperties": not struct.__struct_config__.forbid_unknown_fields}
+
+
+def _quantity(kind: type) -> Schema:
+    """A type of our own that reads text, or a number too."""
+    text: Schema = {"type": "string"}
+    shape = text if issubclass(kind, str) else {"anyOf": [text, {"type": "number"}]}
+    return {"description": _first_sentence(kind), **shape}
 
 
 def _default(field: msgspec.structs.FieldInfo) -> Schema:

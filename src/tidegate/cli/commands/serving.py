@@ -34,6 +34,7 @@ def up(
     ] = None,
 ) -> int | None:
     """Run control and gateway on this machine until Ctrl-C."""
+    from tidegate.cli.declared_files import load_checked
     from tidegate.cli.serving import run_up
     from tidegate.config import DEFAULT_FILE, environment, load_settings
 
@@ -43,15 +44,16 @@ def up(
 
         has_file = config is not None or Path(DEFAULT_FILE).exists()
         return run_demo(load_settings(config) if has_file else None, workers=workers, environ=environ)
-    return run_up(load_settings(config), environ, workers=workers, as_json=asked.as_json)
+    return run_up(load_checked(config), environ, workers=workers, as_json=asked.as_json)
 
 
 def control(asked: Asked, config: ConfigOption = None) -> None:
     """Run control alone: registry, controller, API; gateways join it."""
+    from tidegate.cli.declared_files import load_checked
     from tidegate.cli.serving import run_control
-    from tidegate.config import environment, load_settings
+    from tidegate.config import environment
 
-    run_control(load_settings(config), environment(config.parent if config else Path()), as_json=asked.as_json)
+    run_control(load_checked(config), environment(config.parent if config else Path()), as_json=asked.as_json)
 
 
 def gateway(
