@@ -43,6 +43,23 @@ test: $(VENV)/.dev system-packages ## every fast test, in random order, on all c
 test-slow: $(VENV)/.dev system-packages ## long simulations and heavy real parts
 	$(BIN)/python -m pytest -n auto -m slow --timeout 600
 
+# A real model needs PyTorch and a server for it: an environment of their own, outside everything that is shipped.
+# torch stands alone because its builds differ by platform; everything else is pinned with hashes.
+MODEL_VENV := .model-venv
+
+$(MODEL_VENV)/.ready: examples/real_model/requirements.lock
+	$(PYTHON) -m venv $(MODEL_VENV)
+	$(MODEL_VENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(MODEL_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.PHONY: model-env
+model-env: $(MODEL_VENV)/.ready ## PyTorch and transformers, for examples/real_model
+
+.PHONY: test-model
+test-model: $(VENV)/.dev model-env ## train, serve and release real weights (about 900 MB, two minutes)
+	$(BIN)/python -m pytest tests/e2e/real_model -m slow --timeout 600
+
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .
@@ -67,11 +84,32 @@ system-packages: ## Debian packages that tests use: installed as root, otherwise
 			|| echo "could not install$$missing: their tests are skipped"; \
 	else echo "not root, so$$missing stay uninstalled and their tests are skipped"; fi
 
+CLIENTS := tests/clients
+
+$(CLIENTS)/node_modules/.run: $(CLIENTS)/package.json
+	npm install --prefix $(CLIENTS) --no-package-lock --no-audit --no-fund --silent
+	@touch $@
+
+$(CLIENTS)/.venv/.run: $(CLIENTS)/requirements.txt
+	$(PYTHON) -m venv $(CLIENTS)/.venv
+	$(CLIENTS)/.venv/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: test-clients
+test-clients: $(VENV)/.dev $(CLIENTS)/node_modules/.run $(CLIENTS)/.venv/.run ## clients of Python and Node against a gateway; writes docs/explanation/clients.md
+	@mkdir -p build docs/explanation
+	$(BIN)/python -m pytest tests/e2e/clients $(CLIENTS) -n auto --junitxml build/clients.xml
+	$(BIN)/python $(CLIENTS)/table.py build/clients.xml > docs/explanation/clients.md
+
 # ---- benchmarks -----------------------------------------------------------------------------------
 
 .PHONY: bench
 bench: $(VENV)/.dev system-packages ## CPU per request and per chunk beside nginx, in one run
 	$(BIN)/python bench/gateway.py
+
+.PHONY: bench-peers
+bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways, each in its own scratch environment
+	$(BIN)/python bench/peers.py --install --write docs/explanation/peers.md
 
 # ---- housekeeping ---------------------------------------------------------------------------------
 
@@ -83,4 +121,4 @@ lock: $(BIN)/python ## choose versions anew and write both lock files, without i
 
 .PHONY: clean
 clean: ## remove everything that can be made again
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) $(MODEL_VENV) bench/.scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,0 +1,106 @@
+"""Runs the page of ``examples/real_model`` as its reader would, once, on free ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+EXAMPLE = ROOT / "examples" / "real_model"
+MODEL_BIN = ROOT / ".model-venv" / "bin"
+PORTS = ("7400", "7401", "8101", "8102", "8103")
+SECONDS = 400
+BLOCK = re.compile(r"^## (\d)\.[^\n]*$|^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MARK = "@@section"
+
+
+def free_ports(count: int) -> list[str]:
+    """Ports that nobody listens on; all bound at once, so that they differ."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
+        probe.bind(("127.0.0.1", 0))
+    ports = [str(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
+
+
+def script_of(page: str) -> str:
+    """Every command of the page after the section that makes the environments, with a mark between sections."""
+    lines = ["set -e"]
+    section = ""
+    for found in BLOCK.finditer(page):
+        if found[1]:
+            section = found[1]
+            lines.append(f"echo '{MARK} {section}'")
+        elif int(section) > 1:
+            lines.append(found[2])
+    return "\n".join(lines)
+
+
+class Walk(dict[str, str]):
+    """Output of the page's commands by section number, and the folder they ran in."""
+
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def walk(tmp_path_factory) -> Walk:
+    """The page's commands, run in a copy of its folder."""
+    if not (MODEL_BIN / "transformers").exists():
+        pytest.skip("the environment with PyTorch is missing: `make model-env` makes it")
+    folder = tmp_path_factory.mktemp("real_model")
+    ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
+    for name in ("train.py", "serve.py", "ask.py", "tidegate.yaml", "release.yaml", "README.md"):
+        text = (EXAMPLE / name).read_text()
+        (folder / name).write_text(re.sub(r"\b(7400|7401|8101|8102|8103)\b", lambda found: ports[found[0]], text))
+    shutil.rmtree(folder / "work", ignore_errors=True)
+    found = Walk()
+    found.folder = folder
+    output = run(script_of((folder / "README.md").read_text()), folder)
+    for part in output.split(MARK)[1:]:
+        number, _, text = part.strip().partition("\n")
+        found[number] = text
+    return found
+
+
+def run(script: str, folder: Path) -> str:
+    """What the script said; everything it left running is ended."""
+    environment = {
+        "PATH": f"{MODEL_BIN}:{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}",
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+    }
+    with (folder / "output").open("w+") as output:
+        process = subprocess.Popen(
+            ["bash", "-c", script], cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
+        )
+        try:
+            status = process.wait(SECONDS)
+        finally:
+            end_session(process)
+        output.seek(0)
+        said = output.read()
+    assert status == 0, f"exit code {status}:\n{said}\n{logs(folder)}"
+    return said
+
+
+def end_session(process: subprocess.Popen[bytes]) -> None:
+    """The script's process group: servers it started in the background are in it."""
+    try:
+        os.killpg(process.pid, signal.SIGTERM)
+    except ProcessLookupError:
+        return
+    process.wait(20)
+
+
+def logs(folder: Path) -> str:
+    """The ends of the servers' logs, for a failure's message."""
+    return "\n".join(f"{log.name}:\n{log.read_text()[-2000:]}" for log in sorted((folder / "work").glob("*.log")))
