@@ -18,7 +18,7 @@ from tests.hostile.rig import (
 
 MODELS = {
     "slow-model": {"answer": "late", "first_token_seconds": 30.0},
-    "endless-model": {"answer": "x" * 4000, "faults": [{"kind": "endless"}]},
+    "endless-model": {"answer": "x" * 40_000, "faults": [{"kind": "endless"}]},
     "*": {"answer": "{{ user }}"},
 }
 
