@@ -1,6 +1,7 @@
 """A load generator for one core: closed loop or Poisson arrivals, whole answers or streams.
 
     python bench/load.py PORT --connections 32 --seconds 5 [--rate 200] [--stream] [--large] [--key KEY]
+        [--path /v1/chat/completions] [--model NAME] [--header 'name: value' …]
 
 Prints one JSON object: requests, errors, events, and latencies in microseconds. Latency of an open loop
 counts from the scheduled arrival, so a stalled gateway cannot hide its queue.
@@ -34,8 +35,9 @@ def request(options: argparse.Namespace) -> bytes:
         content |= {"stream": True, "stream_options": {"include_usage": True}}
     body = json.dumps(content, separators=(",", ":")).encode()
     key = f"authorization: Bearer {options.key}\r\n" if options.key else ""
+    key += "".join(f"{header}\r\n" for header in options.header)
     return (
-        f"POST /v1/chat/completions HTTP/1.1\r\nhost: bench\r\n{key}accept: application/json\r\n"
+        f"POST {options.path} HTTP/1.1\r\nhost: bench\r\n{key}accept: application/json\r\n"
         f"user-agent: bench/1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     ).encode() + body
 
@@ -76,7 +78,11 @@ class Client(asyncio.Protocol):
         end = pending.find(b"\r\n\r\n")
         if end < 0:
             return
-        at = pending.lower().find(b"content-length:", 0, end)
+        at = pending[:end].lower().find(b"content-length:")
+        if at < 0:  # chunked; JSON has no zero-length chunk within
+            if pending.endswith(b"\r\n0\r\n\r\n"):
+                self.finished(pending.startswith(b"HTTP/1.1 200"))
+            return
         length = int(pending[at + 15 : end].split(b"\r", 1)[0])
         if len(pending) >= end + 4 + length:
             self.finished(pending.startswith(b"HTTP/1.1 200"))
@@ -186,4 +192,6 @@ if __name__ == "__main__":
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--model", default="chat-default")
     parser.add_argument("--key", default="")
+    parser.add_argument("--path", default="/v1/chat/completions")
+    parser.add_argument("--header", action="append", default=[])
     uvloop.run(main(parser.parse_args()))

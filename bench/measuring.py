@@ -1,0 +1,197 @@
+"""Runs servers one at a time on core 0, puts load on them from core 1, and reads what they used.
+
+CPU is user and system time of the whole process tree from /proc, divided by what the load generator
+completed, because that figure survives a noisy machine. Everything started here is stopped here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+HERE = Path(__file__).parent
+KEY = "bench-key-0123456789abcdef"
+TICK = os.sysconf("SC_CLK_TCK")
+
+CASES: dict[str, tuple[str, list[str]]] = {
+    "json": ("32 connections, ordinary prompt", ["--connections", "32"]),
+    "large": ("32 connections, 56 KB prompt", ["--connections", "32", "--large"]),
+    "stream": ("64 streams, 5 ms between chunks", ["--connections", "64", "--stream"]),
+    "streams": ("256 streams, 5 ms between chunks", ["--connections", "256", "--stream"]),
+    "rate": ("200 requests/s, Poisson", ["--connections", "64", "--rate", "200"]),
+}
+
+
+class BenchError(Exception):
+    """A server that did not start, or answered with errors: there is no figure."""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def tree(root: int) -> list[int]:
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except (OSError, IndexError):
+                continue
+            children.setdefault(parent, []).append(int(entry.name))
+    found, todo = [], [root]
+    while todo:
+        pid = todo.pop()
+        found.append(pid)
+        todo += children.get(pid, [])
+    return found
+
+
+def cpu_seconds(root: int) -> float:
+    total = 0
+    for pid in tree(root):
+        try:
+            total += sum(map(int, Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]))
+        except OSError:
+            continue
+    return total / TICK
+
+
+def machine_cpu_seconds() -> float:
+    """Seconds that all cores were busy since boot."""
+    fields = [int(field) for field in Path("/proc/stat").read_text().splitlines()[0].split()[1:]]
+    return (fields[0] + fields[1] + fields[2] + sum(fields[5:8])) / TICK
+
+
+def resident_mb(root: int) -> float:
+    kilobytes = 0
+    for pid in tree(root):
+        try:
+            lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+        except OSError:
+            continue
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+    return kilobytes / 1024
+
+
+@contextmanager
+def running(
+    core: int,
+    command: Sequence[str],
+    port: int,
+    folder: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    start_limit_seconds: float = 20.0,
+) -> Iterator[tuple[int, float]]:
+    """Start a server on a core; gives its pid and the seconds until it accepted a connection.
+
+    Raises:
+        BenchError: it ended, or does not listen in time.
+    """
+    begun = time.perf_counter()
+    log = (folder / f"{port}.log").open("wb")
+    process = subprocess.Popen(
+        ["taskset", "-c", str(core), *command],
+        stdout=log,
+        stderr=log,
+        cwd=folder,
+        env={**os.environ, **environment} if environment else None,
+        start_new_session=True,
+    )
+    try:
+        while True:
+            if process.poll() is not None:
+                raise BenchError(f"{command[0]} ended with {process.returncode}:\n{_tail(folder, port)}")
+            try:
+                socket.create_connection(("127.0.0.1", port), 0.2).close()
+                break
+            except OSError:
+                time.sleep(0.005)
+            if time.perf_counter() - begun > start_limit_seconds:
+                raise BenchError(f"{command[0]} did not listen on {port}:\n{_tail(folder, port)}")
+        yield process.pid, time.perf_counter() - begun
+    finally:
+        _end(process)
+        log.close()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(5)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    try:
+        os.killpg(process.pid, signal.SIGKILL)  # children that outlived it; the group is this server's own
+    except ProcessLookupError:
+        return
+
+
+def _tail(folder: Path, port: int) -> str:
+    return (folder / f"{port}.log").read_text(errors="replace")[-2000:]
+
+
+def load(port: int, arguments: Sequence[str], seconds: float) -> dict[str, float]:
+    command = ["taskset", "-c", "1", sys.executable, str(HERE / "load.py"), str(port)]
+    done = subprocess.run(
+        [*command, *arguments, "--seconds", str(seconds)], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        raise BenchError(done.stderr)
+    return json.loads(done.stdout)
+
+
+def measure(
+    pid: int, port: int, case: str, seconds: float, arguments: Sequence[str] = ("--key", KEY)
+) -> dict[str, float]:
+    """The figures of one case; ``arguments`` say how this server wants to be asked.
+
+    Raises:
+        BenchError: a request failed; a figure over errors means nothing.
+    """
+    asking = [*CASES[case][1], *arguments]
+    load(port, asking, 0.7)
+    before = cpu_seconds(pid)
+    result = load(port, asking, seconds)
+    used = cpu_seconds(pid) - before
+    if result["errors"]:
+        raise BenchError(f"{case}: {result['errors']} errors")
+    per = result["events"] if "stream" in case else result["done"]
+    if not per:
+        raise BenchError(f"{case}: nothing was answered in {seconds:g} s")
+    return {
+        "cpu_us": 1e6 * used / per,
+        "rss_mb": resident_mb(pid),
+        "p50_us": result["p50_us"],
+        "p99_us": result["p99_us"],
+        "per_second": per / seconds,
+    }
+
+
+def nginx_command(port: int, upstream: int, folder: Path) -> list[str]:
+    text = (HERE / "nginx.conf").read_text().replace("@PORT@", str(port)).replace("@UPSTREAM@", str(upstream))
+    (folder / "nginx.conf").write_text(text)
+    nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+    return [nginx, "-p", f"{folder}/", "-c", str(folder / "nginx.conf"), "-e", "stderr"]
+
+
+def tidegate_command(port: int, upstream: int) -> list[str]:
+    command = [sys.executable, str(HERE / "gateway_process.py"), "--port", str(port), "--key", KEY]
+    return [*command, "--upstream", f"http://127.0.0.1:{upstream}/v1"]
+
+
+def upstream_command(port: int) -> list[str]:
+    return [sys.executable, str(HERE / "upstream.py"), str(port)]
