@@ -90,16 +90,6 @@ def test_colour_is_for_terminals_that_want_it(tmp_path, variables, is_coloured):
     assert (b"\x1b[1;31m" in seen) is is_coloured
 
 
-def test_up_announces_itself_and_stops_on_ctrl_c(here):
-    configuration = 'listen: {gateway: "127.0.0.1:0", control: "127.0.0.1:0"}\n'
-    (here / "tidegate.yaml").write_text(configuration)
-    with serving("up", cwd=here) as (process, urls):
-        assert command("status", "--url", urls["control"], "--json").json == {"services": []}
-        process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
-    assert command("status", "--url", urls["control"]).code == 1
-
-
 def test_control_and_gateway_run_apart(here):
     (here / "tidegate.yaml").write_text('listen: {gateway: "127.0.0.1:0", control: "127.0.0.1:0"}\n')
     with (
@@ -114,15 +104,18 @@ def test_control_and_gateway_run_apart(here):
         assert [each["id"] for each in gateways.json["gateways"]] == ["gw-7"]
 
 
-def test_what_init_writes_starts_and_can_be_pushed_and_released(installation, here):
+def test_what_init_writes_starts_can_be_pushed_and_released_and_stops_on_ctrl_c(here):
     assert command("init", "--provider", "simulator", "--service", "first").code == 0
     text = (here / "tidegate.yaml").read_text()
     (here / "tidegate.yaml").write_text(text.replace(":7400", ":0").replace(":7401", ":0"))
-    with serving("up", cwd=here) as (_, urls):
+    with serving("up", cwd=here) as (process, urls):
         pushed = command("push", "first", "--url", urls["control"], "--json").json
         assert pushed["ref"].startswith("first/v1.0.0-")
         assert pushed["warnings"] == []
         assert command("release", "first", "v1.0.0", "--url", urls["control"], "--json").json["phase"] == "pending"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 0
+    assert command("status", "--url", urls["control"]).code == 1
 
 
 def test_a_document_is_read_to_its_end():

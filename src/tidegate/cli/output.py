@@ -25,10 +25,15 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-def make_console(*, is_error: bool = False) -> Console:
-    """A console on standard output, or standard error, that prints text as it is given."""
+def make_console(*, is_error: bool = False, is_folding: bool = False) -> Console:
+    """A console on standard output, or standard error, that prints text as it is given.
+
+    Args:
+        is_error: on standard error.
+        is_folding: fold long lines itself, as a live view needs that knows its height.
+    """
     stream = sys.stderr if is_error else sys.stdout
-    return _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=True)
+    return _Console(file=stream, highlight=False, markup=False, emoji=False, soft_wrap=not is_folding)
 
 
 def print_json(value: Any, *, is_line: bool = False) -> None:

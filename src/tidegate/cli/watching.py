@@ -35,7 +35,7 @@ def watch_statuses(session: Session, service: str | None) -> NoReturn:
     console = make_console()
     statuses = read_statuses(session.client, service)  # a wrong name or address is told at once
     if console.is_terminal and not session.as_json:
-        _live(console, session, service, statuses)
+        _live(make_console(is_folding=True), session, service, statuses)
     _plain(console, session, service, statuses)
 
 
