@@ -7,8 +7,9 @@ any request rate a server accepts.
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
+from base64 import urlsafe_b64decode
 from binascii import Error as Base64Error
+from binascii import b2a_base64
 from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import NamedTuple
@@ -17,6 +18,7 @@ from tidegate.errors import InvalidInputError
 
 PREFIX = "req_"
 _MAC_BYTES = 8
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _BODY_BYTES = 16
 _TEXT_LENGTH = len(PREFIX) + (_BODY_BYTES + _MAC_BYTES) * 4 // 3
 
@@ -47,10 +49,10 @@ class RequestIds:
     def make(self, now_ms: int) -> str:
         """The next id, for a request received at ``now_ms`` milliseconds since the Unix epoch."""
         self._counter = counter = (self._counter + 1) & 0xFFFF_FFFF
-        body = now_ms.to_bytes(6, "big") + self._boot + counter.to_bytes(4, "big")
+        body = b"%b%b%b" % (now_ms.to_bytes(6, "big"), self._boot, counter.to_bytes(4, "big"))
         mac = self._mac.copy()
         mac.update(body)
-        return PREFIX + urlsafe_b64encode(body + mac.digest()).decode("ascii")
+        return PREFIX + b2a_base64(body + mac.digest(), newline=False).translate(_URL_SAFE).decode("ascii")
 
 
 def read_request_id(text: str, mac_key: bytes) -> RequestIdFacts:

@@ -24,10 +24,11 @@ class Alarm:
         is_held: the client does not keep up, so the upstream's silence is not its own fault.
     """
 
-    __slots__ = ("_deadline", "_has_rung", "_idle", "_task", "_total_due", "active_at", "cause", "is_held")
+    __slots__ = ("_deadline", "_has_rung", "_idle", "_loop", "_task", "_total_due", "active_at", "cause", "is_held")
 
     def __init__(self, wheel: Wheel) -> None:
         self._deadline: Deadline = wheel.deadline(self._ring)
+        self._loop = wheel.loop
         self._task: asyncio.Task[object] | None = None
         self._has_rung = False
         self._total_due = 0.0
@@ -38,7 +39,7 @@ class Alarm:
 
     def begin(self, total: float) -> None:
         """A request begins, or stable takes over from a candidate: ``total`` seconds from now."""
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
         self._has_rung = False
         self._total_due = time.monotonic() + total
 

@@ -9,7 +9,7 @@ import msgspec
 
 from tidegate.wire.answer import Answer
 from tidegate.wire.kinds import Kind
-from tidegate.wire.usage import read_anthropic_usage, read_openai_usage
+from tidegate.wire.usage import OpenAIUsage, read_anthropic_usage, read_openai_usage
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -22,6 +22,12 @@ class _Choice(msgspec.Struct, gc=False):
 
 
 class _Completion(msgspec.Struct, gc=False):
+    choices: list[_Choice]
+    model: str | None = None
+    usage: OpenAIUsage | None = None
+
+
+class _OddCompletion(msgspec.Struct, gc=False):
     choices: list[_Choice]
     model: str | None = None
     usage: Any = None
@@ -61,6 +67,7 @@ class _Response(msgspec.Struct, gc=False):
 
 
 _COMPLETION = msgspec.json.Decoder(_Completion)
+_ODD_COMPLETION = msgspec.json.Decoder(_OddCompletion)
 _EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
 _MESSAGE = msgspec.json.Decoder(_AnthropicMessage)
 _TOKEN_COUNT = msgspec.json.Decoder(_TokenCount)
@@ -76,15 +83,26 @@ def read_answer(kind: Kind, body: bytes) -> Answer:
 
 
 def _read_completion(body: bytes) -> Answer:
-    told = _COMPLETION.decode(body)
-    reason = told.choices[0].finish_reason or "" if told.choices else ""
+    told: _Completion | _OddCompletion
+    try:
+        told = _COMPLETION.decode(body)
+        usage = told.usage.usage() if told.usage is not None else None
+    except msgspec.ValidationError:  # perhaps nothing but its usage is odd, which spoils no answer
+        told = _ODD_COMPLETION.decode(body)
+        usage = read_openai_usage(told.usage)
+    is_refused = is_filtered = False
+    for choice in told.choices:
+        if choice.message is not None and choice.message.refusal:
+            is_refused = True
+        if choice.finish_reason == "content_filter":
+            is_filtered = True
     return Answer(
         body=body,
-        usage=read_openai_usage(told.usage),
-        finish_reason=reason,
+        usage=usage,
+        finish_reason=(told.choices[0].finish_reason or "") if told.choices else "",
         model=told.model or "",
-        is_refused=any(choice.message is not None and bool(choice.message.refusal) for choice in told.choices),
-        is_filtered=any(choice.finish_reason == "content_filter" for choice in told.choices),
+        is_refused=is_refused,
+        is_filtered=is_filtered,
         is_whole=bool(told.choices),
     )
 

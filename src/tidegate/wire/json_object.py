@@ -64,10 +64,8 @@ def _check_utf8(body: bytes | bytearray) -> None:
 
 def _compact_length(fields: dict[str, msgspec.Raw]) -> int:
     """The least bytes these fields can take: a body of just that length has no room for another pair."""
-    length = 4 * len(fields) + 1 if fields else 2
-    for key, raw in fields.items():
-        length += len(key) + len(raw)
-    return length
+    overhead = 4 * len(fields) + 1 if fields else 2
+    return overhead + sum(map(len, fields)) + sum(map(len, fields.values()))
 
 
 def _refuse_duplicates(body: bytes | bytearray, fields: dict[str, msgspec.Raw]) -> None:

@@ -17,20 +17,41 @@ FRAMING_HEADERS = frozenset(
 )
 
 
-def header_block(headers: Headers, ignored: frozenset[bytes] = FRAMING_HEADERS) -> bytes:
-    """The header lines, without the ``ignored`` ones, which are the duty of who builds the head.
+class HeaderLines(dict[tuple[bytes, bytes], bytes]):
+    """Header -> its line with line end. Most headers are the same from answer to answer, so a checked line is
+    remembered; headers ``ignored`` are the duty of who builds the head and have an empty line.
+    """
+
+    def __init__(self, ignored: frozenset[bytes]) -> None:
+        self._ignored = ignored
+
+    def __missing__(self, header: tuple[bytes, bytes]) -> bytes:
+        name, value = header
+        if name in self._ignored:
+            return b""
+        line = b"%b: %b\r\n" % (name, value)
+        if line.count(b"\n") != 1 or line.count(b"\r") != 1 or b"\0" in line:
+            msg = "a header contains CR, LF or NUL"
+            raise ValueError(msg)
+        if len(line) <= _LONGEST_REMEMBERED and not name.endswith(b"request-id"):  # those never come again
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+            self[header] = line
+        return line
+
+
+_LONGEST_REMEMBERED = 256
+_MOST_REMEMBERED = 1024
+_ANSWER_LINES = HeaderLines(FRAMING_HEADERS)
+
+
+def header_block(headers: Headers, lines: HeaderLines = _ANSWER_LINES) -> bytes:
+    """The header lines, without those that ``lines`` ignores.
 
     Raises:
         ValueError: a name or value contains CR, LF or NUL, which would inject another header.
     """
-    lines = [b": ".join(pair) for pair in headers if pair[0] not in ignored]
-    count = len(lines)
-    lines.append(b"")
-    block = b"\r\n".join(lines)
-    if block.count(b"\n") != count or block.count(b"\r") != count or b"\0" in block:
-        msg = "a header contains CR, LF or NUL"
-        raise ValueError(msg)
-    return block
+    return b"".join(map(lines.__getitem__, headers))
 
 
 def status_line(status: int) -> bytes:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from tidegate.errors import OperatorError
-from tidegate.gateway.http.heads import FRAMING_HEADERS, Headers, header_block
+from tidegate.gateway.http.heads import FRAMING_HEADERS, HeaderLines, Headers, header_block
 
 _TARGET = re.compile(rb"/[!-~]*")
-_REQUEST_FRAMING = FRAMING_HEADERS | {b"host"}
+_REQUEST_LINES = HeaderLines(FRAMING_HEADERS | {b"host"})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -91,7 +91,7 @@ def request_head(method: bytes, target: bytes, origin: Origin, headers: Headers,
     if _TARGET.fullmatch(target) is None:
         msg = f"the target {target!r} is not an absolute path in printable ASCII"
         raise ValueError(msg)
-    block = header_block(headers, _REQUEST_FRAMING)
+    block = header_block(headers, _REQUEST_LINES)
     framing = b"content-length: %d\r\n\r\n" % length if length or method not in {b"GET", b"HEAD"} else b"\r\n"
     return b"%b %b HTTP/1.1\r\nhost: %b\r\n%b%b" % (method, target, origin.authority, block, framing)
 

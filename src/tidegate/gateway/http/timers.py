@@ -57,14 +57,15 @@ class Wheel:
 
     Attributes:
         now: the monotonic clock at the last tick; exact to one tick while any deadline is armed.
+        loop: the event loop.
         is_running: whether it ticks; it sleeps while nothing is armed.
         per_second: ticks in a second.
     """
 
-    __slots__ = ("_buckets", "_loop", "_next", "_tick", "is_running", "now", "per_second")
+    __slots__ = ("_buckets", "_next", "_tick", "is_running", "loop", "now", "per_second")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, *, tick: float = 0.05) -> None:
-        self._loop = loop or asyncio.get_running_loop()
+        self.loop = loop or asyncio.get_running_loop()
         self._tick = tick
         self.per_second = 1.0 / tick
         self._buckets: dict[int, list[Deadline]] = {}
@@ -106,7 +107,7 @@ class Wheel:
         self.is_running = True
         self.now = time.monotonic()
         self._next = int(self.now * self.per_second)
-        self._loop.call_later(self._tick, self._turn)
+        self.loop.call_later(self._tick, self._turn)
 
     def _turn(self) -> None:
         self.now = now = time.monotonic()
@@ -118,7 +119,7 @@ class Wheel:
                     self._look(deadline, bucket, now)
         self._next = last + 1
         if self._buckets:
-            self._loop.call_later(self._tick, self._turn)
+            self.loop.call_later(self._tick, self._turn)
         else:
             self.is_running = False
 
@@ -136,7 +137,7 @@ class Wheel:
         try:
             deadline.callback()
         except Exception as error:  # one bad callback must not stop all timers
-            self._loop.call_exception_handler({"message": "a deadline's callback failed", "exception": error})
+            self.loop.call_exception_handler({"message": "a deadline's callback failed", "exception": error})
 
 
 class Timeout:
