@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import anthropic
 import openai
 import pytest
+from tests.e2e.clients.features import FEATURES, ONE_UPSTREAM
 from tests.e2e.clients.gateway_stack import GatewayStack, SimulatorThread, gateway_stack
 from tests.e2e.clients.services import KEY, UPSTREAMS, Upstream, service_name
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+
+
+@pytest.fixture(autouse=True)
+def _recorded_check(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> None:
+    """Say in the report what the test shows, for the table of clients."""
+    feature = FEATURES[request.function.__name__.removeprefix("test_")]
+    package = openai if {"openai_client", "async_openai"} & {*request.fixturenames} else anthropic
+    callspec = getattr(request.node, "callspec", None)
+    upstream = (callspec.params if callspec else {}).get("upstream", ONE_UPSTREAM.get(feature, "openai"))
+    check = {"client": f"{package.__name__} (Python)", "version": package.__version__}
+    record_property("check", json.dumps(check | {"feature": feature, "upstream": upstream}))
 
 
 @pytest.fixture(scope="session")
@@ -52,11 +65,16 @@ def services(upstream: Upstream) -> Services:
     return Services(upstream)
 
 
-@pytest.fixture
-def openai_client(stack: GatewayStack, simulator: SimulatorThread) -> Iterator[openai.OpenAI]:
-    """The official OpenAI client, pointed at the gateway; it does not retry."""
+@pytest.fixture(scope="session")
+def _openai(stack: GatewayStack) -> Iterator[openai.OpenAI]:
     with openai.OpenAI(base_url=stack.openai_url, api_key=KEY, max_retries=0, timeout=20) as client:
         yield client
+
+
+@pytest.fixture
+def openai_client(_openai: openai.OpenAI, simulator: SimulatorThread) -> openai.OpenAI:
+    """The official OpenAI client, pointed at the gateway; it does not retry."""
+    return _openai
 
 
 @pytest.fixture
@@ -66,11 +84,16 @@ async def async_openai(stack: GatewayStack, simulator: SimulatorThread) -> Async
         yield client
 
 
-@pytest.fixture
-def anthropic_client(stack: GatewayStack, simulator: SimulatorThread) -> Iterator[anthropic.Anthropic]:
-    """The official Anthropic client, pointed at the gateway; it does not retry."""
+@pytest.fixture(scope="session")
+def _anthropic(stack: GatewayStack) -> Iterator[anthropic.Anthropic]:
     with anthropic.Anthropic(base_url=stack.url, api_key=KEY, max_retries=0, timeout=20) as client:
         yield client
+
+
+@pytest.fixture
+def anthropic_client(_anthropic: anthropic.Anthropic, simulator: SimulatorThread) -> anthropic.Anthropic:
+    """The official Anthropic client, pointed at the gateway; it does not retry."""
+    return _anthropic
 
 
 @pytest.fixture
