@@ -77,6 +77,16 @@ def test_a_cut_answer_is_not_whole(cut):
     assert not read_answer(Kind.CHAT, json.dumps(COMPLETION).encode()[:cut]).is_whole
 
 
+@pytest.mark.parametrize(
+    ("kind", "value"), [(Kind.CHAT, COMPLETION), (Kind.MESSAGES, MESSAGE), (Kind.RESPONSES, RESPONSE)]
+)
+@pytest.mark.parametrize("broken", [b"\x80", b"\xed\xa0\x80", b"\xc3"])
+def test_an_answer_that_is_no_text_is_not_whole_even_where_nobody_looks(kind, value, broken):
+    body = json.dumps(value).encode()
+    assert read_answer(kind, body[:1] + '"note":"gr\u00fc\u00dfe",'.encode() + body[1:]).is_whole
+    assert not read_answer(kind, body[:1] + b'"note":"' + broken + b'",' + body[1:]).is_whole
+
+
 def test_refusals_and_filters_are_structured_signals():
     refused = {"choices": [{"finish_reason": "stop", "message": {"content": None, "refusal": "No."}}]}
     filtered = {"choices": [{"finish_reason": "content_filter", "message": {"content": "I'm sorry, I can't"}}]}

@@ -77,6 +77,8 @@ _RESPONSE = msgspec.json.Decoder(_Response)
 def read_answer(kind: Kind, body: bytes) -> Answer:
     """Read a 2xx body in the dialect of ``kind``; what is not of its shape is not ``is_whole``."""
     try:
+        if not body.isascii():
+            str(body, "utf-8")  # the fields stepped over are not checked by their decoder
         return _READERS[kind](body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Answer(body=body, is_whole=False)
