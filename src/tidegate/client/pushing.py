@@ -39,7 +39,7 @@ def push(
     lineage: Mapping[str, str] | None,
     dry_run: bool,
 ) -> Flow[Pushed]:
-    """Read, describe, upload what is missing, describe again; see :func:`tidegate.client.calls.push`."""
+    """Read, describe, upload what is missing, describe again; see :func:`tidegate.client.calls.versions.push`."""
     content = _read(source)
     call = _describe(content, _service(content, service), version, bump, lineage, dry_run=dry_run)
     for _ in range(_ROUNDS):

@@ -1,5 +1,6 @@
 """Writes ``Client`` and ``AsyncClient`` from :mod:`tidegate.client.calls`: one method for each public function.
 
+Each subject becomes a class of its own in a module of its own; the client is all of them together.
 Run ``python -m tidegate.client.surface`` after a change there; a test compares what is checked in.
 """
 
@@ -7,17 +8,19 @@ from __future__ import annotations
 
 import ast
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeGuard
 
 Mode = Literal["sync", "async"]
+SUBJECTS = ("versions", "services", "releases", "records", "installation")
 _FOLDER = Path(__file__).parent
-FILES: dict[Mode, Path] = {"sync": _FOLDER / "blocking.py", "async": _FOLDER / "asynchronous.py"}
+_CALLS = "tidegate.client.calls"
 _KINDS = ("Call", "Flow", "Stream")
 
 
 class _Words(NamedTuple):
     """What differs between the two clients."""
 
+    package: str
     name: str
     transport: str
     sentence: str
@@ -30,9 +33,18 @@ class _Words(NamedTuple):
 
 _WORDS: dict[Mode, _Words] = {
     "sync": _Words(
-        "Client", "SyncTransport", "Blocking client of the admin API", "def", "", "Iterator", "__enter__", "__exit__"
+        "blocking",
+        "Client",
+        "SyncTransport",
+        "Blocking client of the admin API",
+        "def",
+        "",
+        "Iterator",
+        "__enter__",
+        "__exit__",
     ),
     "async": _Words(
+        "asynchronous",
         "AsyncClient",
         "AsyncTransport",
         "The same client for asyncio",
@@ -45,45 +57,41 @@ _WORDS: dict[Mode, _Words] = {
 }
 
 
-def source_of(mode: Mode) -> str:
-    """The text of one client's module, before formatting."""
+def sources_of(mode: Mode) -> dict[Path, str]:
+    """The text of each module of one client, before formatting."""
     words = _WORDS[mode]
-    tree = ast.parse((_FOLDER / "calls.py").read_text(encoding="utf-8"))
-    methods = [_method(node, words) for node in tree.body if isinstance(node, ast.FunctionDef) and _is_public(node)]
-    return "\n".join([_head(tree, words), *methods])
+    folder = _FOLDER / words.package
+    subjects = {folder / f"{subject}.py": _subject_source(subject, words) for subject in SUBJECTS}
+    return {folder / "__init__.py": _client_source(words), **subjects}
 
 
 def main() -> None:
-    """Write both modules."""
-    for mode, path in FILES.items():
-        path.write_text(source_of(mode), encoding="utf-8")
+    """Write the modules of both."""
+    for mode in _WORDS:
+        for path, source in sources_of(mode).items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(source, encoding="utf-8")
 
 
-def _is_public(node: ast.FunctionDef) -> bool:
-    return not node.name.startswith("_")
-
-
-def _head(tree: ast.Module, words: _Words) -> str:
-    return f'''"""{words.sentence}; written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls`."""
+def _client_source(words: _Words) -> str:
+    origin = f"tidegate.client.{words.package}"
+    imports = "\n".join(f"from {origin}.{subject} import {_class_of(subject)}" for subject in SUBJECTS)
+    return f'''"""{words.sentence}; written by :mod:`tidegate.client.surface` from :mod:`{_CALLS}`."""
 
 from __future__ import annotations
 
-from collections.abc import {words.iterator}, Mapping, Sequence
-from pathlib import Path
-from typing import Any, BinaryIO, Literal, Self
+from typing import Self
 
 import httpx2
 
-{_shape_imports(tree)}
-from tidegate.client import calls
-from tidegate.client.calls import Bump
+{imports}
 from tidegate.client.exchange import DEFAULT_URL, Server
 from tidegate.client.transport import {words.transport}
-from tidegate.client.waiting import Waited
-from tidegate.registry.bundle_tree import BundleContent
+
+__all__ = ["{words.name}"]
 
 
-class {words.name}:
+class {words.name}({", ".join(map(_class_of, SUBJECTS))}):
     """{words.sentence}; errors are those of :mod:`tidegate.errors`, as the server raised them.
 
     Args:
@@ -118,16 +126,63 @@ class {words.name}:
 '''
 
 
-def _shape_imports(tree: ast.Module) -> str:
-    found = [
-        ast.unparse(node)
-        for node in tree.body
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tidegate.api.shapes")
-    ]
-    return "\n".join(found)
+def _subject_source(subject: str, words: _Words) -> str:
+    tree = ast.parse((_FOLDER / "calls" / f"{subject}.py").read_text(encoding="utf-8"))
+    methods = "\n".join(_method(node, subject, words) for node in tree.body if _is_operation(node))
+    body = f'''class {_class_of(subject)}:
+    """The operations of :mod:`{_CALLS}.{subject}`; part of :class:`~tidegate.client.{words.name}`."""
+
+    _transport: {words.transport}
+
+{methods}'''
+    return f'''"""{ast.get_docstring(tree)}
+
+Written by :mod:`tidegate.client.surface` from :mod:`{_CALLS}.{subject}`.
+"""
+
+from __future__ import annotations
+
+{_imports(tree, subject, words, _names_in(body))}
 
 
-def _method(node: ast.FunctionDef, words: _Words) -> str:
+{body}'''
+
+
+def _imports(tree: ast.Module, subject: str, words: _Words, used: set[str]) -> str:
+    """Every import that the signatures need: those of the calls, and what only this side has."""
+    added = {
+        words.iterator: "collections.abc",
+        subject: _CALLS,
+        words.transport: "tidegate.client.transport",
+    }
+    named = {alias.name: node.module for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    named |= dict.fromkeys(_aliases(tree), f"{_CALLS}.{subject}")
+    named |= added
+    lines: dict[str, list[str]] = {}
+    for name, module in named.items():
+        if name in used:
+            lines.setdefault(str(module), []).append(name)
+    return "\n".join(f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(lines.items()))
+
+
+def _aliases(tree: ast.Module) -> list[str]:
+    targets = [node.targets[0] for node in tree.body if isinstance(node, ast.Assign)]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+def _is_operation(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    return isinstance(node, ast.FunctionDef) and not node.name.startswith("_")
+
+
+def _names_in(source: str) -> set[str]:
+    return {node.id for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name)}
+
+
+def _class_of(subject: str) -> str:
+    return f"{subject.capitalize()}Operations"
+
+
+def _method(node: ast.FunctionDef, subject: str, words: _Words) -> str:
     kind, result = _returned(node)
     arguments = ast.unparse(node.args)
     passed = ", ".join(
@@ -135,7 +190,7 @@ def _method(node: ast.FunctionDef, words: _Words) -> str:
     )
     signature = f"self, {arguments}" if arguments else "self"
     docstring = ast.get_docstring(node, clean=False)
-    body = f"calls.{node.name}({passed})"
+    body = f"{subject}.{node.name}({passed})"
     if kind == "Stream":
         define, returns, act = "def", f"{words.iterator}[{result}]", f"self._transport.stream({body})"
     else:

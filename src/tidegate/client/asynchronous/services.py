@@ -1,0 +1,129 @@
+"""Services: what their users get, what is declared of them, and bringing them back or to a halt.
+
+Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.services`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tidegate.api.shapes.records import Service
+from tidegate.api.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
+from tidegate.client.calls import services
+from tidegate.client.transport import AsyncTransport
+
+
+class ServicesOperations:
+    """The operations of :mod:`tidegate.client.calls.services`; part of :class:`~tidegate.client.AsyncClient`."""
+
+    _transport: AsyncTransport
+
+    async def status(self, service: str) -> Status:
+        """What users of a service get, and its running release, else its latest one.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return await self._transport.run(services.status(service))
+
+    async def services(self, *, limit: int = 100, cursor: str | None = None) -> Statuses:
+        """A page of every service's status, by name."""
+        return await self._transport.run(services.services(limit=limit, cursor=cursor))
+
+    async def service(self, name: str) -> Service:
+        """What is declared of a service.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return await self._transport.run(services.service(name))
+
+    async def put_service(self, name: str, spec: Mapping[str, Any], *, etag: int | None = None) -> Service:
+        """Create a service or replace what is declared of it; its stable version stays.
+
+        Args:
+            name: of the service.
+            spec: fallbacks, timeouts, segments, overrides, unit, as in the configuration file.
+            etag: change it only if it is still at this ``etag``.
+
+        Raises:
+            InvalidInputError: a bad name or an unknown key.
+            PreconditionError: somebody changed it.
+        """
+        return await self._transport.run(services.put_service(name, spec, etag=etag))
+
+    async def history(self, service: str, *, limit: int = 50, cursor: str | None = None) -> Releases:
+        """A page of a service's releases, newest first.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return await self._transport.run(services.history(service, limit=limit, cursor=cursor))
+
+    async def rollback(self, service: str, *, to: str | None = None, reason: str = "") -> Release:
+        """Bring a service back: end its running release, or release an earlier version directly.
+
+        Args:
+            service: its name.
+            to: the version to return to; the previous stable one without it.
+            reason: for the record.
+
+        Returns:
+            The release that ends, or the new one that leads back.
+
+        Raises:
+            NotFoundError: no such service or version.
+            ConflictError: there is nothing to return to.
+        """
+        return await self._transport.run(services.rollback(service, to=to, reason=reason))
+
+    async def explain_route(
+        self,
+        service: str,
+        *,
+        unit: str | None = None,
+        conversation: str | None = None,
+        user: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        key: str = "",
+    ) -> RouteExplanation:
+        """Which variant a request would get from the routing table in force; no request is sent.
+
+        Args:
+            service: its name.
+            unit: the header ``x-tidegate-unit``.
+            conversation: id of the conversation.
+            user: the request's user.
+            headers: of the request.
+            metadata: of the request.
+            key: name of the access key.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return await self._transport.run(
+            services.explain_route(
+                service, unit=unit, conversation=conversation, user=user, headers=headers, metadata=metadata, key=key
+            )
+        )
+
+    async def freeze(self, scope: str, *, reason: str) -> Freeze:
+        """Send a service (or with ``*`` every service) to stable and stop all forward movement.
+
+        Freezing twice changes nothing; the first reason stands.
+
+        Raises:
+            NotFoundError: no such service.
+            InvalidInputError: no reason.
+        """
+        return await self._transport.run(services.freeze(scope, reason=reason))
+
+    async def unfreeze(self, scope: str, *, reason: str = "") -> Freezes:
+        """Lift exactly that freeze, if there is one; returns those that remain."""
+        return await self._transport.run(services.unfreeze(scope, reason=reason))
+
+    async def freezes(self) -> Freezes:
+        """Every freeze."""
+        return await self._transport.run(services.freezes())

@@ -1,0 +1,74 @@
+"""What the installation consists of: gateways, providers, access keys, and declaring things in bulk.
+
+Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.installation`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tidegate.api.shapes.records import Gateways, Keys, Provider, Providers
+from tidegate.api.shapes.versions import Applied
+from tidegate.client.calls import installation
+from tidegate.client.transport import SyncTransport
+
+
+class InstallationOperations:
+    """The operations of :mod:`tidegate.client.calls.installation`; part of :class:`~tidegate.client.Client`."""
+
+    _transport: SyncTransport
+
+    def gateways(self) -> Gateways:
+        """Every gateway heard of lately."""
+        return self._transport.run(installation.gateways())
+
+    def providers(self) -> Providers:
+        """Every provider, by name; never a secret."""
+        return self._transport.run(installation.providers())
+
+    def provider(self, name: str) -> Provider:
+        """One provider; never a secret.
+
+        Raises:
+            NotFoundError: no such provider.
+        """
+        return self._transport.run(installation.provider(name))
+
+    def put_provider(self, name: str, spec: Mapping[str, Any]) -> Provider:
+        """Create or replace a provider.
+
+        Args:
+            name: of the provider.
+            spec: dialect, base_url, api_key (``${NAME}`` and ``${file:PATH}`` are resolved where the gateways run), …
+
+        Raises:
+            InvalidInputError: a bad name or address, or an unknown key.
+        """
+        return self._transport.run(installation.put_provider(name, spec))
+
+    def delete_provider(self, name: str) -> Providers:
+        """Remove a provider that no service uses; returns those that remain.
+
+        Raises:
+            NotFoundError: no such provider.
+            ConflictError: a service uses it.
+        """
+        return self._transport.run(installation.delete_provider(name))
+
+    def keys(self) -> Keys:
+        """Every access key, by name; never a secret."""
+        return self._transport.run(installation.keys())
+
+    def apply(self, documents: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Applied:
+        """Create or update what documents declare; repeating it changes nothing.
+
+        Args:
+            documents: of ``kind`` Service, Provider, Bundle or Release, or whole configurations (``providers``,
+                ``services``, …); secrets in them are those the caller filled in.
+            dry_run: only say what would change.
+
+        Raises:
+            InvalidInputError: a document is wrong; nothing of any document was changed.
+        """
+        return self._transport.run(installation.apply(documents, dry_run=dry_run))

@@ -1,0 +1,55 @@
+"""Records: incidents, the audit log, observed requests.
+
+Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.records`.
+"""
+
+from __future__ import annotations
+
+from tidegate.api.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
+from tidegate.api.shapes.releases import Incident, Incidents
+from tidegate.client.calls import records
+from tidegate.client.transport import SyncTransport
+
+
+class RecordsOperations:
+    """The operations of :mod:`tidegate.client.calls.records`; part of :class:`~tidegate.client.Client`."""
+
+    _transport: SyncTransport
+
+    def incidents(self, *, service: str | None = None, limit: int = 50, cursor: str | None = None) -> Incidents:
+        """A page of incidents, newest first, of every service or of one."""
+        return self._transport.run(records.incidents(service=service, limit=limit, cursor=cursor))
+
+    def incident(self, incident: str) -> Incident:
+        """One incident.
+
+        Raises:
+            NotFoundError: no such incident.
+        """
+        return self._transport.run(records.incident(incident))
+
+    def audit(self, *, subject: str | None = None, limit: int = 100, cursor: str | None = None) -> AuditRows:
+        """A page of the audit log, newest first, of everything or of one subject."""
+        return self._transport.run(records.audit(subject=subject, limit=limit, cursor=cursor))
+
+    def verify_audit(self, *, head: tuple[int, str] | None = None) -> AuditCheck:
+        """Have the whole chain of the audit log computed again.
+
+        Args:
+            head: number and hash of a row that was noted earlier, which shows a cut tail as well.
+        """
+        return self._transport.run(records.verify_audit(head=head))
+
+    def requests(
+        self, *, service: str | None = None, release: str | None = None, limit: int = 50, cursor: str | None = None
+    ) -> Requests:
+        """A page of observed requests, newest first, optionally of one service or release."""
+        return self._transport.run(records.requests(service=service, release=release, limit=limit, cursor=cursor))
+
+    def request(self, request_id: str) -> ServedRequest:
+        """Who served one request.
+
+        Raises:
+            NotFoundError: nobody observed it, or it was forgotten.
+        """
+        return self._transport.run(records.request(request_id))

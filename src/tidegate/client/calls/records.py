@@ -1,0 +1,55 @@
+"""Records: incidents, the audit log, observed requests."""
+
+from __future__ import annotations
+
+from tidegate.api.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
+from tidegate.api.shapes.releases import Incident, Incidents
+from tidegate.client.call import Call, in_path
+
+
+def incidents(*, service: str | None = None, limit: int = 50, cursor: str | None = None) -> Call[Incidents]:
+    """A page of incidents, newest first, of every service or of one."""
+    query = {"service": service, "limit": limit, "cursor": cursor}
+    return Call(method="GET", path="/incidents", returns=Incidents, query=query)
+
+
+def incident(incident: str) -> Call[Incident]:
+    """One incident.
+
+    Raises:
+        NotFoundError: no such incident.
+    """
+    return Call(method="GET", path=f"/incidents/{in_path(incident)}", returns=Incident)
+
+
+def audit(*, subject: str | None = None, limit: int = 100, cursor: str | None = None) -> Call[AuditRows]:
+    """A page of the audit log, newest first, of everything or of one subject."""
+    query = {"subject": subject, "limit": limit, "cursor": cursor}
+    return Call(method="GET", path="/audit", returns=AuditRows, query=query)
+
+
+def verify_audit(*, head: tuple[int, str] | None = None) -> Call[AuditCheck]:
+    """Have the whole chain of the audit log computed again.
+
+    Args:
+        head: number and hash of a row that was noted earlier, which shows a cut tail as well.
+    """
+    query: dict[str, str | int | None] = {} if head is None else {"seq": head[0], "hash": head[1]}
+    return Call(method="GET", path="/audit/verify", returns=AuditCheck, query=query, longest_seconds=600.0)
+
+
+def requests(
+    *, service: str | None = None, release: str | None = None, limit: int = 50, cursor: str | None = None
+) -> Call[Requests]:
+    """A page of observed requests, newest first, optionally of one service or release."""
+    query = {"service": service, "release": release, "limit": limit, "cursor": cursor}
+    return Call(method="GET", path="/requests", returns=Requests, query=query)
+
+
+def request(request_id: str) -> Call[ServedRequest]:
+    """Who served one request.
+
+    Raises:
+        NotFoundError: nobody observed it, or it was forgotten.
+    """
+    return Call(method="GET", path=f"/requests/{in_path(request_id)}", returns=ServedRequest)
