@@ -29,6 +29,9 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 EXPECTED = [("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Rome"}), ("get_time", {"zone": "CET"})]
 PATIENCE_SECONDS = 20.0
 
+LOOP = asyncio.Runner()
+"""One for all checks: LangChain keeps asynchronous connections beyond a model's life."""
+
 Model = Callable[..., Any]
 
 
@@ -78,7 +81,7 @@ def calls(message: AIMessage) -> list[tuple[str, Any]]:
 def chat(model: Model, service: Callable[[str], str]) -> None:
     answer = model(service("plain")).invoke("Hello")
     assert answer.text == ANSWER, answer
-    assert asyncio.run(model(service("plain")).ainvoke("Hello")).text == ANSWER
+    assert LOOP.run(model(service("plain")).ainvoke("Hello")).text == ANSWER
 
 
 def streaming(model: Model, service: Callable[[str], str]) -> None:
@@ -206,7 +209,7 @@ def abort(model: Model, service: Callable[[str], str]) -> None:
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
 
-    asyncio.run(leave())
+    LOOP.run(leave())
     until(lambda counts: counts["aborted_streams"] == 1)
 
 
@@ -254,5 +257,6 @@ def run(package: str, model: Model, extra: dict[str, Callable[..., None]]) -> No
 
 
 if __name__ == "__main__":
-    run("langchain-openai", openai_model, OPENAI_ENDPOINTS)
-    run("langchain-anthropic", anthropic_model, {})
+    with LOOP:
+        run("langchain-openai", openai_model, OPENAI_ENDPOINTS)
+        run("langchain-anthropic", anthropic_model, {})

@@ -48,7 +48,7 @@ def messages_beats(reply: Reply, behaviour: Behaviour) -> Iterator[Beat]:
             if behaviour.usage == "cumulative" and is_token:
                 yield named_beat(_message_delta(None, {"output_tokens": sent}))
         yield named_beat({"type": "content_block_stop", "index": index})
-    usage = {"output_tokens": reply.output_tokens} if has_usage else None
+    usage = _usage(reply, reply.output_tokens) if has_usage else None
     yield named_beat(_message_delta(_STOP_REASONS[choice.finish], usage))
     if behaviour.stream.has_terminator:
         yield named_beat({"type": "message_stop"})
