@@ -33,6 +33,7 @@ from tidegate.gateway.app import Gateway
 from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import listen
 from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.memory import settle_memory
 from tidegate.gateway.observer import Observer
 from tidegate.gateway.refusals import render_error
 from tidegate.wire.insertion import Insertion
@@ -103,6 +104,7 @@ async def run(arguments: argparse.Namespace) -> None:
     listener.bind(("127.0.0.1", arguments.port))
     listener.listen(4096)
     server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
+    settle_memory()
     draining = asyncio.create_task(drain(observer))
     await stopped.wait()
     draining.cancel()

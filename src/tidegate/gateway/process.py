@@ -20,6 +20,7 @@ from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import Server, listen
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.link import ControlLink, LinkSettings
+from tidegate.gateway.memory import settle_memory
 from tidegate.gateway.observer import Observer
 from tidegate.gateway.refusals import render_error
 from tidegate.gateway.stored_snapshot import load_snapshot
@@ -92,6 +93,7 @@ async def run_gateway(settings: GatewaySettings, resolve: ResolveSecret, find_pr
     _adopt_stored(gateway, folder)
     server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
     link.start()
+    settle_memory()
     log.info("gateway.started", gateway=settings.id, address=identity.address, pid=os.getpid())
     await stop.wait()
     await _drain(gateway, server, link, settings)
