@@ -69,6 +69,9 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self.run.is_stream:
+            if not self.pending and not data.startswith(b"HTTP/1.1 200"):
+                self.transport.close()  # counted as an error when it is lost
+                return
             self.run.tally.events += data.count(b"data: ")
             self.pending = (self.pending + data)[-64:]
             if self.pending.endswith(b"0\r\n\r\n"):

@@ -94,8 +94,13 @@ def running(
     *,
     environment: Mapping[str, str] | None = None,
     start_limit_seconds: float = 20.0,
+    port_file: Path | None = None,
 ) -> Iterator[tuple[int, float]]:
     """Start a server on a core; gives its pid and the seconds until it accepted a connection.
+
+    Args:
+        port: where it was told to listen; names its log too.
+        port_file: where it writes the port it chose by itself.
 
     Raises:
         BenchError: it ended, or does not listen in time.
@@ -115,9 +120,10 @@ def running(
             if process.poll() is not None:
                 raise BenchError(f"{command[0]} ended with {process.returncode}:\n{_tail(folder, port)}")
             try:
-                socket.create_connection(("127.0.0.1", port), 0.2).close()
+                chosen = int(port_file.read_text()) if port_file else port
+                socket.create_connection(("127.0.0.1", chosen), 0.2).close()
                 break
-            except OSError:
+            except (OSError, ValueError):
                 time.sleep(0.005)
             if time.perf_counter() - begun > start_limit_seconds:
                 raise BenchError(f"{command[0]} did not listen on {port}:\n{_tail(folder, port)}")
@@ -125,6 +131,8 @@ def running(
     finally:
         _end(process)
         log.close()
+        if port_file:
+            port_file.unlink(missing_ok=True)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -155,7 +163,12 @@ def load(port: int, arguments: Sequence[str], seconds: float) -> dict[str, float
 
 
 def measure(
-    pid: int, port: int, case: str, seconds: float, arguments: Sequence[str] = ("--key", KEY)
+    pid: int,
+    port: int,
+    case: str,
+    seconds: float,
+    arguments: Sequence[str] = ("--key", KEY),
+    warm_up_seconds: float = 0.7,
 ) -> dict[str, float]:
     """The figures of one case; ``arguments`` say how this server wants to be asked.
 
@@ -163,7 +176,7 @@ def measure(
         BenchError: a request failed; a figure over errors means nothing.
     """
     asking = [*CASES[case][1], *arguments]
-    load(port, asking, 0.7)
+    load(port, asking, warm_up_seconds)
     before = cpu_seconds(pid)
     result = load(port, asking, seconds)
     used = cpu_seconds(pid) - before
