@@ -1,4 +1,5 @@
 import msgspec
+import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -46,7 +47,9 @@ def test_a_malformed_heartbeat_is_refused_with_its_field():
     link, http = client()
     answer = http.post("/link/v1/heartbeats", content=b'{"gateway": 3}')
     assert answer.status_code == 422
-    assert "$.gateway" in answer.json()["title"]
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["where"] == "POST /link/v1/heartbeats"
+    assert "$.gateway" in answer.json()["detail"]
     assert link.heartbeats == []
 
 
@@ -60,6 +63,16 @@ def test_a_batch_sent_twice_is_told_so():
 def test_a_body_that_is_no_batch_is_refused():
     _, http = client()
     assert http.post("/link/v1/observations", content=b"\xc1").status_code == 422
+
+
+@pytest.mark.parametrize(
+    ("path", "bound"), [("heartbeats", "MAX_HEARTBEAT_BYTES"), ("observations", "MAX_BATCH_BYTES")]
+)
+def test_a_body_above_the_bound_is_refused_before_it_is_read_as_anything(path, bound, monkeypatch):
+    monkeypatch.setattr(f"tidegate.api.link.{bound}", 100)
+    _, http = client()
+    answer = http.post(f"/link/v1/{path}", content=b"x" * 101)
+    assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")
 
 
 def test_snapshots_stream_lines_to_a_named_gateway():

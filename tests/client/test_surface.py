@@ -10,7 +10,6 @@ import pytest
 import tidegate
 from tidegate.client import calls, surface
 
-
 OPERATIONS = {
     name: call
     for subject in surface.SUBJECTS

@@ -33,7 +33,7 @@ CODES: dict[str, str] = {
     "unknown_key": "A key that nobody knows; the remedy names the nearest known one.",
     "unknown_kind": "A document of a kind that cannot be applied.",
     "not_available_yet": "Designed, and not built into this version.",
-    "unknown_segment": "The service has no segment of this name.",
+    "unknown_segment": "A step names a segment that the service does not declare.",
     "unknown_metric": "No metric has this name.",
     "unknown_strategy": "No strategy has this name.",
     "given_twice": "The same part of a bundle stands in two places.",
@@ -74,7 +74,6 @@ CODES: dict[str, str] = {
     "not_frozen": "There is no freeze of this scope.",
     # releases
     "already_stable": "The version is the stable one already.",
-    "unknown_segment": "A step names a segment that the service does not declare.",
     "needs_stable": "The strategy needs a stable version and there is none.",
     "nothing_to_return_to": "There is no earlier version to return to.",
     "release_exists": "The version is on trial already.",

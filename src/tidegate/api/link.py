@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tidegate.api.problems import answer, problem_of
+from tidegate.api.uploads import too_large
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.snapshot import Heartbeat
 from tidegate.errors import InvalidInputError, TidegateError, UnauthenticatedError
@@ -84,8 +86,7 @@ def _guarded(endpoint: Endpoint, join_token: str | None) -> Endpoint:
                 raise UnauthenticatedError("the join token is missing or wrong", remedy="start the gateway with it")
             return await endpoint(request)
         except TidegateError as error:
-            problem = {"title": str(error), "status": error.status, "code": error.code}
-            return JSONResponse(problem, status_code=error.status, media_type="application/problem+json")
+            return answer(problem_of(error))
 
     return guarded
 
@@ -95,5 +96,5 @@ async def _body(request: Request, limit: int) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > limit:
-            raise InvalidInputError(f"the body is larger than {limit} bytes", where=request.url.path)
+            raise too_large(limit)
     return bytes(body)

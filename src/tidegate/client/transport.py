@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Generator, Iterator
-from typing import Any, TypeVar, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 import httpx2
 import msgspec
@@ -29,7 +29,7 @@ class SyncTransport:
 
     def __init__(self, server: Server, http: httpx2.BaseTransport | None = None) -> None:
         self._server = server
-        self._http = httpx2.Client(transport=http, trust_env=not server.is_loopback)
+        self._http = httpx2.Client(transport=http, **_trust(server))
 
     def close(self) -> None:
         """Close every connection."""
@@ -109,7 +109,7 @@ class AsyncTransport:
 
     def __init__(self, server: Server, http: httpx2.AsyncBaseTransport | None = None) -> None:
         self._server = server
-        self._http = httpx2.AsyncClient(transport=http, trust_env=not server.is_loopback)
+        self._http = httpx2.AsyncClient(transport=http, **_trust(server))
 
     async def close(self) -> None:
         """Close every connection."""
@@ -211,6 +211,17 @@ class _Steps:
             self.call = self._flow.throw(error)
         except StopIteration as done:
             self.call, self.result = None, done.value
+
+
+class _Trust(TypedDict):
+    trust_env: bool
+    verify: bool
+
+
+def _trust(server: Server) -> _Trust:
+    """Plain HTTP to this machine meets neither proxies nor certificates, and loading those takes a while."""
+    is_plain = server.is_loopback and server.url.startswith("http://")
+    return {"trust_env": not server.is_loopback, "verify": not is_plain}
 
 
 def _async_content(call: Call[Any]) -> bytes | AsyncIterator[bytes] | None:
