@@ -99,7 +99,7 @@ $(CLIENTS)/.venv/.run: $(CLIENTS)/requirements.txt
 test-clients: $(VENV)/.dev $(CLIENTS)/node_modules/.run $(CLIENTS)/.venv/.run ## clients of Python and Node against a gateway; writes docs/explanation/clients.md
 	@mkdir -p build docs/explanation
 	$(BIN)/python -m pytest tests/e2e/clients $(CLIENTS) -n auto --junitxml build/clients.xml
-	$(BIN)/python $(CLIENTS)/table.py build/clients.xml > docs/explanation/clients.md
+	$(BIN)/python -m tests.clients.table build/clients.xml > docs/explanation/clients.md
 
 # ---- benchmarks -----------------------------------------------------------------------------------
 

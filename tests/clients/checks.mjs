@@ -7,8 +7,7 @@ import { dirname, join } from "node:path";
 export const { GATEWAY_URL, GATEWAY_KEY, SIMULATOR_URL } = process.env;
 export const ANSWER = process.env.EXPECTED_ANSWER;
 export const SYSTEM = process.env.EXPECTED_SYSTEM;
-export const PIXEL =
-  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+export const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 const CHECK_SECONDS = 20;
 

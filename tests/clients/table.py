@@ -1,4 +1,4 @@
-"""Writes the page of clients from a JUnit report: ``python tests/clients/table.py REPORT > PAGE``."""
+"""Writes the page of clients from a JUnit report: ``python -m tests.clients.table REPORT > PAGE``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 from collections import defaultdict
 from collections.abc import Iterator
 from xml.etree import ElementTree as ET
+
+from tests.e2e.clients.features import FEATURES
 
 PAGE = """# Clients
 
@@ -59,8 +61,8 @@ def gathered(report: str) -> tuple[Marks, dict[str, str]]:
 
 def table(marks: Marks, versions: dict[str, str], upstream: str) -> str:
     """One Markdown table: features down, clients across."""
-    clients = sorted(versions)
-    features = dict.fromkeys(feature.removesuffix(REFUSED) for _, feature, _ in marks)
+    clients = sorted(versions, key=str.lower)
+    features = dict.fromkeys(feature.removesuffix(REFUSED) for feature in FEATURES.values())
     lines = [
         f"## In front of {DIALECTS[upstream]}",
         "",

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import anthropic
 import openai
 import pytest
-from tests.e2e.clients.features import FEATURES, ONE_UPSTREAM
+from tests.e2e.clients.features import FEATURES, upstreams_of
 from tests.e2e.clients.gateway_stack import GatewayStack, SimulatorThread, gateway_stack
 from tests.e2e.clients.services import KEY, UPSTREAMS, Upstream, service_name
 
@@ -21,9 +21,10 @@ def _recorded_check(request: pytest.FixtureRequest, record_property: Callable[[s
     feature = FEATURES[request.function.__name__.removeprefix("test_")]
     package = openai if {"openai_client", "async_openai"} & {*request.fixturenames} else anthropic
     callspec = getattr(request.node, "callspec", None)
-    upstream = (callspec.params if callspec else {}).get("upstream", ONE_UPSTREAM.get(feature, "openai"))
-    check = {"client": f"{package.__name__} (Python)", "version": package.__version__}
-    record_property("check", json.dumps(check | {"feature": feature, "upstream": upstream}))
+    named = (callspec.params if callspec else {}).get("upstream")
+    for upstream in (named,) if named else upstreams_of(feature):
+        check = {"client": f"{package.__name__} (Python)", "version": package.__version__}
+        record_property("check", json.dumps(check | {"feature": feature, "upstream": upstream}))
 
 
 @pytest.fixture(scope="session")

@@ -43,7 +43,9 @@ FEATURES: dict[str, str] = {
             "responses_parse_a_schema",
             "responses_fail_midway",
         ),
-        "embeddings refused": ("what_an_anthropic_upstream_cannot_do_is_told",),
+        "embeddings refused": ("embeddings_towards_anthropic_are_refused",),
+        "completions refused": ("completions_towards_anthropic_are_refused",),
+        "responses refused": ("responses_towards_anthropic_are_refused",),
         "count tokens": ("count_tokens",),
         "list of models": ("the_list_of_models",),
         "errors": (
@@ -73,5 +75,15 @@ FEATURES: dict[str, str] = {
     }.items()
     for name in names
 }
-ONE_UPSTREAM = {"embeddings refused": "anthropic"}
-"""Of features that are not shown towards both; the others are shown towards OpenAI."""
+_BOTH = ("openai", "anthropic")
+_UPSTREAMS = {
+    "embeddings refused": ("anthropic",),
+    "completions refused": ("anthropic",),
+    "responses refused": ("anthropic",),
+    "list of models": _BOTH,
+}
+
+
+def upstreams_of(feature: str) -> tuple[str, ...]:
+    """Where a test that names no upstream shows ``feature``."""
+    return _UPSTREAMS.get(feature, ("openai",))

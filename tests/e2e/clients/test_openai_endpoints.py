@@ -96,15 +96,23 @@ def test_responses_fail_midway(openai_client):
     assert "response.completed" not in kinds
 
 
-def test_what_an_anthropic_upstream_cannot_do_is_told(openai_client):
-    asks = (
-        lambda: openai_client.embeddings.create(model="plain-on-anthropic", input="one"),
-        lambda: openai_client.completions.create(model="plain-on-anthropic", prompt="one"),
-        lambda: openai_client.responses.create(model="plain-on-anthropic", input="one"),
-    )
-    for ask in asks:
-        with pytest.raises(openai.BadRequestError, match="cannot be served by a version whose provider speaks"):
-            ask()
+REFUSED = "cannot be served by a version whose provider speaks the anthropic dialect"
+
+
+def test_embeddings_towards_anthropic_are_refused(openai_client, simulator):
+    with pytest.raises(openai.BadRequestError, match=REFUSED):
+        openai_client.embeddings.create(model="plain-on-anthropic", input="one")
+    assert simulator.stats()["requests"] == 0
+
+
+def test_completions_towards_anthropic_are_refused(openai_client):
+    with pytest.raises(openai.BadRequestError, match=REFUSED):
+        openai_client.completions.create(model="plain-on-anthropic", prompt="one")
+
+
+def test_responses_towards_anthropic_are_refused(openai_client):
+    with pytest.raises(openai.BadRequestError, match=REFUSED):
+        openai_client.responses.create(model="plain-on-anthropic", input="one")
 
 
 def test_the_list_of_models(openai_client):
