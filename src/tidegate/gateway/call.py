@@ -44,34 +44,45 @@ class Call:
         outcome: the user's; ``None`` while it is not known.
     """
 
-    # Defaults live in the class: most requests never touch most of them, and nothing has to be stored for them.
+    # Slots, all of them filled on arrival: a default in the class would be found by two failed look-ups each time.
+    __slots__ = (
+        "alarm",
+        "arm",
+        "assigned_outcome",
+        "attempts",
+        "barred",
+        "body",
+        "facts",
+        "fallbacks",
+        "finish_reason",
+        "first_content_at",
+        "gateway",
+        "is_forced",
+        "is_unrenderable",
+        "kind",
+        "model",
+        "order",
+        "outcome",
+        "own_seconds",
+        "principal",
+        "propensity",
+        "relay",
+        "request",
+        "request_id",
+        "responder",
+        "route",
+        "served",
+        "started_at_us",
+        "status",
+        "table",
+        "told",
+        "unit_hash",
+        "usage",
+    )
     principal: Principal
     body: JsonObject
     facts: RequestFacts
     alarm: Alarm
-
-    route: CompiledRoute | None = None
-    arm: Arm | None = None
-    order: tuple[Leg, ...] = ()
-    unit_hash = 0
-    propensity = 0
-    is_forced = False
-
-    barred: frozenset[Deployment] = frozenset()  # not asked again for this request
-    is_unrenderable = False  # the variant assigned could not be written for its deployment
-    attempts = 0
-    fallbacks = 0
-    own_seconds = 0.0  # until the first upstream request was written; 0 while none was
-    served: Leg | None = None
-    relay: StreamRelay | None = None
-    told: Headers = ()
-    first_content_at = 0.0
-    usage: Usage | None = None
-    finish_reason = ""
-    model = ""
-    assigned_outcome: Outcome | None = None
-    outcome: Outcome | None = None
-    status = 0
 
     def __init__(
         self,
@@ -89,6 +100,23 @@ class Call:
         self.responder = responder
         self.started_at_us = started_at_us
         self.request_id = table.request_ids.make(started_at_us // 1000)
+        self.route: CompiledRoute | None = None
+        self.arm: Arm | None = None
+        self.order: tuple[Leg, ...] = ()
+        self.unit_hash = self.propensity = 0
+        self.is_forced = False
+        self.barred: frozenset[Deployment] = _NOBODY  # not asked again for this request
+        self.is_unrenderable = False  # the variant assigned could not be written for its deployment
+        self.attempts = self.fallbacks = self.status = 0
+        self.own_seconds = 0.0  # until the first upstream request was written; 0 while none was
+        self.served: Leg | None = None
+        self.relay: StreamRelay | None = None
+        self.told: Headers = ()
+        self.first_content_at = 0.0
+        self.usage: Usage | None = None
+        self.finish_reason = self.model = ""
+        self.assigned_outcome: Outcome | None = None
+        self.outcome: Outcome | None = None
 
     @property
     def is_sent(self) -> bool:
@@ -158,4 +186,5 @@ class Call:
             self.gateway.trials.failed(arm.trial, outcome, release.cutoff_failures, is_committed=is_committed)
 
 
+_NOBODY: frozenset[Deployment] = frozenset()
 _FIRST_ATTEMPT = (b"x-tidegate-attempts", b"1")

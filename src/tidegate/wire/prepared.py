@@ -9,6 +9,16 @@ from tidegate.wire.insertion import Insertion
 from tidegate.wire.kinds import Kind
 from tidegate.wire.template import PromptTemplate
 
+KNOWN_KEYS = {
+    name: b"," + msgspec.json.encode(name) + b":"
+    for name in (
+        *("messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "stream_options"),
+        *("user", "metadata", "tools", "tool_choice", "response_format", "stop", "n", "seed", "system", "thinking"),
+        *("input", "instructions", "prompt", "frequency_penalty", "presence_penalty", "reasoning_effort"),
+    )
+}
+"""Field -> ``,"field":``."""
+
 _MAX_PREPARED = 4096
 
 
@@ -21,9 +31,10 @@ class PreparedInsertion:
         policy: how the system prompt meets the client's own.
         generation: defaults and locked parameters.
         dropped: client fields that never go upstream.
+        plain: known client fields that always travel as they are -> ``,"field":``.
     """
 
-    __slots__ = ("_system", "_template", "dropped", "few_shot", "generation", "head", "policy")
+    __slots__ = ("_system", "_template", "dropped", "few_shot", "generation", "head", "plain", "policy")
 
     def __init__(self, kind: Kind, insertion: Insertion) -> None:
         self.head = b'{"model":' + msgspec.json.encode(insertion.model)
@@ -33,10 +44,16 @@ class PreparedInsertion:
         self.policy = insertion.system_policy
         self.generation: GenerationDefaults = generation_defaults(kind, insertion.generation, insertion.overridable)
         self.dropped = frozenset({"model", "tidegate"}) | self.generation.locked
+        self.plain = {key: prefix for key, prefix in KNOWN_KEYS.items() if self._is_plain(key)}
         self._template: PromptTemplate | None = None
         self._system: bytes | None = msgspec.json.encode(insertion.system) if insertion.system else None
         if insertion.system and insertion.variables is not None:
             self._template = PromptTemplate(insertion.system, insertion.variables)
+
+    def _is_plain(self, key: str) -> bool:
+        """Whether nothing depends on the client's value of a field."""
+        parameter = self.generation.names.get(key)
+        return key not in self.dropped and key != "thinking" and parameter not in self.generation.pieces
 
     def system(self, variables: dict[str, object] | None) -> bytes | None:
         """The system prompt as a JSON string, ``None`` when the version brings none.

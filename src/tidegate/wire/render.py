@@ -23,6 +23,7 @@ import msgspec
 
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.kinds import Kind
+from tidegate.wire.prepared import KNOWN_KEYS
 from tidegate.wire.splice import Piece, assemble, is_null, put_first, splice_messages
 
 if TYPE_CHECKING:
@@ -33,14 +34,6 @@ if TYPE_CHECKING:
     from tidegate.wire.request import RequestFacts
 
 _INCLUDE_USAGE = b',"stream_options":{"include_usage":true}'
-_KNOWN_KEYS = {
-    name: b"," + msgspec.json.encode(name) + b":"
-    for name in (
-        *("messages", "temperature", "top_p", "max_tokens", "max_completion_tokens", "stream", "stream_options"),
-        *("user", "metadata", "tools", "tool_choice", "response_format", "stop", "n", "seed", "system", "thinking"),
-        *("input", "instructions", "prompt", "frequency_penalty", "presence_penalty", "reasoning_effort"),
-    )
-}
 _Inserted = dict[str, list[Piece]]
 
 
@@ -73,16 +66,24 @@ def render_request(
 def _append_fields(
     fields: dict[str, msgspec.Raw], inserted: _Inserted, prepared: PreparedInsertion, pieces: list[Piece]
 ) -> set[str]:
-    """Append what the client sent and return the parameters it set; inserted fields stand where theirs stood."""
+    """Append what the client sent; inserted fields stand where theirs stood.
+
+    Returns the parameters among the version's defaults that the client set, and ``thinking``.
+    """
+    plain = prepared.plain
     dropped = prepared.dropped
     names = prepared.generation.names
     defaults = prepared.generation.pieces
     given: set[str] = set()
     for key, raw in fields.items():
-        if key in dropped:
-            continue
         if key in inserted:
             pieces += inserted.pop(key)
+            continue
+        prefix = plain.get(key)
+        if prefix is not None:
+            pieces += (prefix, raw)
+            continue
+        if key in dropped:
             continue
         parameter = names.get(key)
         if parameter is not None:
@@ -91,7 +92,7 @@ def _append_fields(
             given.add(parameter)
         elif key == "thinking" and b"disabled" not in bytes(raw) and not is_null(raw):
             given.add(key)
-        pieces.append(_KNOWN_KEYS.get(key) or _key(key))
+        pieces.append(KNOWN_KEYS.get(key) or _key(key))
         pieces.append(raw)
     return given
 
@@ -119,7 +120,7 @@ def _insert_into_chat(fields: dict[str, msgspec.Raw], facts: RequestFacts, prepa
     message = None if system is None else b'{"role":"system","content":' + system + b"}"
     raw = _required(fields, "messages")
     spliced = splice_messages("messages", raw, message, prepared.few_shot, prepared.policy)
-    return {"messages": [_key("messages"), *spliced]}
+    return {"messages": [KNOWN_KEYS["messages"], *spliced]}
 
 
 def _insert_into_messages(
@@ -130,10 +131,10 @@ def _insert_into_messages(
     if system is not None:
         spliced = _spliced_system(fields.get("system"), system, prepared.policy)
         if spliced is not None:
-            inserted["system"] = [_key("system"), *spliced]
+            inserted["system"] = [KNOWN_KEYS["system"], *spliced]
     if prepared.few_shot:
         raw = _required(fields, "messages")
-        inserted["messages"] = [_key("messages"), *put_first("messages", raw, prepared.few_shot)]
+        inserted["messages"] = [KNOWN_KEYS["messages"], *put_first("messages", raw, prepared.few_shot)]
     return inserted
 
 
@@ -158,7 +159,7 @@ def _insert_into_responses(
     if system is not None:
         instructions = _spliced_instructions(fields.get("instructions"), system, prepared.policy)
         if instructions is not None:
-            inserted["instructions"] = [_key("instructions"), *instructions]
+            inserted["instructions"] = [KNOWN_KEYS["instructions"], *instructions]
     continues = facts.previous_response_id is not None or "conversation" in fields
     if prepared.few_shot and not continues:
         raw = _required(fields, "input")
@@ -167,7 +168,7 @@ def _insert_into_responses(
             spliced: list[Piece] = [b"[" + prepared.few_shot + b",", *user, b"]"]
         else:
             spliced = splice_messages("input", raw, None, prepared.few_shot, "prepend")
-        inserted["input"] = [_key("input"), *spliced]
+        inserted["input"] = [KNOWN_KEYS["input"], *spliced]
     return inserted
 
 

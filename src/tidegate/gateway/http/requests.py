@@ -300,8 +300,13 @@ class RequestReader:
                 return None
             request.body = self._chunks.body
             self._chunks = None
-        elif self._missing and not self._fill(request):
-            return None
+        elif self._missing:
+            end = self._at + self._missing
+            if not request.body and end <= len(self._held):  # it came with its head
+                request.body = self._held[self._at : end]
+                self._at = end
+            elif not self._fill(request):
+                return None
         self._request = None
         self.is_continue_wanted = False
         return request
@@ -310,9 +315,7 @@ class RequestReader:
         """Move body bytes from what is held into ``request``; whether it is complete."""
         held, at, missing = self._held, self._at, self._missing
         piece = held[at : at + missing]
-        if not request.body and len(piece) == missing:
-            request.body = piece
-        elif piece:
+        if piece:
             # Not preallocated: a length is only a promise, memory is committed for what arrived.
             if not request.body:
                 request.body = bytearray()
