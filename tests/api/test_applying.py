@@ -78,7 +78,14 @@ async def test_a_literal_credential_is_held_in_memory_and_never_shown(client, se
     }
     applied = await client.apply([provider])
     assert server.control.secrets == {"memory:provider.vendor": "sk-123456"}
-    assert (await client.provider("vendor")).credential == "memory:provider.vendor"
+    assert "until control restarts" in applied.warnings[0]
+    assert (await client.apply([SHOP])).warnings == ()
+    spec = {key: value for key, value in provider.items() if key not in {"kind", "name"}}
+    assert (await client.put_provider("vendor", spec)).warnings == applied.warnings
+    found = await client.provider("vendor")
+    assert (found.credential, found.warnings) == ("memory:provider.vendor", ())
+    server.control.secrets.clear()  # as after a restart
+    assert "no longer holds" in (await client.provider("vendor")).warnings[0]
     assert "sk-123456" not in repr((applied, await client.audit(limit=500)))
     assert b"sk-123456" not in (server.folder / "state.db").read_bytes()
 

@@ -36,6 +36,11 @@ class Admission:
         self._is_loopback = is_loopback
         self._hosts = hosts
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can connect."""
+        return self._is_loopback
+
     async def admit(self, request: HTTPConnection) -> Caller:
         """Who sends this request.
 

@@ -18,7 +18,7 @@ from tidegate.api.link import link_routes
 from tidegate.api.openapi import docs_page, install_openapi
 from tidegate.api.plane import Plane
 from tidegate.api.problems import install_problems
-from tidegate.api.routes import applying, health, providers, records, releases, services, versions
+from tidegate.api.routes import applying, health, keys, providers, records, releases, services, versions
 from tidegate.controller.control import Control
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.registry import Registry
@@ -62,7 +62,15 @@ def create_app(control: Control, artifacts: ArtifactStore, settings: ApiSettings
     install_openapi(app)
     app.include_router(health.router)
     api = APIRouter(prefix="/api/v1")
-    for each in (services, versions, releases, records, providers, applying):  # /versions/import before /versions/{ref}
+    for each in (
+        services,
+        versions,
+        releases,
+        records,
+        providers,
+        keys,
+        applying,
+    ):  # /versions/import before /versions/{ref}
         api.include_router(each.router)
     app.include_router(api)
     app.add_route("/api/openapi.json", _openapi, include_in_schema=False)

@@ -12,7 +12,7 @@ from tidegate.controller.control import Control
 from tidegate.controller.declared import read_declared
 from tidegate.documents import Document
 from tidegate.registry.artifacts import ArtifactStore
-from tidegate.registry.keys import Source
+from tidegate.registry.keys import Source, need_an_admin
 from tidegate.registry.push import store_artifacts
 
 
@@ -41,7 +41,10 @@ async def apply_documents(
 
     async def change(connection: AsyncConnection) -> Outcome:
         applying = Applying(connection, actor=actor, at=control.clock.now(), source=source, allow=allow)
-        return await applying.apply(declared)
+        outcome = await applying.apply(declared)
+        if source == "api" and any(each.kind == "Key" and each.is_effective for each in outcome.changes):
+            await need_an_admin(connection)  # a file at the start is its writer's own business
+        return outcome
 
     if dry_run:
         return (await tried(control.state, change)).changes

@@ -70,6 +70,7 @@ CODES: dict[str, str] = {
     "provider_in_use": "A version that is being served needs the provider.",
     "unknown_key_name": "There is no key of this name.",
     "key_exists": "The name of the key is taken.",
+    "no_admin_key": "No key would be left that may administer.",
     "same_secret": "Two keys would have the same secret.",
     "not_frozen": "There is no freeze of this scope.",
     # releases

@@ -123,6 +123,21 @@ async def find_key_by_digest(connection: AsyncConnection, sha256: str) -> Key | 
     return _decoded(row) if row else None
 
 
+async def need_an_admin(connection: AsyncConnection) -> None:
+    """Refuse a change after which keys are needed and none of them may administer.
+
+    Raises:
+        ConflictError: keys exist, and none has the role admin for every service.
+    """
+    found = await list_keys(connection)
+    if found and not any("admin" in key.roles and not key.services for key in found):
+        raise ConflictError(
+            "nobody could administer this installation any more: no key would have the role admin for every service",
+            code="no_admin_key",
+            remedy="create a key with the role admin and without services first",
+        )
+
+
 async def list_keys(connection: AsyncConnection) -> list[Key]:
     """Every key, by name."""
     return [_decoded(row) for row in (await connection.execute(sa.select(keys).order_by(keys.c.name))).all()]

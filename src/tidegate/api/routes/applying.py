@@ -12,6 +12,7 @@ from tidegate.api.applying import apply_documents
 from tidegate.api.caller import Caller
 from tidegate.api.plane import Behind, Operator
 from tidegate.api.replies import answers, reply, told
+from tidegate.api.routes.providers import held_in_memory
 from tidegate.api.shapes.versions import Applied, AppliedChange
 from tidegate.controller.applying import Change
 from tidegate.documents import Document
@@ -50,7 +51,14 @@ async def apply(plane: Behind, caller: Operator, body: ApplyBody) -> Response:
     )
     if not body.dry_run:
         await plane.control.operations.routing_changed()
-    return reply(Applied(changes=tuple(told(AppliedChange, each) for each in changes), is_dry_run=body.dry_run))
+    written = [each.name for each in changes if each.kind == "Provider" and each.is_effective]
+    return reply(
+        Applied(
+            changes=tuple(told(AppliedChange, each) for each in changes),
+            is_dry_run=body.dry_run,
+            warnings=() if body.dry_run else held_in_memory(plane, written),
+        )
+    )
 
 
 def _allow(caller: Caller, change: Change) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
+import msgspec
 from fastapi import APIRouter, Body
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
@@ -49,7 +51,7 @@ async def put_provider(plane: Behind, caller: Admin, name: str, spec: Annotated[
     )
     plane.control.secrets.update({f"memory:{held}": literal for held, literal in made.secrets.items()})
     await plane.control.operations.routing_changed()
-    return reply(await _one(plane, name))
+    return reply(msgspec.structs.replace(await _one(plane, name), warnings=held_in_memory(plane, [name])))
 
 
 @router.delete("/providers/{name}", responses=answers(Providers, "The providers that remain."))
@@ -82,7 +84,7 @@ def _refuse_used(plane: Plane, name: str) -> None:
 async def _all(plane: Plane) -> Providers:
     async with plane.control.state.read() as connection:
         found = await providers.list_providers(connection)
-    return Providers(items=tuple(map(_provider, found)), next=None)
+    return Providers(items=tuple(_provider(plane, each) for each in found), next=None)
 
 
 async def _one(plane: Plane, name: str) -> Provider:
@@ -90,10 +92,27 @@ async def _one(plane: Plane, name: str) -> Provider:
         found = await providers.find_provider(connection, name)
     if found is None:
         raise NotFoundError(f"there is no provider {name!r}", code="unknown_provider", remedy="see GET /providers")
-    return _provider(found)
+    return _provider(plane, found)
 
 
-def _provider(stored: providers.StoredProvider) -> Provider:
+def held_in_memory(plane: Plane, names: Iterable[str]) -> tuple[str, ...]:
+    """A sentence for each of these providers whose key would be lost with this process."""
+    return tuple(
+        f"the key of provider {name!r} is held in memory until control restarts: give it again then, "
+        "or give `${NAME}` or `${file:PATH}` instead"
+        for name in names
+        if f"memory:provider.{name}" in plane.control.secrets
+    )
+
+
+def _lost(plane: Plane, stored: providers.StoredProvider) -> tuple[str, ...]:
+    credential = stored.spec.api_key or ""
+    if not credential.startswith("memory:") or credential in plane.control.secrets:
+        return ()
+    return (f"control has restarted and no longer holds the key of provider {stored.name!r}: give it again",)
+
+
+def _provider(plane: Plane, stored: providers.StoredProvider) -> Provider:
     spec = stored.spec
     return Provider(
         name=stored.name,
@@ -107,4 +126,5 @@ def _provider(stored: providers.StoredProvider) -> Provider:
         ca_file=spec.ca_file,
         max_in_flight=spec.max_in_flight,
         updated_at=stored.updated_at,
+        warnings=_lost(plane, stored),
     )

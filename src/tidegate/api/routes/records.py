@@ -1,4 +1,4 @@
-"""Records: incidents, the audit log, observed requests, gateways, freezes and keys."""
+"""Records: incidents, the audit log, observed requests, gateways and freezes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from tidegate.api.shapes.records import (
     AuditRows,
     Gateway,
     Gateways,
-    Key,
-    Keys,
     Requests,
     ServedRequest,
 )
@@ -27,7 +25,6 @@ from tidegate.delivery.observation import Observation
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry import audit, observations
 from tidegate.registry.freezes import EVERYTHING, list_freezes
-from tidegate.registry.keys import list_keys
 
 router = APIRouter(tags=["records"])
 ServiceFilter = Annotated[str | None, Query(description="Only this service's.")]
@@ -140,15 +137,6 @@ async def list_gateways(plane: Behind, caller: Reader) -> Response:
     caller.need_everything()
     views = plane.control.queries.gateways()
     return reply(Gateways(items=tuple(told(Gateway, view) for view in views), next=None))
-
-
-@router.get("/keys", responses=answers(Keys, "Every key."))
-async def read_keys(plane: Behind, caller: Reader) -> Response:
-    """Every access key, by name; never a secret nor its digest."""
-    caller.need_everything()
-    async with plane.control.state.read() as connection:
-        found = await list_keys(connection)
-    return reply(Keys(items=tuple(told(Key, key) for key in found), next=None))
 
 
 @router.get("/freezes", responses=answers(Freezes, "Every freeze."))

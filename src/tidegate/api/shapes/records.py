@@ -30,6 +30,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         credential: reference to the key (``env:NAME``, ``file:PATH``, ``memory:NAME``), never the key.
         prices: by model, USD per million tokens as decimal text: ``{input, output, cached?}``.
+        warnings: a key that control holds in memory only, or no longer holds.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     ca_file: str | None
     max_in_flight: int
     updated_at: datetime
+    warnings: tuple[str, ...] = ()
 
 
 class Providers(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,10 +67,24 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Keys(msgspec.Struct, frozen=True, kw_only=True):
-    """Every key, by name."""
+    """Every key, by name; after a revocation, those that remain and what that means in ``warnings``."""
 
     items: tuple[Key, ...]
     next: str | None
+    warnings: tuple[str, ...] = ()
+
+
+class NewKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key as it was made.
+
+    Attributes:
+        secret: the key itself; nobody can read it again.
+        warnings: what else follows from there being this key.
+    """
+
+    key: Key
+    secret: str
+    warnings: tuple[str, ...]
 
 
 class Breaker(msgspec.Struct, frozen=True, kw_only=True):

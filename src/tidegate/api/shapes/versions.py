@@ -134,7 +134,8 @@ class AppliedChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of every document, in order."""
+    """What became of every document, in order; ``warnings`` tell what else follows."""
 
     changes: tuple[AppliedChange, ...]
     is_dry_run: bool
+    warnings: tuple[str, ...] = ()

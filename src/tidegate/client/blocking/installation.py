@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.api.shapes.records import Gateways, Keys, Provider, Providers
+from tidegate.api.shapes.records import Gateways, Keys, NewKey, Provider, Providers
 from tidegate.api.shapes.versions import Applied
 from tidegate.client.calls import installation
 from tidegate.client.transport import SyncTransport
@@ -59,6 +59,33 @@ class InstallationOperations:
     def keys(self) -> Keys:
         """Every access key, by name; never a secret."""
         return self._transport.run(installation.keys())
+
+    def create_key(self, name: str, *, roles: Sequence[str], services: Sequence[str] = ()) -> NewKey:
+        """Make an access key; its secret is told once, here.
+
+        The first key ends open access; the answer's warnings say so.
+
+        Args:
+            name: letters, digits and ``._@-``; what the audit log calls its bearer.
+            roles: of invoke, viewer, operator, approver, admin.
+            services: only these; empty means every service.
+
+        Raises:
+            InvalidInputError: a bad name, or an unknown role.
+            ConflictError: the name is taken, or no key would have the role admin for every service.
+            ForbiddenError: the key in use has not the role admin.
+        """
+        return self._transport.run(installation.create_key(name, roles=roles, services=services))
+
+    def revoke_key(self, name: str) -> Keys:
+        """Revoke an access key, at once; returns those that remain.
+
+        Raises:
+            NotFoundError: no such key.
+            ConflictError: no key would be left that has the role admin for every service.
+            ForbiddenError: the key in use has not the role admin.
+        """
+        return self._transport.run(installation.revoke_key(name))
 
     def apply(self, documents: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Applied:
         """Create or update what documents declare; repeating it changes nothing.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.api.shapes.records import Gateways, Keys, Provider, Providers
+from tidegate.api.shapes.records import Gateways, Keys, NewKey, Provider, Providers
 from tidegate.api.shapes.versions import Applied
 from tidegate.client.call import Call, in_path
 
@@ -55,6 +55,36 @@ def delete_provider(name: str) -> Call[Providers]:
 def keys() -> Call[Keys]:
     """Every access key, by name; never a secret."""
     return Call(method="GET", path="/keys", returns=Keys)
+
+
+def create_key(name: str, *, roles: Sequence[str], services: Sequence[str] = ()) -> Call[NewKey]:
+    """Make an access key; its secret is told once, here.
+
+    The first key ends open access; the answer's warnings say so.
+
+    Args:
+        name: letters, digits and ``._@-``; what the audit log calls its bearer.
+        roles: of invoke, viewer, operator, approver, admin.
+        services: only these; empty means every service.
+
+    Raises:
+        InvalidInputError: a bad name, or an unknown role.
+        ConflictError: the name is taken, or no key would have the role admin for every service.
+        ForbiddenError: the key in use has not the role admin.
+    """
+    body = {"name": name, "roles": list(roles), "services": list(services)}
+    return Call(method="POST", path="/keys", returns=NewKey, body=body)
+
+
+def revoke_key(name: str) -> Call[Keys]:
+    """Revoke an access key, at once; returns those that remain.
+
+    Raises:
+        NotFoundError: no such key.
+        ConflictError: no key would be left that has the role admin for every service.
+        ForbiddenError: the key in use has not the role admin.
+    """
+    return Call(method="DELETE", path=f"/keys/{in_path(name)}", returns=Keys)
 
 
 def apply(documents: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Call[Applied]:

@@ -1,0 +1,102 @@
+"""Access keys: made and revoked by admins only, and never so that nobody could administer any more."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncConnection
+from starlette.responses import Response
+
+from tidegate.api.plane import Admin, Behind, Plane, Reader
+from tidegate.api.replies import answers, reply, told
+from tidegate.api.shapes.records import Key, Keys, NewKey
+from tidegate.controller.probe import PROBE_KEY
+from tidegate.errors import ConflictError
+from tidegate.registry import keys
+from tidegate.registry.services import find_service
+
+router = APIRouter(tags=["keys"])
+_ACCESS_ENDED = (
+    "this is the first key: from now on every caller of the API needs a key, and every client of the gateways "
+    "one with the role invoke"
+)
+_ACCESS_OPEN = "no key is left: everybody who can connect on this machine may do everything now"
+_DECLARED = "the configuration file names this key and makes it again when control starts: remove it there too"
+
+
+class KeyBody(BaseModel):
+    """What a key may do."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$",
+        description="Letters, digits and `._@-`; shown in the audit log.",
+    )
+    roles: list[str] = Field(description="Of invoke, viewer, operator, approver, admin.", max_length=len(keys.ROLES))
+    services: list[str] = Field(default=[], description="Only these; empty means every service.", max_length=1000)
+
+
+@router.get("/keys", responses=answers(Keys, "Every key."))
+async def read_keys(plane: Behind, caller: Reader) -> Response:
+    """Every access key, by name; never a secret nor its digest."""
+    caller.need_everything()
+    return reply(await _all(plane))
+
+
+@router.post("/keys", status_code=201, responses=answers(NewKey, "The key and its secret.", status=201))
+async def create_key(plane: Behind, caller: Admin, body: KeyBody) -> Response:
+    """Make a key. Its secret is told in this answer only, so that an `Idempotency-Key` is not taken.
+
+    The first key ends open access, so it must have the role admin and no services.
+    """
+    caller.need_everything()
+    if body.name == PROBE_KEY:
+        raise ConflictError(f"control itself uses {PROBE_KEY!r}", code="key_exists", remedy="choose another name")
+    warnings: list[str] = []
+
+    async def change(connection: AsyncConnection) -> tuple[keys.Key, str]:
+        is_first = not await keys.has_keys(connection)
+        made = await keys.create_key(
+            connection,
+            body.name,
+            roles=body.roles,
+            services=body.services,
+            actor=caller.name,
+            at=plane.control.clock.now(),
+        )
+        await keys.need_an_admin(connection)
+        unknown = [name for name in made[0].services if await find_service(connection, name) is None]
+        warnings[:] = [_ACCESS_ENDED] * is_first + [f"there is no service {name!r} yet" for name in unknown]
+        return made
+
+    key, secret = await plane.control.state.transact(change)
+    await plane.control.operations.routing_changed()
+    return reply(NewKey(key=told(Key, key), secret=secret, warnings=tuple(warnings)), 201)
+
+
+@router.delete("/keys/{name:path}", responses=answers(Keys, "The keys that remain."))
+async def revoke_key(plane: Behind, caller: Admin, name: str) -> Response:
+    """Revoke a key: the API refuses it at once, gateways from the next routing table on, which is published now."""
+    caller.need_everything()
+
+    async def change(connection: AsyncConnection) -> keys.Key:
+        revoked = await keys.revoke_key(connection, name, actor=caller.name, at=plane.control.clock.now())
+        await keys.need_an_admin(connection)
+        if not plane.admission.is_loopback and not await keys.has_keys(connection):
+            raise ConflictError(
+                "without any key nobody would be let in", code="no_admin_key", remedy="create another admin's key first"
+            )
+        return revoked
+
+    revoked = await plane.control.state.transact(change)
+    await plane.control.operations.routing_changed()
+    return reply(await _all(plane, revoked))
+
+
+async def _all(plane: Plane, revoked: keys.Key | None = None) -> Keys:
+    async with plane.control.state.read() as connection:
+        found = await keys.list_keys(connection)
+    warnings = []
+    if revoked is not None:
+        warnings += [_DECLARED] * (revoked.source == "configuration") + [_ACCESS_OPEN] * (not found)
+    return Keys(items=tuple(told(Key, key) for key in found), next=None, warnings=tuple(warnings))
