@@ -29,6 +29,8 @@ run · empty: the client has no such feature, or it is not tested.
 - Reasoning is shown only to clients of the dialect it was made in; its tokens are counted either way.
 - Tokens are counted by an Anthropic provider itself; towards an OpenAI provider the gateway answers
   `count_tokens` with an estimate of its own and asks nobody.
+- Conversations kept by an Anthropic provider (`thread`) are refused in front of an OpenAI provider, with the code on
+  which Anthropic's clients go on by sending the whole conversation.
 - Client headers that select features (`anthropic-beta`, `anthropic-version`, `openai-beta`) go to providers of the
   same dialect, the trace context to all, credentials and cookies to none. A provider's rate limits come back, its
   request id as `x-upstream-request-id`.

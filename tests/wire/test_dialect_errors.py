@@ -105,3 +105,11 @@ def test_the_anthropic_sdk_raises_on_our_event():
         stream = client.messages.create(model="m", max_tokens=1, messages=[], stream=True)
         with pytest.raises(anthropic.APIStatusError, match="busy now"):
             list(stream)
+
+
+def test_a_client_is_told_to_go_on_without_threads_in_the_place_it_looks():
+    import json
+
+    body = json.loads(error_body("anthropic", 400, "thread_unsupported_request", "no threads here"))
+    assert body["error"]["details"] == {"error_code": "thread_unsupported_request", "unsupported": ["thread"]}
+    assert "details" not in json.loads(error_body("anthropic", 400, "malformed_body", "no"))["error"]

@@ -30,6 +30,9 @@ _ANTHROPIC_TYPES = {
     529: "overloaded_error",
 }
 
+THREADS_UNSUPPORTED = "thread_unsupported_request"
+"""Tells Anthropic's client, in ``error.details``, to go on without conversations kept by the provider."""
+
 
 def error_type(dialect: Dialect, status: int) -> str:
     """The dialect's ``error.type`` for an HTTP status."""
@@ -43,11 +46,14 @@ def error_body(dialect: Dialect, status: int, code: str, message: str, request_i
     """A whole error answer.
 
     OpenAI has a place for ``code`` (and none for the request id), Anthropic for ``request_id`` (and none
-    for the code); what has no place is left out.
+    for the code, but for the one its client acts on); what has no place is left out.
     """
     kind_of_error = error_type(dialect, status)
     if dialect == "anthropic":
-        answer: dict[str, object] = {"type": "error", "error": {"type": kind_of_error, "message": message}}
+        told: dict[str, object] = {"type": kind_of_error, "message": message}
+        if code == THREADS_UNSUPPORTED:
+            told["details"] = {"error_code": code, "unsupported": ["thread"]}
+        answer: dict[str, object] = {"type": "error", "error": told}
         if request_id:
             answer["request_id"] = request_id
         return msgspec.json.encode(answer)

@@ -29,7 +29,7 @@ FEATURES: dict[str, str] = {
             "a_long_tool_name_comes_back_whole",
             "parsed_tool_arguments",
         ),
-        "parallel tools, results sent back": ("parallel_calls_and_their_results",),
+        "parallel tools, results sent back": ("parallel_calls_and_their_results", "the_tool_runner"),
         "streamed tools": ("streamed_calls_accumulate", "fragments_name_the_call_only_once"),
         "structured output": ("parse_gives_the_declared_type", "a_streamed_schema_parses", "any_json_object"),
         "images": ("pictures",),
@@ -71,6 +71,7 @@ FEATURES: dict[str, str] = {
             "raw_response_headers",
             "headers_of_a_stream",
             "the_keys_of_either_side_stay_on_their_side",
+            "beta_endpoints_and_their_headers",
         ),
     }.items()
     for name in names

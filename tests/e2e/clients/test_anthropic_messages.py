@@ -151,3 +151,30 @@ async def test_the_asynchronous_client(async_anthropic, services):
     assert answer.content[0].text == ANSWER
     async with stream(async_anthropic, services["plain"]) as running:
         assert "".join([text async for text in running.text_stream]) == ANSWER
+
+
+def test_beta_endpoints_and_their_headers(anthropic_client, services, simulator, upstream):
+    answer = anthropic_client.beta.messages.create(
+        model=services["plain"], max_tokens=200, messages=HELLO, betas=["context-1m-2025-08-07"]
+    )
+    assert answer.content[0].text == ANSWER
+    sent = simulator.requests[-1].headers  # a beta of one provider means nothing to another
+    assert sent.get("anthropic-beta") == ("context-1m-2025-08-07" if upstream == "anthropic" else None)
+
+
+def test_the_tool_runner(anthropic_client, services):
+    from anthropic import beta_tool
+
+    seen = []
+
+    @beta_tool
+    def get_weather(city: str) -> str:
+        """Weather of a city."""
+        seen.append(city)
+        return "sunny"
+
+    runner = anthropic_client.beta.messages.tool_runner(
+        model=services["one-tool"], max_tokens=500, messages=HELLO, tools=[get_weather]
+    )
+    assert runner.until_done().content[0].text == "It is sunny."
+    assert seen == ["Paris"]

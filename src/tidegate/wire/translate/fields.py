@@ -19,6 +19,7 @@ from typing import Any, Final
 
 import msgspec
 
+from tidegate.wire.dialect_errors import THREADS_UNSUPPORTED
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.splice import is_null
 
@@ -45,11 +46,13 @@ class FieldRule(msgspec.Struct, frozen=True):
         treatment: what happens to an active value.
         note: the counterpart, or why it may be dropped, or what to do instead of a refused field.
         idle: values that ask for nothing, besides ``null``.
+        code: what a refusal is called where clients act on it; empty: like every other.
     """
 
     treatment: Treatment
     note: str
     idle: tuple[Any, ...] = ()
+    code: str = ""
 
 
 def _kept(note: str = "same in both dialects") -> FieldRule:
@@ -64,8 +67,8 @@ def _dropped(note: str) -> FieldRule:
     return FieldRule(Treatment.DROPPED, note)
 
 
-def _refused(note: str, *idle: Any) -> FieldRule:
-    return FieldRule(Treatment.REFUSED, note, idle)
+def _refused(note: str, *idle: Any, code: str = "") -> FieldRule:
+    return FieldRule(Treatment.REFUSED, note, idle, code)
 
 
 CHAT_TO_MESSAGES: Final[dict[str, FieldRule]] = {
@@ -138,6 +141,9 @@ MESSAGES_TO_CHAT: Final[dict[str, FieldRule]] = {
     "inference_geo": _refused("a place of inference cannot be promised by another provider"),
     "container": _refused("code runs only at its own provider"),
     "mcp_servers": _refused("offer the servers' tools as your own", []),
+    "thread": _refused(  # clients that know this code send the whole conversation instead
+        "the provider keeps no conversations, send all messages", code=THREADS_UNSUPPORTED
+    ),
     "prefill": _refused("end `messages` with the words of the assistant"),
 }
 """Fields of an Anthropic messages request towards an OpenAI chat upstream."""
@@ -164,7 +170,8 @@ def check_fields(fields: Mapping[str, msgspec.Raw], table: dict[str, FieldRule],
         if rule is None:
             raise MalformedBodyError(f"`{name}` has no counterpart at {towards}, leave it out", where=name)
         if rule.treatment is Treatment.REFUSED and not _is_idle(raw, rule):
-            raise MalformedBodyError(f"`{name}` has no counterpart at {towards}: {rule.note}", where=name)
+            message = f"`{name}` has no counterpart at {towards}: {rule.note}"
+            raise MalformedBodyError(message, code=rule.code or None, where=name)
         if rule.treatment is Treatment.DROPPED:
             dropped.append(name)
     return tuple(dropped)
