@@ -277,6 +277,12 @@ def _contents() -> Iterator[Row]:
     yield _whole("HTML instead of an answer", _NONSENSE, "upstream_error", behaviour=page, is_wide=True)
     yield _streamed("HTML instead of a stream", _CUT, "truncated", behaviour=page, is_wide=True)
     yield from _both("redirect", Passed(502, "upstream_redirected"), "upstream_error", behaviour=_fault("redirect"))
+    raw = "redirects_with_a_body_that_hangs"
+    yield from _both("redirect whose body hangs", Passed(502, "upstream_redirected"), "upstream_error", raw=raw)
+    raw = "uses_an_unknown_coding_and_hangs"
+    yield from _both("unknown coding, and the body hangs", _NONSENSE, "upstream_error", raw=raw)
+    raw = "fails_with_a_body_beyond_all_measure"
+    yield from _both("500 with an endless body", Retried(500, "upstream_error"), "upstream_error", raw=raw)
     for place, ending in ((0, Retried(500)), (2, BrokenOff(is_framed=True))):
         yield _streamed(
             f"error event, {'after' if place else 'before'} content",

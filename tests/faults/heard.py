@@ -158,7 +158,7 @@ async def ask(port: int, key: str, kind: str, service: str, *, is_streamed: bool
         writer.write(head + data)
         async with asyncio.timeout(patience):
             await _listen(client, reader, heard)
-    except ConnectionError:
+    except (ConnectionError, TimeoutError):  # a hang is seen by its seconds
         heard.is_framed = False
     finally:
         heard.seconds = time.monotonic() - started

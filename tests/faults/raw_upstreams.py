@@ -142,6 +142,29 @@ async def announces_two_lengths(reader: asyncio.StreamReader, writer: asyncio.St
     await writer.drain()
 
 
+async def redirects_with_a_body_that_hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Nobody wants the body, so nobody may wait for it, and the connection must go."""
+    await _hang_after(reader, writer, b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n")
+
+
+async def uses_an_unknown_coding_and_hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The headers alone tell that the body cannot be read."""
+    await _hang_after(reader, writer, b"HTTP/1.1 200 OK\r\ncontent-encoding: br\r\n")
+
+
+async def fails_with_a_body_beyond_all_measure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An error whose words are longer than anybody reads."""
+    await _hang_after(reader, writer, b"HTTP/1.1 500 Oops\r\n", b"x" * 100_000)
+
+
+async def _hang_after(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes, body: bytes = b"{"
+) -> None:
+    await read_request(reader)
+    writer.write(head + b"content-length: 10000000\r\n\r\n" + body)
+    await reader.read()  # until the other side closes
+
+
 @asynccontextmanager
 async def serving(serve: Serve) -> AsyncIterator[str]:
     """The address of an upstream that treats every connection with ``serve``."""
