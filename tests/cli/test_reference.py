@@ -83,4 +83,4 @@ def test_the_commands_of_the_public_interface_are_there():
     ]
     names = [words for words, _ in COMMANDS]
     assert set(wanted) <= set(names)
-    assert {"audit verify", "requests show", "keys list"} <= set(names)
+    assert {"audit verify", "requests show", "keys list", "keys create", "keys revoke"} <= set(names)

@@ -71,6 +71,11 @@ def fields(pairs: Iterable[tuple[str, Cell]], *, indent: int = 2) -> list[Text]:
     return [Text.assemble(" " * indent, (name.ljust(width), "dim"), _GAP, value) for name, value in listed]
 
 
+def warning_lines(warnings: Iterable[str]) -> list[Text]:
+    """What else whoever reads should know, one line each."""
+    return [Text(f"warning: {warning}", style="yellow") for warning in warnings]
+
+
 def _row(cells: Sequence[Text], widths: Sequence[int], numbers: Collection[int]) -> Text:
     line = Text()
     for index, (cell, width) in enumerate(zip(cells, widths, strict=True)):

@@ -1,4 +1,4 @@
-"""``incidents``, ``audit``, ``requests``, ``why``, ``gateways``, ``keys``: what was written down."""
+"""``incidents``, ``audit``, ``requests``, ``why``, ``gateways``: what was written down."""
 
 from __future__ import annotations
 
@@ -28,8 +28,6 @@ def register(app: typer.Typer) -> None:
     api_command(served, "show", example="tidegate requests show req_01k5c8z3q2v7m4xw", panel=RECORDS)(request)
     api_command(app, "why", example="tidegate why req_01k5c8z3q2v7m4xw", panel=RECORDS)(why)
     api_command(app, "gateways", example="tidegate gateways", panel=RECORDS)(gateways)
-    keys_app = subcommands(app, "keys", "Access keys, without their secrets.", default="list", panel=RECORDS)
-    api_command(keys_app, "list", example="tidegate keys list", panel=RECORDS)(keys)
 
 
 def incidents(session: Session, service: ServiceOption = None, limit: LimitOption = 50) -> None:
@@ -125,12 +123,3 @@ def gateways(session: Session) -> None:
 
     found = session.client.gateways().items
     session.answer({"gateways": found}, lambda: gateways_table(found))
-
-
-def keys(session: Session) -> None:
-    """List access keys and their roles, never their secrets."""
-    from tidegate.cli.clock import now
-    from tidegate.cli.views.records import keys_table
-
-    found = session.client.keys().items
-    session.answer({"keys": found}, lambda: keys_table(found, now()))

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from tidegate.api.shapes.records import AuditCheck, AuditRow, Gateway, Key, ServedRequest
-from tidegate.cli.output import Cell, fields, table
+from tidegate.api.shapes.records import AuditCheck, AuditRow, Gateway, Key, Keys, NewKey, ServedRequest
+from tidegate.cli.output import Cell, fields, table, warning_lines
 from tidegate.cli.wording import UNKNOWN, count, dollars, duration, instant, microseconds, moment, plain, share
 
 _LONGEST_DETAIL = 100
@@ -152,6 +152,19 @@ def keys_table(keys: Sequence[Key], now: datetime) -> list[Text]:
         for key in keys
     ]
     return table(["key", "roles", "services", "from", "created"], rows)
+
+
+def new_key_lines(made: NewKey) -> list[Text]:
+    """The key, and what follows from it."""
+    scope = f" for {', '.join(made.key.services)}" if made.key.services else ""
+    lines = [Text(f"Key {made.key.name} ({', '.join(made.key.roles)}{scope}), shown this once:"), Text(made.secret)]
+    return lines + warning_lines(made.warnings)
+
+
+def revoked_lines(name: str, remaining: Keys) -> list[Text]:
+    """Which keys are left, and what follows from it."""
+    rest = f" Left: {', '.join(key.name for key in remaining.items)}." if remaining.items else ""
+    return [Text(f"Key {name} is revoked.{rest}"), *warning_lines(remaining.warnings)]
 
 
 def _outcome(word: str) -> Text:

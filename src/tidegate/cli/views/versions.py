@@ -8,7 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from tidegate.api.shapes.versions import Applied, Difference, Pushed, Verification, Version, VersionDetail
-from tidegate.cli.output import Cell, fields, table
+from tidegate.cli.output import Cell, fields, table, warning_lines
 from tidegate.cli.wording import moment, plain, size
 
 _LINE_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"), ("~", "yellow"))
@@ -25,7 +25,7 @@ def pushed_lines(pushed: Pushed) -> list[Text]:
     lines = [Text.assemble((pushed.ref, "bold"), f" {did}.")]
     lines += fields([("digest", f"sha256:{pushed.digest}")])
     lines += fields([("number", pushed.reason)]) if pushed.reason else []
-    lines += [Text(f"warning: {warning}", style="yellow") for warning in pushed.warnings]
+    lines += warning_lines(pushed.warnings)
     if pushed.created and not pushed.is_dry_run:
         service, _, label = pushed.ref.partition("/")
         lines.append(Text(f"Next: tidegate release {service} {label.partition('-')[0]}", style="dim"))
@@ -98,6 +98,7 @@ def applied_lines(applied: Applied) -> list[Text]:
             Text(f"{_SIGNS.get(change.action, '?')} {change.kind} {change.name}: {change.action}", style=style)
         )
         lines += [Text(f"    {detail}", style=_style_of(detail)) for detail in change.detail]
+    lines += warning_lines(applied.warnings)
     if applied.is_dry_run:
         lines.append(Text("Dry run: nothing was changed.", style="dim"))
     return lines or [Text("Nothing is declared in these files.")]
