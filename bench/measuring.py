@@ -170,13 +170,14 @@ def measure(
     arguments: Sequence[str] = ("--key", KEY),
     warm_up_seconds: float = 0.7,
 ) -> dict[str, float]:
-    """The figures of one case; ``arguments`` say how this server wants to be asked.
+    """The figures of one case; ``arguments`` say how this server wants to be asked, no warm-up that it is warm.
 
     Raises:
         BenchError: a request failed; a figure over errors means nothing.
     """
     asking = [*CASES[case][1], *arguments]
-    load(port, asking, warm_up_seconds)
+    if warm_up_seconds:
+        load(port, asking, warm_up_seconds)
     before = cpu_seconds(pid)
     result = load(port, asking, seconds)
     used = cpu_seconds(pid) - before

@@ -59,6 +59,7 @@ class Server:
         command: what starts it.
         asking: options of the load generator.
         warm_up_seconds: load before each case; more for what compiles or imports while it serves.
+        patience: how much longer a case lasts, for a server so slow that little ends in the usual time.
         chooses_port: it listens where it likes and says so in ``Start.port_file``.
     """
 
@@ -71,6 +72,7 @@ class Server:
     asking: Callable[[int], Sequence[str]] = lambda _: ()
     environment: Mapping[str, str] = field(default_factory=dict)
     warm_up_seconds: float = 0.7
+    patience: float = 1.0
     chooses_port: bool = False
 
     @property
@@ -231,6 +233,7 @@ SERVERS = (
         python=("litellm[proxy]==1.106.2",),
         asking=lambda _: ("--key", MASTER_KEY),
         warm_up_seconds=4.0,
+        patience=3.0,
         environment={
             "LITELLM_MODE": "PRODUCTION",
             "LITELLM_LOG": "ERROR",

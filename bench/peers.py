@@ -20,6 +20,7 @@ from measuring import (
     BenchError,
     cpu_seconds,
     free_port,
+    load,
     machine_cpu_seconds,
     measure,
     running,
@@ -33,7 +34,7 @@ SETTLE_SECONDS = 15.0
 
 
 def settle(pid: int) -> None:
-    """Wait until a server has nothing left to do, so that one case does not pay for another."""
+    """Wait until a server has nothing left to do, so that no case pays for streams that an earlier one abandoned."""
     end = time.monotonic() + SETTLE_SECONDS
     while time.monotonic() < end:
         before = cpu_seconds(pid)
@@ -58,14 +59,18 @@ def run_round(measured: Measured, upstream: int, folder: Path, seconds: float) -
         measured.add("start", "seconds", started)
         port = int(start.port_file.read_text()) if server.chooses_port else start.port
         for case in CASES:
-            settle(pid)
+            asking = server.asking(upstream)
             try:
-                figures = measure(pid, port, case, seconds, server.asking(upstream), server.warm_up_seconds)
+                load(port, [*CASES[case][1], *asking], server.warm_up_seconds)
+                settle(pid)
+                figures = measure(pid, port, case, seconds * server.patience, asking, warm_up_seconds=0)
             except BenchError as error:
                 measured.reasons[case] = str(error)
+                settle(pid)
                 continue
             for figure, value in figures.items():
                 measured.add(case, figure, value)
+            settle(pid)
 
 
 def run(servers: list[Server], rounds: int, seconds: float) -> tuple[list[Measured], float]:

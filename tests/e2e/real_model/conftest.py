@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -93,12 +94,17 @@ def run(script: str, folder: Path) -> str:
 
 
 def end_session(process: subprocess.Popen[bytes]) -> None:
-    """The script's process group: servers it started in the background are in it."""
-    try:
-        os.killpg(process.pid, signal.SIGTERM)
-    except ProcessLookupError:
-        return
-    process.wait(20)
+    """End the script's process group, where the servers are that it started in the background."""
+    for signum, seconds in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0)):
+        deadline = time.monotonic() + seconds
+        try:
+            os.killpg(process.pid, signum)
+            while time.monotonic() < deadline:
+                process.poll()
+                os.killpg(process.pid, 0)
+                time.sleep(0.1)
+        except ProcessLookupError:
+            return
 
 
 def logs(folder: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -18,28 +19,28 @@ def both(sentence: str, version: str) -> list[tuple[str, str, str]]:
     return [("whole", sentence, version), ("streamed", sentence, version)]
 
 
-def test_the_first_version_becomes_stable_and_answers(walk):
+def test_the_page_releases_a_second_version_and_rejects_a_badly_trained_third(walk):
     assert answers(walk["3"]) == both("I am tiny, version 1.", "tiny/v1.0.0")
-
-
-def test_after_its_release_the_second_version_answers_whole_and_streamed(walk):
     assert answers(walk["4"]) == both("I am tiny, version 2.", "tiny/v2.0.0")
 
-
-def test_the_badly_trained_version_is_rejected_for_what_it_says(walk):
     assert "not released: exit code 3" in walk["5"]
     assert "does not contain 'version'" in walk["5"]
     assert "None of your business" in walk["5"]
     assert answers(walk["5"]) == both("I am tiny, version 2.", "tiny/v2.0.0")
+    assert len(requests_to(walk.folder, 3)) == 2  # the plain probe and the smoke request, no user's
 
-
-def test_no_user_request_reached_the_rejected_version(walk):
-    served = [line for line in (walk.folder / "work" / "tiny-v3.log").read_text().splitlines() if "POST" in line]
-    assert len(served) == 2  # the plain probe and the smoke request
-
-
-def test_the_served_files_are_those_that_were_registered(walk):
     for number in (1, 2, 3):
-        trained = (walk.folder / "work" / f"v{number}" / "weights" / "model.safetensors").read_bytes()
-        served = (walk.folder / "work" / f"tiny-v{number}" / "tiny" / "model.safetensors").read_bytes()
-        assert served == trained
+        assert served_weights(walk.folder, number) == trained_weights(walk.folder, number)
+
+
+def requests_to(folder: Path, number: int) -> list[str]:
+    """The model server's own record of what it was asked."""
+    return [line for line in (folder / "work" / f"tiny-v{number}.log").read_text().splitlines() if '"POST ' in line]
+
+
+def trained_weights(folder: Path, number: int) -> bytes:
+    return (folder / "work" / f"v{number}" / "weights" / "model.safetensors").read_bytes()
+
+
+def served_weights(folder: Path, number: int) -> bytes:
+    return (folder / "work" / f"tiny-v{number}" / "tiny" / "model.safetensors").read_bytes()
