@@ -21,6 +21,21 @@ if TYPE_CHECKING:
 MOST_GATHERED_BYTES = 8 << 20
 
 
+def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure | None:
+    """Read a whole answer and send it, or return why it is none."""
+    answer = exchange.answer(body)
+    if not answer.is_whole:
+        return failure_of(Cause.MALFORMED)
+    call.usage = answer.usage
+    call.finish_reason = answer.finish_reason
+    call.model = answer.model
+    call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
+    call.served = leg
+    call.status = 200
+    call.responder.send(200, call.headers(leg, JSON), answer.body)
+    return None
+
+
 class AnswerDelivery:
     """Gathers up to :data:`MOST_GATHERED_BYTES`; a larger answer in the client's own dialect is passed on as
     it comes (its usage stays unknown), a larger one that needs translation is a fault.
@@ -47,8 +62,6 @@ class AnswerDelivery:
         response = self._response
         try:
             coding = response.headers.get(b"content-encoding")
-            if coding is None and response.is_complete:  # it came whole with its head, as most do
-                return self._send(await response.read(MOST_GATHERED_BYTES))
             if coding is not None:
                 self._decode = decoder_of(coding)
             await response.stream_to(self._on_data)
@@ -60,7 +73,7 @@ class AnswerDelivery:
             self._call.responder.end()
             return None
         gathered = self._gathered
-        return self._send(gathered[0] if len(gathered) == 1 else b"".join(gathered))
+        return send_whole(self._call, self._leg, self._exchange, b"".join(gathered))
 
     def _on_data(self, data: bytes) -> None:
         self._call.alarm.active_at = time.monotonic()
@@ -73,20 +86,6 @@ class AnswerDelivery:
         self._gathered.append(data)
         if self._size > MOST_GATHERED_BYTES:
             self._pass_through()
-
-    def _send(self, body: bytes) -> Failure | None:
-        answer = self._exchange.answer(body)
-        if not answer.is_whole:
-            return failure_of(Cause.MALFORMED)
-        call = self._call
-        call.usage = answer.usage
-        call.finish_reason = answer.finish_reason
-        call.model = answer.model
-        call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
-        call.served = self._leg
-        call.status = 200
-        call.responder.send(200, call.headers(self._leg, JSON), answer.body)
-        return None
 
     def _pass_through(self) -> None:
         """Too large to hold: commit to it, if it needs no translation."""

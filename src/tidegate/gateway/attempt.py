@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tidegate.errors import CallerError, OperatorError
-from tidegate.gateway.answer_delivery import AnswerDelivery
+from tidegate.gateway.answer_delivery import AnswerDelivery, send_whole
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
 from tidegate.gateway.http.client import ConnectError, HttpClientError, ProtocolError, UpstreamResponse
 from tidegate.gateway.rescue import Cause, is_benching
@@ -105,6 +105,9 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
         if call.facts.stream:
             relay = call.relay = exchange.stream()
             return await StreamDelivery(call, leg, relay, response).run()
+        whole = response.whole
+        if whole is not None and b"content-encoding" not in response.headers:
+            return send_whole(call, leg, exchange, whole)
         if not response.is_complete:
             call.alarm.watch_idle(leg.timeouts.idle)
         return await AnswerDelivery(call, leg, exchange, response).run()

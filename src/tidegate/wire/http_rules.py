@@ -113,6 +113,8 @@ def client_answer_headers(headers: Mapping[bytes, bytes]) -> Headers:
 
     That comes back as ``x-upstream-request-id``, since ours has the other name.
     """
+    if ANSWER_HEADERS.isdisjoint(headers):
+        return ()
     return tuple(
         (UPSTREAM_REQUEST_ID if name.endswith(b"request-id") else name, value)
         for name, value in _chosen(headers, [name for name in headers if name in ANSWER_HEADERS])

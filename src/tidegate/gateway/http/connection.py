@@ -43,6 +43,10 @@ class _Phase(Enum):
     CLOSED = auto()
 
 
+# Reading a member through its class is slow, and the phase is asked a dozen times per request.
+_IDLE, _READING, _SERVING, _LINGERING, _CLOSED = _Phase
+
+
 class Connection(asyncio.Protocol):
     """The protocol of one accepted connection.
 
@@ -79,7 +83,7 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader(server.limits)
         self._deadline = server.wheel.deadline(self._expire)
         self._stall = server.wheel.deadline(self._expire_stall)
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._ready: Request | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
@@ -100,7 +104,7 @@ class Connection(asyncio.Protocol):
     @property
     def is_serving(self) -> bool:
         """Whether a handler is running."""
-        return self._phase is _Phase.SERVING
+        return self._phase is _SERVING
 
     # ---- what the transport calls
 
@@ -120,10 +124,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of requests."""
         phase = self._phase
-        if phase is _Phase.LINGERING or phase is _Phase.CLOSED:
+        if phase is _LINGERING or phase is _CLOSED:
             return
         self._reader.feed(data)
-        if phase is _Phase.SERVING:
+        if phase is _SERVING:
             if self._reader.held > self._limits.backlog_bytes and not self._is_read_paused:
                 self._is_read_paused = True
                 self._transport.pause_reading()
@@ -137,7 +141,7 @@ class Connection(asyncio.Protocol):
         The two look alike, so a running handler gets one more tick of the wheel: what can answer at once
         does, what waits for an upstream is cancelled.
         """
-        if self._phase is not _Phase.SERVING:
+        if self._phase is not _SERVING:
             return False
         self._half_closed = True
         self._deadline.set(0.0)
@@ -145,7 +149,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client left or the connection was closed: cancel what runs for it."""
-        self._phase = _Phase.CLOSED
+        self._phase = _CLOSED
         self._deadline.clear()
         self._stall.clear()
         self._server.remove(self)
@@ -175,12 +179,12 @@ class Connection(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         """Write, unless the client left."""
-        if self._phase is _Phase.SERVING:
+        if self._phase is _SERVING:
             self._transport.write(data)
 
     def writelines(self, pieces: Sequence[bytes]) -> None:
         """Write without joining, unless the client left."""
-        if self._phase is _Phase.SERVING:
+        if self._phase is _SERVING:
             self._transport.writelines(pieces)
 
     def break_off(self, *, is_flushed: bool) -> None:
@@ -195,7 +199,7 @@ class Connection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until the client has caught up."""
-        while self.is_write_paused and self._phase is not _Phase.CLOSED:
+        while self.is_write_paused and self._phase is not _CLOSED:
             if self._drained is None or self._drained.done():
                 self._drained = self._loop.create_future()
             await asyncio.shield(self._drained)
@@ -204,12 +208,12 @@ class Connection(asyncio.Protocol):
 
     def finish(self) -> None:
         """Draining: close now unless a request is being read or served."""
-        if self._phase is _Phase.IDLE:
+        if self._phase is _IDLE:
             self._close()
 
     def abort(self) -> None:
         """Close now, whatever runs."""
-        if self._phase is not _Phase.CLOSED:
+        if self._phase is not _CLOSED:
             self._transport.abort()
 
     # ---- serving
@@ -257,7 +261,7 @@ class Connection(asyncio.Protocol):
 
     def _go_on(self, request: Request) -> bool:
         """After an answer: look for the next request; False when the connection ends."""
-        if self._phase is not _Phase.SERVING:
+        if self._phase is not _SERVING:
             return False
         if not request.is_keep_alive or self._half_closed or self.is_draining:
             if self._reader.held:
@@ -265,7 +269,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._close()
             return False
-        self._phase = _Phase.IDLE
+        self._phase = _IDLE
         self._deadline.set(self._limits.idle_seconds)
         if self._is_read_paused:
             self._is_read_paused = False
@@ -286,7 +290,7 @@ class Connection(asyncio.Protocol):
             return
         request.peer = self._peer
         request.received_at = time.monotonic()
-        self._phase = _Phase.SERVING
+        self._phase = _SERVING
         self._marked_bytes = -1
         self._deadline.clear()
         self._ready = request
@@ -304,23 +308,23 @@ class Connection(asyncio.Protocol):
             if reader.is_continue_wanted:
                 reader.is_continue_wanted = False
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-        elif self._phase is _Phase.IDLE and reader.held:
+        elif self._phase is _IDLE and reader.held:
             self._deadline.set(self._limits.head_seconds)
             self._marked_bytes = -1
         else:
             return
-        self._phase = _Phase.READING
+        self._phase = _READING
 
     # ---- ending
 
     def _expire(self) -> None:
         """The deadline of the current phase has passed."""
-        if self._phase is _Phase.READING:
+        if self._phase is _READING:
             part = "body" if self._reader.is_reading_body else "headers"
             self._refuse(RefusalError(408, "request_timeout", f"The request's {part} did not arrive in time."))
-        elif self._phase is _Phase.SERVING and not self._half_closed and self._is_peer_connected():
+        elif self._phase is _SERVING and not self._half_closed and self._is_peer_connected():
             self._deadline.set(_PEER_CHECK_SECONDS)
-        elif self._phase is _Phase.IDLE and not self._transport.get_write_buffer_size():
+        elif self._phase is _IDLE and not self._transport.get_write_buffer_size():
             self._close()
         else:
             self._transport.abort()
@@ -349,7 +353,7 @@ class Connection(asyncio.Protocol):
         self._linger()
 
     def _linger(self) -> None:
-        self._phase = _Phase.LINGERING
+        self._phase = _LINGERING
         if self._transport.can_write_eof():
             self._transport.write_eof()
         if self._is_read_paused:
@@ -359,6 +363,6 @@ class Connection(asyncio.Protocol):
 
     def _close(self) -> None:
         """Flush what is written, then close; a client that takes nothing is cut off."""
-        self._phase = _Phase.LINGERING
+        self._phase = _LINGERING
         self._deadline.set(self._limits.stall_seconds)
         self._transport.close()

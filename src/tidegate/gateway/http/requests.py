@@ -198,14 +198,16 @@ class RequestReader:
         )
 
     def _read_head(self, head: bytes) -> Request:
-        if len(head) > self._limits.head_bytes or head.count(b"\r\n") > self._limits.head_count + 2:
+        limits = self._limits
+        if len(head) > limits.head_bytes:
             raise self._head_too_large()
-        split = split_head(head)
-        if split is not None and split[0] == self._last_line and _FOR_LLHTTP.isdisjoint(split[1]):
-            headers = split[1]
-            method, target, _ = split[0].split(b" ")
+        line, headers = split_head(head) or (b"", {})
+        if line == self._last_line and _FOR_LLHTTP.isdisjoint(headers) and len(headers) <= limits.head_count:
+            method, target, _ = line.split(b" ")
             is_http10 = False
         else:
+            if head.count(b"\r\n") > limits.head_count + 2:
+                raise self._head_too_large()
             method, target, headers, is_http10 = self._judge_head(head)
         self._check_host(headers.get(b"host"), is_http10=is_http10)
         is_keep_alive = not is_http10

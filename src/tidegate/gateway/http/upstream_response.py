@@ -55,6 +55,11 @@ class UpstreamResponse:
         self._error: HttpClientError | None = None
         self.is_paused = False
 
+    @property
+    def whole(self) -> bytes | None:
+        """The body if it came in one piece with its head and nobody has read it yet, as most do; else ``None``."""
+        return self._held[0] if self.is_complete and len(self._held) == 1 else None
+
     async def read(self, limit: int) -> bytes:
         """The whole body, of at most ``limit`` bytes.
 
