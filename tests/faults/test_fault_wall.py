@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import os
+import pickle
 
 import pytest
 import uvloop
@@ -28,11 +31,19 @@ ABANDONED = {"hang before the headers", "hang mid-stream", "endless stream", "sl
 
 
 @pytest.fixture(scope="module")
-def wall(request: pytest.FixtureRequest) -> Wall:
-    """All cells that were selected, asked at once."""
-    wanted = [item.callspec.params["cell"] for item in request.session.items if _is_of_wall(item)]
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(build_wall(wanted or CELLS))
+def wall(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Wall:
+    """All cells that were selected, asked at once; workers of one run share what the first of them saw."""
+    cells = [item.callspec.params["cell"] for item in request.session.items if _is_of_wall(item)] or CELLS
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    kept = folder / "wall.pickle"
+    with (folder / "wall.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.exists():
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                kept.write_bytes(pickle.dumps(runner.run(build_wall(cells))))
+    return pickle.loads(kept.read_bytes())
 
 
 def _is_of_wall(item: pytest.Item) -> bool:

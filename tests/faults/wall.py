@@ -52,7 +52,7 @@ class Wall:
 
     seen: dict[str, Seen] = field(default_factory=dict)
     leftovers: dict[str, Any] = field(default_factory=dict)
-    bugs: list[Exception] = field(default_factory=list)
+    bugs: list[str] = field(default_factory=list)
     seconds: float = 0.0
 
 
@@ -65,10 +65,9 @@ async def build_wall(cells: Sequence[Cell]) -> Wall:
     async with AsyncExitStack() as stack:
         bench, simulator = await _set_up(cells, stack, wall)
         await _warm_up(bench)
-        for start in range(0, len(cells), AT_ONCE):
-            batch = cells[start : start + AT_ONCE]
-            told = await asyncio.gather(*(_see(bench, cell) for cell in batch))
-            wall.seen |= {cell.id: seen for cell, seen in zip(batch, told, strict=True)}
+        places = asyncio.Semaphore(AT_ONCE)
+        told = await asyncio.gather(*(_see(bench, cell, places) for cell in cells))
+        wall.seen = {cell.id: seen for cell, seen in zip(cells, told, strict=True)}
         await _settle(bench, simulator)
         wall.leftovers = _leftovers(bench, simulator)
         _gather(wall, bench, simulator)
@@ -116,7 +115,7 @@ async def _gateway(wall: Wall) -> AsyncIterator[Bench]:
         wheel=wheel,
         resolve=resolve,
         boot=os.urandom(6),
-        report_bug=lambda _, error: wall.bugs.append(error),
+        report_bug=lambda _, error: wall.bugs.append(repr(error)),
         chance=lambda: 0.0,
     )
     server = await listen(("127.0.0.1", 0), gateway.handle, render_error=render_error, wheel=wheel)
@@ -171,10 +170,11 @@ async def _warm_up(bench: Bench) -> None:
     bench.observations.rows.clear()
 
 
-async def _see(bench: Bench, cell: Cell) -> Seen:
-    if cell.row.is_primed:
-        await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed)
-    return Seen(await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed))
+async def _see(bench: Bench, cell: Cell, places: asyncio.Semaphore) -> Seen:
+    async with places:
+        if cell.row.is_primed:
+            await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed)
+        return Seen(await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed))
 
 
 async def _settle(bench: Bench, simulator: Simulator) -> None:
