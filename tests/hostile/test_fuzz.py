@@ -15,7 +15,7 @@ from tests.faults.raw_upstreams import chat_events, whole_chat
 from tests.hostile.mutations import Mutation, mutated, mutations, pieces
 from tests.hostile.rig import KEY, Running, ScriptedUpstream, chat_body, post, rest_of
 
-FEW, MANY = 150, 4_000
+FEW, MANY = 300, 3_000
 _SHARED = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large]
 QUIETLY = settings(max_examples=FEW, suppress_health_check=_SHARED, deadline=None)
 AT_LENGTH = settings(max_examples=MANY, suppress_health_check=_SHARED, deadline=None)
