@@ -58,8 +58,10 @@ def run_round(measured: Measured, upstream: int, folder: Path, seconds: float) -
     ) as (pid, started):
         measured.add("start", "seconds", started)
         port = int(start.port_file.read_text()) if server.chooses_port else start.port
+        asking = server.asking(upstream)
+        load(port, [*CASES["json"][1], *asking], 2 * server.warm_up_seconds)  # what is imported on first use
+        settle(pid)
         for case in CASES:
-            asking = server.asking(upstream)
             try:
                 load(port, [*CASES[case][1], *asking], server.warm_up_seconds)
                 settle(pid)
