@@ -78,19 +78,28 @@ class Admission:
 
 
 def refuse_other_sites(request: HTTPConnection) -> None:
-    """Refuse a write that a browser sends for another site's page.
+    """Refuse what a browser sends for another site's page; only following a link from there is no harm.
 
     Raises:
         ForbiddenError: it does.
     """
-    if request.scope["method"] in _SAFE_METHODS:
-        return
+    is_write = request.scope["method"] not in _SAFE_METHODS
+    is_other = request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}
+    if is_write and (is_other or _is_foreign(request)):
+        raise _cross_site("write")
+    if is_other and request.headers.get("sec-fetch-mode") != "navigate":
+        raise _cross_site("request")
+
+
+def _is_foreign(request: HTTPConnection) -> bool:
     origin = request.headers.get("origin")
-    is_foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host", "")
-    if is_foreign or request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
-        raise ForbiddenError(
-            "this write comes from another site's page", code="cross_site_request", remedy="send it from this site"
-        )
+    return origin is not None and origin.partition("://")[2] != request.headers.get("host", "")
+
+
+def _cross_site(what: str) -> ForbiddenError:
+    return ForbiddenError(
+        f"this {what} comes from another site's page", code="cross_site_request", remedy="send it from this site"
+    )
 
 
 def is_loopback_name(host: str) -> bool:

@@ -85,5 +85,5 @@ async def _openapi(request: Request) -> Response:
 
 
 async def _docs(request: Request) -> Response:
-    headers = {"content-security-policy": _DOCS_POLICY, "x-content-type-options": "nosniff"}
+    headers = {"content-security-policy": _DOCS_POLICY}
     return HTMLResponse(docs_page(request.app.openapi()), headers=headers)

@@ -19,6 +19,7 @@ CODES: dict[str, str] = {
     "method_not_allowed": "The path does not take this method.",
     "bad_json": "The body is not JSON.",
     "body_too_large": "The body is larger than this path takes.",
+    "body_too_slow": "The body did not arrive in time.",
     "upload_interrupted": "The connection ended before the body did; nothing was stored.",
     "bad_etag": "If-Match is not an ETag of this API.",
     "idempotency_key_reused": "The idempotency key was used for another request.",
@@ -28,7 +29,7 @@ CODES: dict[str, str] = {
     "role_missing": "The key's roles do not give this right.",
     "service_scope": "The key is for other services.",
     "foreign_host": "Without keys the API answers only under a loopback name.",
-    "cross_site_request": "A browser sent this write for another site's page.",
+    "cross_site_request": "A browser sent this for another site's page.",
     # documents
     "unknown_key": "A key that nobody knows; the remedy names the nearest known one.",
     "unknown_kind": "A document of a kind that cannot be applied.",

@@ -78,6 +78,8 @@ def answer(problem: Problem) -> Response:
     """The problem as a response."""
     headers = {"www-authenticate": 'Bearer realm="tidegate"'} if problem.status == 401 else {}
     headers["cache-control"] = "no-store"
+    if problem.status in {408, 413}:
+        headers["connection"] = "close"  # the rest of the body is not waited for
     return Response(msgspec.json.encode(problem), problem.status, headers, MEDIA_TYPE)
 
 

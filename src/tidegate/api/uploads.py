@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -17,6 +18,7 @@ from tidegate.errors import CallerError, ConflictError
 from tidegate.registry.content import CHUNK_BYTES, Mode
 
 _WRITE_BYTES = 1 << 20
+IDLE_SECONDS = 30.0
 
 
 class Spooled(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +53,7 @@ async def spooled(request: Request, folder: Path, *, limit: int) -> AsyncIterato
         limit: largest size in bytes.
 
     Raises:
-        RefusedError: larger than ``limit``.
+        RefusedError: larger than ``limit``, or nothing came for :data:`IDLE_SECONDS`.
         CallerError: the connection ended before the body did.
     """
     if int(request.headers.get("content-length") or 0) > limit:
@@ -59,7 +61,7 @@ async def spooled(request: Request, folder: Path, *, limit: int) -> AsyncIterato
     with tempfile.NamedTemporaryFile(dir=folder, prefix="upload-") as target:
         digest, size, waiting = hashlib.sha256(), 0, bytearray()
         try:
-            async for chunk in request.stream():
+            async for chunk in _punctual(request):
                 size += len(chunk)
                 if size > limit:
                     raise too_large(limit)
@@ -73,6 +75,24 @@ async def spooled(request: Request, folder: Path, *, limit: int) -> AsyncIterato
         target.write(waiting)
         target.flush()
         yield Spooled(path=Path(target.name), sha256=digest.hexdigest(), size=size)
+
+
+async def _punctual(request: Request) -> AsyncIterator[bytes]:
+    chunks = aiter(request.stream())
+    while True:
+        try:
+            async with asyncio.timeout(IDLE_SECONDS):
+                chunk = await anext(chunks)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise too_slow(IDLE_SECONDS) from None
+        yield chunk
+
+
+def too_slow(seconds: float) -> RefusedError:
+    """The refusal of a body that stays away."""
+    return RefusedError(408, f"nothing came for {seconds:g} s", code="body_too_slow", remedy="send it again")
 
 
 def too_large(limit: int) -> RefusedError:

@@ -14,7 +14,7 @@ import hashlib
 import tarfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Self
 
 import msgspec
 
@@ -33,6 +33,7 @@ HEAD = "version.json"
 FOLDER = "bundle/"
 _DEFAULT_LIMITS = Limits()
 _MAX_HEAD_BYTES = 16 << 20
+_MAX_EXTENSION_BYTES = 64 << 10
 
 
 class ArchiveHead(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -101,7 +102,7 @@ def unpack(source: BinaryIO, folder: Path, limits: Limits = _DEFAULT_LIMITS) -> 
             file, or the whole, does not have its digest.
     """
     try:
-        with tarfile.open(fileobj=source, mode="r|") as archive:
+        with tarfile.open(fileobj=source, mode="r|", tarinfo=_PlainMember) as archive:
             head = _unpack_members(archive, folder, limits)
     except (tarfile.TarError, EOFError) as error:
         raise _bad(f"it is not a whole tar archive: {error}") from error
@@ -117,6 +118,22 @@ def unpack(source: BinaryIO, folder: Path, limits: Limits = _DEFAULT_LIMITS) -> 
         number=None if head.number is None else VersionNumber.parse(head.number),
         lineage=head.lineage,
     )
+
+
+class _PlainMember(tarfile.TarInfo):
+    """A member as its header says; what describes other members is read into memory, so it must be short."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """One header block.
+
+        Raises:
+            tarfile.ReadError: an extended header that is longer than any name needs.
+        """
+        member = super().frombuf(buf, encoding, errors)
+        if member.type not in tarfile.REGULAR_TYPES and member.size > _MAX_EXTENSION_BYTES:
+            raise tarfile.ReadError(f"an extended header of {member.size} bytes")
+        return member
 
 
 def _unpack_members(archive: tarfile.TarFile, folder: Path, limits: Limits) -> ArchiveHead:

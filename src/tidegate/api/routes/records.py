@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from tidegate.api.caller import Caller
-from tidegate.api.plane import Behind, Cursor, Limit, Operator, Plane, Reader
+from tidegate.api.plane import Behind, Cursor, Limit, Operator, Plane, Reader, is_count
 from tidegate.api.replies import answers, page, reply, told
 from tidegate.api.shapes.records import (
     AuditCheck,
@@ -65,7 +65,7 @@ async def list_audit(
 ) -> Response:
     """Who changed what, newest first."""
     caller.need_everything()
-    if cursor is not None and not cursor.isdecimal():
+    if cursor is not None and not is_count(cursor):
         raise InvalidInputError(f"{cursor!r} is not a cursor", where="cursor", remedy="send it as it came")
     before = None if cursor is None else int(cursor)
     async with plane.control.state.read() as connection:
@@ -78,7 +78,7 @@ async def list_audit(
 async def verify_audit(
     plane: Behind,
     caller: Reader,
-    seq: Annotated[int | None, Query(ge=1, description="Number of a row that was noted earlier …")] = None,
+    seq: Annotated[int | None, Query(ge=1, le=10**18, description="Number of a row that was noted earlier …")] = None,
     hash_: Annotated[str | None, Query(alias="hash", description="… and its hash: shows a cut tail.")] = None,
 ) -> Response:
     """Compute the hash chain of the audit log again."""

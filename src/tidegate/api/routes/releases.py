@@ -11,7 +11,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tidegate.api.caller import Caller
 from tidegate.api.event_stream import event_stream
-from tidegate.api.plane import Approver, Behind, Cursor, IfMatch, Limit, Once, Operator, Plane, Reader
+from tidegate.api.plane import Approver, Behind, Cursor, IfMatch, Limit, Once, Operator, Plane, Reader, is_count
 from tidegate.api.replies import answers, page, reply, told
 from tidegate.api.shapes.releases import Explanation, Release, Releases
 from tidegate.controller.operations import Idempotency
@@ -123,7 +123,7 @@ async def watch_release(
     last_event_id: Annotated[str, Header(alias="last-event-id", description="Resume after this event.")] = "",
 ) -> Response:
     """What happened to a release, and then whatever happens, as server-sent events; `event: end` is the last one."""
-    if last_event_id and not last_event_id.isdecimal():
+    if last_event_id and not is_count(last_event_id):
         raise InvalidInputError(f"{last_event_id!r} is no id of an event", where="Last-Event-ID")
     caller.need_service((await plane.control.queries.release(release)).service)
     events = plane.control.queries.events(release, after=int(last_event_id or 0))
