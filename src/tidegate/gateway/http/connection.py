@@ -4,8 +4,13 @@
                          │                            │
                          └── refused ──▶ lingering    └── client left: the handler is cancelled
 
-Lingering: the refusal is written, what the client still sends is discarded for a moment, because closing
-with unread bytes would reset the connection and could destroy the refusal on its way.
+Lingering: the last bytes are written, what the client still sends is discarded for a moment, because closing
+with unread bytes would reset the connection and could destroy the answer on its way. An idle connection ends
+like this too: a request that crosses our goodbye finds a clean end before any answer, never a reset, so that
+the client knows it may send it again elsewhere.
+
+Draining: whoever was promised a connection that stays open may use it once more, shortly, and is told with that
+answer that it ends; what stays idle is closed.
 """
 
 from __future__ import annotations
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LINGER_SECONDS = 2.0
+_FAREWELL_SECONDS = 0.5  # for what was on its way when an idle connection was closed
 _PEER_CHECK_SECONDS = 1.0
 _BODY_PROGRESS_BYTES = 1024  # less than this in body_seconds is no progress
 _TCP_ESTABLISHED = 1
@@ -117,7 +123,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._task = self._loop.create_task(self._serve())
         if self._server.add(self):
-            self._deadline.set(self._limits.idle_seconds)
+            self._deadline.set(self._server.idle_seconds)
         else:
             self._refuse(RefusalError(503, "too_many_connections", "The gateway has too many connections; try again."))
 
@@ -207,9 +213,9 @@ class Connection(asyncio.Protocol):
     # ---- what the server calls
 
     def finish(self) -> None:
-        """Draining: close now unless a request is being read or served."""
+        """Draining: close soon, unless a request is being read or served or comes until then."""
         if self._phase is _IDLE:
-            self._close()
+            self._deadline.set(self._server.idle_seconds)
 
     def abort(self) -> None:
         """Close now, whatever runs."""
@@ -263,14 +269,14 @@ class Connection(asyncio.Protocol):
         """After an answer: look for the next request; False when the connection ends."""
         if self._phase is not _SERVING:
             return False
-        if not request.is_keep_alive or self._half_closed or self.is_draining:
+        if not request.is_keep_alive or self._half_closed:
             if self._reader.held:
                 self._linger()
             else:
                 self._close()
             return False
         self._phase = _IDLE
-        self._deadline.set(self._limits.idle_seconds)
+        self._deadline.set(self._server.idle_seconds)
         if self._is_read_paused:
             self._is_read_paused = False
             self._transport.resume_reading()
@@ -325,7 +331,7 @@ class Connection(asyncio.Protocol):
         elif self._phase is _SERVING and not self._half_closed and self._is_peer_connected():
             self._deadline.set(_PEER_CHECK_SECONDS)
         elif self._phase is _IDLE and not self._transport.get_write_buffer_size():
-            self._close()
+            self._say_goodbye()
         else:
             self._transport.abort()
 
@@ -352,14 +358,21 @@ class Connection(asyncio.Protocol):
         self._transport.write(head + body)
         self._linger()
 
-    def _linger(self) -> None:
+    def _say_goodbye(self) -> None:
+        """End an idle connection."""
+        if self._transport.can_write_eof():
+            self._linger(_FAREWELL_SECONDS)
+        else:
+            self._close()
+
+    def _linger(self, seconds: float = _LINGER_SECONDS) -> None:
         self._phase = _LINGERING
         if self._transport.can_write_eof():
             self._transport.write_eof()
         if self._is_read_paused:
             self._is_read_paused = False
             self._transport.resume_reading()
-        self._deadline.set(_LINGER_SECONDS)
+        self._deadline.set(seconds)
 
     def _close(self) -> None:
         """Flush what is written, then close; a client that takes nothing is cut off."""

@@ -17,6 +17,8 @@ from tidegate.gateway.http.timers import Wheel
 
 __all__ = ["Handler", "Headers", "Limits", "RenderError", "Request", "Responder", "Server", "listen"]
 
+_LAST_REQUEST_SECONDS = 1.0
+
 Handler = Callable[[Request, Responder], Awaitable[None]]
 RenderError = Callable[[str, int, str, str], tuple[Headers, bytes]]
 
@@ -33,6 +35,7 @@ class Server:
     Attributes:
         in_flight: requests being served now.
         is_draining: no new requests are wanted.
+        idle_seconds: how long a connection may stay without a request; short while draining.
     """
 
     def __init__(self, handler: Handler, limits: Limits, render_error: RenderError, wheel: Wheel) -> None:
@@ -43,6 +46,7 @@ class Server:
         self.date_line = DateLine(wheel)
         self.in_flight = 0
         self.is_draining = False
+        self.idle_seconds = limits.idle_seconds
         self._connections: set[Connection] = set()
         self._listener: asyncio.AbstractServer | None = None
         self._emptied = asyncio.Event()
@@ -78,8 +82,13 @@ class Server:
         self.port = address[1] if isinstance(address, tuple) else 0
 
     async def drain(self, grace_seconds: float) -> None:
-        """Stop accepting, finish what is being served, close the rest after ``grace_seconds``."""
+        """Stop accepting at once, finish what is being served, close the rest after ``grace_seconds``.
+
+        Idle connections stay open for one more request, for at most a second: their clients were promised so,
+        and a busy client moves to another connection this way without any failure.
+        """
         self.is_draining = True
+        self.idle_seconds = min(self.limits.idle_seconds, _LAST_REQUEST_SECONDS, grace_seconds / 2)
         if self._listener is not None:
             self._listener.close()
         for connection in tuple(self._connections):
