@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 import msgspec
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
@@ -24,6 +24,10 @@ from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.registry import Registry
 
 _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
+
+API_PREFIX = "/api/v1"
+# /versions/import stands before /versions/{ref}
+API_ROUTERS = tuple(each.router for each in (services, versions, releases, records, providers, keys, applying))
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,24 +64,19 @@ def create_app(control: Control, artifacts: ArtifactStore, settings: ApiSettings
     )
     install_problems(app)
     install_openapi(app)
-    app.include_router(health.router)
-    api = APIRouter(prefix="/api/v1")
-    for each in (
-        services,
-        versions,
-        releases,
-        records,
-        providers,
-        keys,
-        applying,
-    ):  # /versions/import before /versions/{ref}
-        api.include_router(each.router)
-    app.include_router(api)
+    include_routes(app)
     app.add_route("/api/openapi.json", _openapi, include_in_schema=False)
     app.add_route("/api/docs", _docs, include_in_schema=False)
     app.router.routes.extend(link_routes(control, settings.join_token))
     app.add_middleware(Guard, admission=admission, is_link_open=settings.join_token is None)
     return app
+
+
+def include_routes(app: FastAPI) -> None:
+    """Add every route that OpenAPI describes."""
+    app.include_router(health.router)
+    for router in API_ROUTERS:
+        app.include_router(router, prefix=API_PREFIX)
 
 
 async def _openapi(request: Request) -> Response:

@@ -25,7 +25,7 @@ _DESCRIPTION = """Versions, releases and rollback of LLM services.
 
 Errors are RFC 9457 problem details with a stable `code`. Lists page by `limit` and `cursor`. Writes by POST take an
 `Idempotency-Key`; PUT and DELETE may be repeated as they are. `promote` and `resume` need `If-Match`.
-Roles: viewer reads; operator also operates; approver approves and rejects; admin also writes providers."""
+Roles: viewer reads; operator also operates; approver approves and rejects; admin also writes providers and keys."""
 _STYLE = """body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1b2430;background:#fff}
 code,pre{font:14px/1.45 ui-monospace,monospace;background:#f3f5f8;border-radius:4px;padding:.1em .3em}
 pre{padding:.8em;overflow:auto}details{margin:.4rem 0}summary{cursor:pointer}h2{margin-top:2rem;border-bottom:1px solid #d7dde5}
@@ -40,7 +40,7 @@ def install_openapi(app: FastAPI) -> None:
 
 def docs_page(document: dict[str, Any]) -> str:
     """The document as one HTML page."""
-    body = "".join([*_operations(document), *_codes(), *_schemas(document)])
+    body = "".join([*_sections(document), *_codes(), *_schemas(document)])
     title = escape(document["info"]["title"])
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
@@ -57,7 +57,7 @@ def _document(app: FastAPI) -> dict[str, Any]:
         schemas.update(_shapes())
         for name in ("HTTPValidationError", "ValidationError"):
             schemas.pop(name, None)
-        for _, _, operation in _each(made):
+        for _, _, operation in operations(made):
             operation["responses"].pop("422", None)  # problems are the default answer
         made["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
         made["security"] = [{"key": []}, {}]
@@ -76,16 +76,17 @@ def _shapes() -> dict[str, Any]:
     return components
 
 
-def _each(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of every operation."""
     for path, methods in document["paths"].items():
         for method in _METHODS:
             if method in methods:
                 yield method, path, methods[method]
 
 
-def _operations(document: dict[str, Any]) -> Iterator[str]:
+def _sections(document: dict[str, Any]) -> Iterator[str]:
     tag = None
-    for method, path, operation in _each(document):
+    for method, path, operation in operations(document):
         if operation["tags"][0] != tag:
             tag = operation["tags"][0]
             yield f"<h2>{escape(tag)}</h2>"

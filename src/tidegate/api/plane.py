@@ -52,6 +52,7 @@ def _with(right: Right) -> Callable[..., Any]:
         caller.need(right)
         return caller
 
+    checked.right = right  # type: ignore[attr-defined]  # for the reference
     return checked
 
 
