@@ -42,3 +42,11 @@ def test_each_route_names_the_roles_that_it_asks_for():
         "POST /api/v1/keys": "admin",
     }.items():
         assert f"\n- role: {roles}\n" in section(page, title), title
+
+
+def test_shapes_are_told_with_the_meaning_of_their_fields():
+    page = render()
+    start = page.index("\n### AppliedChange\n")
+    told = page[start : page.index("\n### ", start + 1)].splitlines()
+    assert "- detail: what changed, one line each." in told
+    assert [line for line in told if line.startswith("- action: ") and line.endswith("versions move by releases).")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 from collections.abc import Iterator
@@ -101,7 +102,7 @@ def _shapes(document: dict[str, Any]) -> Iterator[str]:
 
 def _sentence(schema: dict[str, Any]) -> str:
     """The description, its attributes as a list."""
-    text, _, attributes = str(schema.get("description", "")).partition("Attributes:\n")
+    text, _, attributes = inspect.cleandoc(schema.get("description", "")).partition("Attributes:\n")
     told = [" ".join(each.split()) for each in text.split("\n\n") if each.strip()]
     listed = re.split(r"\n {4}(?! )", "\n" + attributes.rstrip())[1:]
     if listed:
