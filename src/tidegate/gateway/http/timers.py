@@ -40,7 +40,7 @@ class Deadline:
         wheel = self._wheel
         if not wheel.is_running:
             wheel.start()
-        self.due = due = wheel.now + seconds
+        self.due = due = time.monotonic() + seconds  # the wheel's own clock lags, and a busy loop lets it lag far
         bucket = int(due * wheel.per_second) + 1
         if self.bucket < 0 or bucket < self.bucket:
             wheel.put(self, bucket)
