@@ -437,3 +437,9 @@ def test_a_file_that_changes_after_it_was_hashed_is_noticed(tmp_path, how):
     with pytest.raises(ConflictError) as raised:
         list(chunks)
     assert raised.value.code == "file_changed"
+
+
+def test_a_misspelt_model_is_told_as_such_not_as_missing(tmp_path):
+    (tmp_path / "b.yaml").write_text("kind: Bundle\nmodle: p/m\n")
+    with pytest.raises(InvalidInputError, match=r"b\.yaml:2: modle: unknown key 'modle' \(did you mean 'model'\?\)"):
+        read_bundle(tmp_path / "b.yaml")

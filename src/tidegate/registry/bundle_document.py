@@ -107,7 +107,7 @@ def _check_plain(value: Any, document: Document, at: Path) -> None:
             where=document.where(at),
             remedy="begin with model: provider/model",
         )
-    if "model" not in value:
+    if "model" not in value and set(value) <= set(BundleDocument.__struct_fields__):  # else a misspelt key says more
         raise InvalidInputError(
             "the bundle names no model", where=document.where(at), remedy="add model: provider/model"
         )
