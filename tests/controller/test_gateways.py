@@ -45,7 +45,7 @@ def test_a_silent_gateway_leaves_the_quorum_only_when_its_lease_has_run_out():
     clock, known = registry()
     known.hear(beat("a", 4))
     clock.advance(timedelta(seconds=1))
-    known.renewed("a")
+    known.renewed("a", "boot")
     clock.advance(timedelta(seconds=12))
     assert not known.acknowledged(5, 1)
     assert known.reachable() == []
@@ -58,7 +58,7 @@ def test_a_gateway_whose_heartbeats_are_lost_stays_in_the_quorum_while_its_lease
     known.hear(beat("a", 4))
     for _ in range(30):
         clock.advance(timedelta(seconds=1))
-        known.renewed("a")
+        known.renewed("a", "boot")
     assert not known.acknowledged(5, 1)
     assert known.reachable() == []
 
@@ -110,6 +110,34 @@ def test_news_wakes_the_controller_and_repetition_does_not():
     assert not known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={"bot/v1": 3}))
     assert not known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={"bot/v1": 1}))
     assert known.hear(beat(revision=2, cutoffs=(CUTOFF,), boot="another", in_flight={}))
+
+
+def test_while_a_gateway_is_replaced_both_processes_are_reckoned_with():
+    clock, known = registry()
+    known.hear(beat("a", 4, boot="old", in_flight={"bot/v1": 2}))
+    assert known.hear(beat("a", 5, boot="new"))
+    assert not known.acknowledged(5, 1)  # the old one still serves the revision before
+    assert known.hear(beat("a", 4, boot="old", in_flight={"bot/v1": 2}, stopping=True))
+    assert known.acknowledged(5, 1)
+    assert [(fact.revision, fact.is_live, fact.is_draining, fact.in_flight) for fact in known.facts()] == [
+        (5, True, False, {}),
+        (4, False, True, {"bot/v1": 2}),
+    ]
+    clock.advance(timedelta(seconds=1))
+    known.hear(beat("a", 5, boot="new"))
+    clock.advance(timedelta(seconds=1.5))
+    assert [view.heartbeat.boot_id for view in known.views()] == ["new"]
+    assert known.roster() == ("a",)
+
+
+def test_a_crashed_gateway_that_came_back_is_not_waited_for_a_whole_lease():
+    clock, known = registry()
+    known.hear(beat("a", 4, boot="crashed"))
+    known.renewed("a", "crashed")
+    known.hear(beat("a", 5, boot="restarted"))
+    assert not known.acknowledged(5, 1)  # for as long as it might have been slow to speak only
+    clock.advance(timedelta(seconds=2.1))
+    assert known.acknowledged(5, 1)
 
 
 def test_cutoffs_of_live_gateways_are_known():

@@ -17,7 +17,7 @@ from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import listen
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.link import ControlLink, LinkSettings
-from tidegate.gateway.observer import Observer
+from tidegate.gateway.observer import Observer, Spool
 from tidegate.gateway.stored_snapshot import load_snapshot
 
 
@@ -31,6 +31,8 @@ class Control:
         self.credentials: set[bytes | None] = set()
         self.follows = 0
         self.status = 204
+        self.hangs = False
+        self.hung = 0
         self.refused: list[str] = []
         self.server = None
 
@@ -41,6 +43,9 @@ class Control:
             responder.start(200, [(b"content-type", b"application/x-ndjson")], length=None)
             while True:
                 responder.write(await self.lines.get() + b"\n")
+        if self.hangs and request.path == "/link/v1/observations":
+            self.hung += 1
+            await asyncio.sleep(60)
         if self.status >= 400:
             self.refused.append(request.path)
             responder.send(self.status, [], b"no")
@@ -203,6 +208,31 @@ async def test_what_control_did_not_take_before_the_stop_waits_for_the_next_star
     await control.listen(port)
     join(port)
     await until(lambda: control.request_ids == ["kept"])
+
+
+async def test_a_batch_whose_sending_the_stop_interrupts_is_sent_again_under_its_number(control, join):
+    port = await control.listen()
+    gateway = join(port)
+    await until(lambda: control.heartbeats != [])
+    control.hangs = True
+    gateway.observer.record(observation("interrupted"))
+    await until(lambda: control.hung == 1)
+    control.hangs = False
+    await gateway.link.stop()
+    assert control.request_ids == ["interrupted"]
+    assert [batch.sequence for batch in control.batches] == [1]
+
+
+async def test_what_the_process_before_leaves_at_its_end_is_sent_by_the_one_that_replaced_it(
+    control, join, monkeypatch
+):
+    monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+    port = await control.listen()
+    gateway = join(port)
+    await until(lambda: control.heartbeats != [])
+    rows = [observation("left behind")]
+    Spool(gateway.folder / "spool").put(ObservationBatch.of("g1", "before", 9, rows), now_ms=1)
+    await until(lambda: control.request_ids == ["left behind"])
 
 
 async def test_a_batch_that_control_calls_malformed_is_given_up_not_sent_for_ever(control, join):

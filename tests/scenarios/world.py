@@ -54,7 +54,7 @@ class FakeGateway:
         if control.publisher.is_ready:
             if not self.refuses(control.publisher.current):
                 self.snapshot = control.publisher.current
-            control.gateways.renewed(self.name)
+            control.gateways.renewed(self.name, self.boot_id)
         control.hear(
             Heartbeat(
                 gateway=self.name,

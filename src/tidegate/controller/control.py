@@ -172,7 +172,7 @@ class Control:
     async def watch(self, gateway: str, boot_id: str) -> AsyncIterator[bytes]:
         """Lines for one gateway (the link)."""
         _LOG.info("gateway_watches", gateway=gateway, boot_id=boot_id)
-        async for line in self.publisher.watch(lambda: self.gateways.renewed(gateway)):
+        async for line in self.publisher.watch(lambda: self.gateways.renewed(gateway, boot_id)):
             yield line
 
     def hear(self, heartbeat: Heartbeat) -> None:

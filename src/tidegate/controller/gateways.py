@@ -1,7 +1,14 @@
 """Which gateways serve, from what they say of themselves each second.
 
 A gateway that falls silent may still serve its last snapshot until its lease runs out, so it stays in
-every quorum exactly that long; one that says it is stopping leaves at once. After a takeover those that
+every quorum exactly that long; one that says it is stopping leaves at once, though its last requests still
+count as under way.
+
+A gateway's id may belong to two processes for a while: one drains, the other has taken its place. Each is
+known by its boot. The earlier one counts as long as it speaks, and not for a lease: either it drains, or it
+crashed and the other one is its restart.
+
+After a takeover those that
 followed the leader before are reckoned with as well, until they are heard of or their leases have run out.
 """
 
@@ -18,6 +25,9 @@ from tidegate.delivery.facts import GatewayFact, may_serve
 from tidegate.delivery.snapshot import Cutoff, Heartbeat
 
 FORGET_AFTER_SECONDS = 600.0
+
+
+_Process = tuple[str, str]  # id and boot
 
 
 class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,6 +48,7 @@ class _Entry(msgspec.Struct):
     heartbeat: Heartbeat
     heard_at: datetime
     heard: float  # monotonic
+    is_replaced: bool = False  # another process has come under its id
 
 
 class GatewayRegistry:
@@ -52,8 +63,8 @@ class GatewayRegistry:
         self._clock = clock
         self._lease = timedelta(seconds=lease_seconds)
         self._grace = timedelta(seconds=grace_seconds)
-        self._entries: dict[str, _Entry] = {}
-        self._renewed: dict[str, float] = {}  # monotonic
+        self._entries: dict[_Process, _Entry] = {}
+        self._renewed: dict[_Process, float] = {}  # monotonic
         self._unheard: frozenset[str] = frozenset()
         self._unheard_until = -math.inf
 
@@ -69,11 +80,11 @@ class GatewayRegistry:
     def _still_unheard(self) -> frozenset[str]:
         if self._clock.monotonic() > self._unheard_until:
             return frozenset()
-        return self._unheard - self._entries.keys()
+        return self._unheard - {gateway for gateway, _ in self._entries}
 
-    def renewed(self, gateway: str) -> None:
-        """A line that lets ``gateway`` serve on for one lease is being sent to it."""
-        self._renewed[gateway] = self._clock.monotonic()
+    def renewed(self, gateway: str, boot_id: str) -> None:
+        """A line that lets this process of ``gateway`` serve on for one lease is being sent to it."""
+        self._renewed[gateway, boot_id] = self._clock.monotonic()
 
     def hear(self, heartbeat: Heartbeat) -> bool:
         """Take a heartbeat; ``True`` if the controller has a reason to look at once.
@@ -81,17 +92,27 @@ class GatewayRegistry:
         A reason is another acknowledged revision, another process under the same name, a cut-off, a
         departure, or the last request of a version being finished.
         """
-        before = self._entries.get(heartbeat.gateway)
-        self._entries[heartbeat.gateway] = _Entry(heartbeat, self._clock.now(), self._clock.monotonic())
+        process = heartbeat.gateway, heartbeat.boot_id
+        before = self._entries.get(process)
+        if before is None:
+            self._replace_earlier(heartbeat.gateway)
+        is_replaced = before is not None and before.is_replaced
+        self._entries[process] = _Entry(heartbeat, self._clock.now(), self._clock.monotonic(), is_replaced)
         return before is None or _is_news(before.heartbeat, heartbeat)
 
+    def _replace_earlier(self, gateway: str) -> None:
+        for (name, _), entry in self._entries.items():
+            if name == gateway:
+                entry.is_replaced = True
+
     def views(self) -> list[GatewayView]:
-        """Every known gateway by id; those that left long ago are forgotten."""
+        """Every known gateway by id; those that left long ago, or made room for another, are forgotten."""
         now = self._clock.monotonic()
-        for gateway, entry in list(self._entries.items()):
-            if now - entry.heard > FORGET_AFTER_SECONDS:
-                del self._entries[gateway]
-                self._renewed.pop(gateway, None)
+        for process, entry in list(self._entries.items()):
+            kept_seconds = self._grace.total_seconds() if entry.is_replaced else FORGET_AFTER_SECONDS
+            if now - entry.heard > kept_seconds:
+                del self._entries[process]
+                self._renewed.pop(process, None)
         return [self._view(entry, now) for _, entry in sorted(self._entries.items())]
 
     def live(self) -> list[GatewayView]:
@@ -105,7 +126,7 @@ class GatewayRegistry:
     def facts(self) -> tuple[GatewayFact, ...]:
         """What decisions need of each gateway; an unheard one is one that acknowledges nothing."""
         unheard = (GatewayFact(id=gateway, revision=0, epoch=0) for gateway in sorted(self._still_unheard()))
-        return (*(_fact(view) for view in self.views()), *unheard)
+        return (*(self._fact(view) for view in self.views()), *unheard)
 
     def acknowledged(self, revision: int, epoch: int) -> bool:
         """Whether every gateway that may be serving serves ``revision`` of ``epoch`` or a later one."""
@@ -122,31 +143,31 @@ class GatewayRegistry:
     def _view(self, entry: _Entry, now: float) -> GatewayView:
         heartbeat = entry.heartbeat
         silent = now - entry.heard
-        since_renewal = now - self._renewed.get(heartbeat.gateway, entry.heard)
+        renewed = self._renewed.get((heartbeat.gateway, heartbeat.boot_id), entry.heard)
         return GatewayView(
             heartbeat=heartbeat,
             heard_at=entry.heard_at,
             silent_seconds=silent,
             is_live=may_serve(
                 silent_for=timedelta(seconds=silent),
-                since_renewal=timedelta(seconds=since_renewal),
+                since_renewal=timedelta(seconds=now - renewed),
                 lease=self._lease,
                 grace=self._grace,
                 is_stopping=heartbeat.stopping,
             ),
         )
 
-
-def _fact(view: GatewayView) -> GatewayFact:
-    heartbeat = view.heartbeat
-    return GatewayFact(
-        id=heartbeat.gateway,
-        revision=heartbeat.revision,
-        epoch=heartbeat.epoch,
-        is_live=view.is_live,
-        in_flight=heartbeat.in_flight,
-        spool_batches=heartbeat.spool_batches,
-    )
+    def _fact(self, view: GatewayView) -> GatewayFact:
+        heartbeat = view.heartbeat
+        return GatewayFact(
+            id=heartbeat.gateway,
+            revision=heartbeat.revision,
+            epoch=heartbeat.epoch,
+            is_live=view.is_live,
+            is_draining=heartbeat.stopping and view.silent_seconds <= self._grace.total_seconds(),
+            in_flight=heartbeat.in_flight,
+            spool_batches=heartbeat.spool_batches,
+        )
 
 
 def _is_news(before: Heartbeat, after: Heartbeat) -> bool:

@@ -35,6 +35,7 @@ class GatewayFact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         revision, epoch: what it serves.
         is_live: whether it may be serving requests, see :func:`may_serve`; only those count in the quorum.
+        is_draining: it finishes what it has and takes nothing new; its requests count, its revision does not.
         in_flight: requests under way by version reference.
         spool_batches: observation batches that wait for control.
     """
@@ -43,6 +44,7 @@ class GatewayFact(msgspec.Struct, frozen=True, kw_only=True):
     revision: int
     epoch: int
     is_live: bool = True
+    is_draining: bool = False
     in_flight: dict[str, int] = {}
     spool_batches: int = 0
 
@@ -113,8 +115,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     request_timeout: timedelta = timedelta(seconds=300)
 
     def in_flight(self, version: str) -> int:
-        """Requests under way at ``version``, over all live gateways."""
-        return sum(gateway.in_flight.get(version, 0) for gateway in self.gateways if gateway.is_live)
+        """Requests under way at ``version``, over all live and draining gateways."""
+        return sum(
+            gateway.in_flight.get(version, 0) for gateway in self.gateways if gateway.is_live or gateway.is_draining
+        )
 
     def is_acknowledged(self, epoch: int, revision: int) -> bool:
         """Whether every live gateway serves ``revision`` of ``epoch`` or a later one; without any, it is."""

@@ -28,6 +28,7 @@ from tidegate.gateway.stored_snapshot import save_snapshot
 
 HEARTBEAT_SECONDS = 1.0
 SHIP_SECONDS = 0.2
+LOOK_SECONDS = 5.0  # for batches that a process before us left in the spool at its end
 SILENCE_SECONDS = 5.0  # control renews the lease each second; after this the stream is taken for dead
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LOG_EVERY = 12  # of failures in a row: about once a minute during an outage
@@ -95,6 +96,8 @@ class ControlLink:
         self._heard_at = 0.0
         self._is_stopping = False
         self._lost = 0
+        self._unsent: ObservationBatch | None = None
+        self._looked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -109,17 +112,18 @@ class ControlLink:
     async def announce_stopping(self) -> None:
         """Tell control that this gateway drains, so that no release waits for it."""
         self._is_stopping = True
-        with suppress(HttpClientError, OSError, TimeoutError):
-            await self._send_heartbeat()
+        await self._beat_once()
 
     async def stop(self) -> None:
         """End the loops; what control did not take by now waits in the spool."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        while (batch := self._observer.take()) is not None:
+        while (batch := self._next_batch()) is not None:
             if len(self._spool) or not await self._post_batch(msgspec.msgpack.encode(batch)):
                 await self._put(batch)
+            self._unsent = None
+        await self._beat_once()  # the last word: nothing is in flight any more
 
     @property
     def dropped(self) -> int:
@@ -201,6 +205,11 @@ class ControlLink:
             if self._stream is not None and asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS:
                 self._stream.close()
 
+    async def _beat_once(self) -> None:
+        with suppress(HttpClientError, OSError, TimeoutError):
+            async with asyncio.timeout(HEARTBEAT_SECONDS):
+                await self._send_heartbeat()
+
     async def _send_heartbeat(self) -> None:
         settings = self._settings
         beat = Heartbeat(
@@ -224,14 +233,26 @@ class ControlLink:
         while True:
             await asyncio.sleep(SHIP_SECONDS)
             await self._ship_spooled()
-            while (batch := self._observer.take()) is not None:
-                if not await self._post_batch(msgspec.msgpack.encode(batch)):
+            while (batch := self._next_batch()) is not None:
+                is_sent = await self._post_batch(msgspec.msgpack.encode(batch))
+                if not is_sent:
                     await self._put(batch)
+                self._unsent = None
+                if not is_sent:
                     await asyncio.sleep(HEARTBEAT_SECONDS)
                     break
 
+    def _next_batch(self) -> ObservationBatch | None:
+        """The batch to send now: one whose sending was interrupted comes again, under its old number."""
+        if self._unsent is None:
+            self._unsent = self._observer.take()
+        return self._unsent
+
     async def _ship_spooled(self) -> None:
         loop = asyncio.get_running_loop()
+        if loop.time() - self._looked_at > LOOK_SECONDS:
+            self._looked_at = loop.time()
+            await loop.run_in_executor(None, self._spool.look)
         while len(self._spool):
             data = await loop.run_in_executor(None, self._spool.oldest)
             if data is None or not await self._post_batch(data):

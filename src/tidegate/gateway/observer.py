@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
+from time import time_ns
 
 import msgspec
 
@@ -12,6 +13,7 @@ from tidegate.delivery.observation import Observation, ObservationBatch
 
 MAX_PENDING = 100_000
 BATCH_ROWS = 2_000
+_DRAFT_NS = 60_000_000_000  # no draft takes that long; an older one was left by a crash
 
 
 class Observer:
@@ -54,7 +56,9 @@ class Observer:
 class Spool:
     """Encoded batches on disk, oldest first, bounded; the oldest go first when it is full.
 
-    File names carry the time order and the number of rows: ``TIME-BOOT-SEQUENCE-ROWS.batch``.
+    File names carry the time order and the number of rows: ``TIME-BOOT-SEQUENCE-ROWS.batch``. While a gateway
+    is replaced two processes share the folder: each may send the other's files, since control stores a
+    batch once, and a file that is gone was sent by the other.
 
     Args:
         folder: of this gateway alone.
@@ -69,14 +73,27 @@ class Spool:
         self._max_bytes = max_bytes
         folder.mkdir(parents=True, exist_ok=True)
         for draft in folder.glob("*.new"):
-            draft.unlink(missing_ok=True)
-        self._files = deque(sorted(folder.glob("*.batch")))
-        self._sizes = {file: file.stat().st_size for file in self._files}
-        self._bytes = sum(self._sizes.values())
+            with suppress(FileNotFoundError):
+                if time_ns() - draft.stat().st_mtime_ns > _DRAFT_NS:
+                    draft.unlink()
+        self._files: deque[Path] = deque()
+        self._sizes: dict[Path, int] = {}
+        self._bytes = 0
         self.dropped = 0
+        self.look()
 
     def __len__(self) -> int:
         return len(self._files)
+
+    def look(self) -> None:
+        """Find what lies in the folder now, also what the process that we replaced left there at its end."""
+        sizes: dict[Path, int] = {}
+        for file in sorted(self._folder.glob("*.batch")):
+            with suppress(FileNotFoundError):
+                sizes[file] = file.stat().st_size
+        self._sizes = sizes
+        self._files = deque(sizes)
+        self._bytes = sum(sizes.values())
 
     def put(self, batch: ObservationBatch, now_ms: int) -> None:
         """Write a batch; a crash leaves a whole file or none.
@@ -94,25 +111,34 @@ class Spool:
         self._sizes[file] = len(data)
         self._bytes += len(data)
         while self._bytes > self._max_bytes and len(self._files) > 1:
-            self.dropped += _rows_of(self._files[0])
-            self.discard()
+            self._lose()
 
     def oldest(self) -> bytes | None:
-        """The content of the oldest file; unreadable ones are skipped and counted as lost."""
+        """The content of the oldest file; vanished ones are skipped, unreadable ones counted as lost."""
         while self._files:
             try:
                 return self._files[0].read_bytes()
-            except OSError:
-                self.dropped += _rows_of(self._files[0])
+            except FileNotFoundError:
                 self.discard()
+            except OSError:
+                self._lose()
         return None
 
-    def discard(self) -> None:
-        """Delete the oldest file: control has it, or refused it for good."""
+    def discard(self) -> bool:
+        """Delete the oldest file: control has it, or refused it for good. ``False`` if it was gone already."""
         file = self._files.popleft()
         self._bytes -= self._sizes.pop(file)
-        with suppress(OSError):
+        try:
             file.unlink()
+        except OSError as error:
+            return not isinstance(error, FileNotFoundError)
+        return True
+
+    def _lose(self) -> None:
+        """Give the oldest file up."""
+        rows = _rows_of(self._files[0])
+        if self.discard():
+            self.dropped += rows
 
 
 def _rows_of(file: Path) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from os import O_CREAT, O_TRUNC, O_WRONLY, fsync
+from os import O_CREAT, O_TRUNC, O_WRONLY, fsync, getpid
 from os import open as open_descriptor
 from pathlib import Path
+from time import time_ns
 
 import msgspec
 
 from tidegate.delivery.snapshot import FORMAT, Snapshot
 
 _NAME = "snapshot.json"
+_DRAFT_NS = 60_000_000_000  # no draft takes that long; an older one was left by a crash
 
 
 def save_snapshot(folder: Path, snapshot: Snapshot) -> None:
@@ -21,12 +23,16 @@ def save_snapshot(folder: Path, snapshot: Snapshot) -> None:
         OSError: the folder cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f"{_NAME}.new"
+    draft = folder / f"{_NAME}.{getpid()}.new"  # its own: while a gateway is replaced two processes write here
     with open(open_descriptor(draft, O_WRONLY | O_CREAT | O_TRUNC, 0o600), "wb") as file:  # noqa: PTH123 - it carries the mac key
         file.write(msgspec.json.encode(snapshot))
         file.flush()
         fsync(file.fileno())
     draft.replace(folder / _NAME)
+    for left in folder.glob(f"{_NAME}.*.new"):
+        with suppress(FileNotFoundError):
+            if time_ns() - left.stat().st_mtime_ns > _DRAFT_NS:
+                left.unlink()
 
 
 def load_snapshot(folder: Path) -> Snapshot | None:
