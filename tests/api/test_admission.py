@@ -73,16 +73,16 @@ async def test_a_key_for_one_service_sees_and_moves_only_that_one(server):
             assert error.value.code == "service_scope"
 
 
-async def test_a_rebound_name_does_not_reach_open_access(server):
+async def test_a_rebound_name_does_not_reach_open_access(shared):
     hosts = ("evil.example", "evil.example:7401", "127.0.0.1.evil.example", "", "[::1")
     for host, path in product(hosts, ("/services", "//link/v1/snapshots?gateway=g&boot=b")):
-        answer = await server.send("GET", path, headers={"host": host, "authorization": "Bearer anything"})
+        answer = await shared.send("GET", path, headers={"host": host, "authorization": "Bearer anything"})
         assert (answer.status_code, answer.json()["code"]) == (403, "foreign_host")
 
 
-async def test_loopback_names_reach_open_access(server):
+async def test_loopback_names_reach_open_access(shared):
     for host in ("localhost:7401", "127.0.0.1", "127.0.0.9:80", "[::1]:7401"):
-        assert (await server.send("GET", "/services", headers={"host": host})).status_code == 200
+        assert (await shared.send("GET", "/services", headers={"host": host})).status_code == 200
 
 
 async def test_with_a_key_any_host_name_will_do(server):
@@ -90,22 +90,22 @@ async def test_with_a_key_any_host_name_will_do(server):
     assert (await server.send("GET", "/services", headers=headers)).status_code == 200
 
 
-async def test_writes_of_other_sites_pages_are_refused(server):
+async def test_writes_of_other_sites_pages_are_refused(shared):
     for name, value in (
         ("origin", "https://evil.example"),
         ("origin", "null"),
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
     ):
-        answer = await server.send("PUT", "/freezes/bot", headers={name: value}, json={"reason": "x"})
+        answer = await shared.send("PUT", "/freezes/bot", headers={name: value}, json={"reason": "x"})
         assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request")
-        beat = await server.send("POST", "//link/v1/heartbeats", headers={name: value}, content=b"{}")
+        beat = await shared.send("POST", "//link/v1/heartbeats", headers={name: value}, content=b"{}")
         assert beat.status_code == 403
 
 
-async def test_writes_of_its_own_pages_are_taken(server):
-    headers = {"origin": server.url, "sec-fetch-site": "same-origin"}
-    assert (await server.send("PUT", "/freezes/bot", headers=headers, json={"reason": "x"})).status_code == 200
+async def test_writes_of_its_own_pages_are_taken(shared):
+    headers = {"origin": shared.url, "sec-fetch-site": "same-origin"}
+    assert (await shared.send("PUT", "/freezes/bot", headers=headers, json={"reason": "x"})).status_code == 200
 
 
 async def test_without_keys_other_machines_are_not_let_in(tmp_path):

@@ -18,10 +18,10 @@ READS = [
 ]
 
 
-async def test_no_name_in_a_path_leads_anywhere_else(server):
+async def test_no_name_in_a_path_leads_anywhere_else(shared):
     for strange in STRANGE:
         for path in READS:
-            answer = await server.send("GET", path.format(strange))
+            answer = await shared.send("GET", path.format(strange))
             assert 400 <= answer.status_code < 500, (path, strange)
             assert "root:" not in answer.text
             assert "x" not in answer.headers
@@ -31,9 +31,9 @@ async def test_no_name_in_a_path_leads_anywhere_else(server):
             ("DELETE", "/keys/{}", {}),
             ("DELETE", "/providers/{}", {}),
         ):
-            answer = await server.send(method, path.format(strange), **more)
+            answer = await shared.send(method, path.format(strange), **more)
             assert 400 <= answer.status_code < 500, (method, path, strange)
-    assert {each.name for each in server.folder.parent.iterdir()} & {"passwd", "etc"} == set()
+    assert {each.name for each in shared.folder.parent.iterdir()} & {"passwd", "etc"} == set()
 
 
 BODIES = {
@@ -49,22 +49,22 @@ BODIES = {
 }
 
 
-async def test_a_body_that_nobody_could_store_is_refused_before_any_route(server):
+async def test_a_body_that_nobody_could_store_is_refused_before_any_route(shared):
     writes = (("PUT", "/freezes/bot"), ("POST", "/apply"), ("PUT", "/services/bot"))
     for (name, body), (method, path) in product(BODIES.items(), writes):
-        answer = await server.send(method, path, content=body, headers=JSON)
+        answer = await shared.send(method, path, content=body, headers=JSON)
         assert (answer.status_code, answer.json()["code"] in {"bad_json", "invalid_input"}) == (422, True), name
         assert len(answer.content) < 1000
 
 
-async def test_json_may_be_as_deep_as_documents(server):
+async def test_json_may_be_as_deep_as_documents(shared):
     body = {"user": "ann", "metadata": {"a": 1}}
     for _ in range(90):
         body["metadata"] = {"a": body["metadata"]}
-    assert (await server.send("POST", "/services/bot/explain-route", json=body)).status_code == 200
+    assert (await shared.send("POST", "/services/bot/explain-route", json=body)).status_code == 200
 
 
-async def test_no_number_is_too_large_for_an_answer(server):
+async def test_no_number_is_too_large_for_an_answer(shared):
     huge = "9" * 5000
     for method, path, more in (
         ("GET", f"/audit?cursor={huge[:300]}", {}),
@@ -74,7 +74,7 @@ async def test_no_number_is_too_large_for_an_answer(server):
         ("POST", "/releases", {"json": {"service": "bot", "version": f"v{huge}.0.0"}}),
         ("POST", "/releases/rel_x/abort", {"json": {}, "headers": {"idempotency-key": huge}}),
     ):
-        assert (await server.send(method, path, **more)).status_code == 422, path
+        assert (await shared.send(method, path, **more)).status_code == 422, path
 
 
 async def test_nobody_without_a_key_has_a_body_read(server):
@@ -90,10 +90,10 @@ async def test_nobody_without_a_key_has_a_body_read(server):
 @pytest.mark.parametrize(
     ("path", "bound"), [("/apply", "guard.BODY_SECONDS"), (f"/artifacts/{'a' * 64}", "uploads.IDLE_SECONDS")]
 )
-async def test_a_body_that_stays_away_is_not_waited_for(server, monkeypatch, path, bound):
+async def test_a_body_that_stays_away_is_not_waited_for(shared, monkeypatch, path, bound):
     monkeypatch.setattr(f"tidegate.api.{bound}", 0.1)
     method = "POST" if path == "/apply" else "PUT"
-    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(server.url).port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", urlsplit(shared.url).port)
     head = f"{method} /api/v1{path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n"
     writer.write(head.encode() + b"{")
     answer = await asyncio.wait_for(reader.read(), 10)  # to the end: the connection is closed
@@ -101,23 +101,23 @@ async def test_a_body_that_stays_away_is_not_waited_for(server, monkeypatch, pat
     await writer.wait_closed()
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert b'"code":"body_too_slow"' in answer
-    assert list((server.folder / "spool").iterdir()) == []
+    assert list((shared.folder / "spool").iterdir()) == []
 
 
-async def test_a_sender_who_leaves_in_the_middle_leaves_nothing_behind(server):
-    with socket.create_connection(("127.0.0.1", urlsplit(server.url).port)) as opened:
+async def test_a_sender_who_leaves_in_the_middle_leaves_nothing_behind(shared):
+    with socket.create_connection(("127.0.0.1", urlsplit(shared.url).port)) as opened:
         opened.sendall(b"PUT /api/v1/freezes/bot HTTP/1.1\r\nhost: localhost\r\ncontent-length: 50\r\n\r\n{")
         await asyncio.sleep(0.05)
-    assert (await server.send("GET", "/freezes")).json()["items"] == []
+    assert (await shared.send("GET", "/freezes")).json()["items"] == []
 
 
-async def test_other_sites_pages_may_link_here_and_nothing_else(server):
+async def test_other_sites_pages_may_link_here_and_nothing_else(shared):
     for mode, status in (("navigate", 200), ("no-cors", 403), ("cors", 403)):
         headers = {"sec-fetch-site": "cross-site", "sec-fetch-mode": mode}
         for path in ("/services", "/audit/verify"):
-            assert (await server.send("GET", path, headers=headers)).status_code == status
+            assert (await shared.send("GET", path, headers=headers)).status_code == status
     for origin in ("http://[", "http://", "localhost", ""):
-        answer = await server.send("PUT", "/freezes/bot", json={"reason": "x"}, headers={"origin": origin})
+        answer = await shared.send("PUT", "/freezes/bot", json={"reason": "x"}, headers={"origin": origin})
         assert (answer.status_code, answer.json()["code"]) == (403, "cross_site_request"), origin
 
 
@@ -155,9 +155,9 @@ ARCHIVES = {
 }
 
 
-async def test_an_archive_that_is_none_of_ours_is_refused_and_leaves_nothing(server):
+async def test_an_archive_that_is_none_of_ours_is_refused_and_leaves_nothing(shared):
     for name, content in ARCHIVES.items():
-        answer = await server.send("POST", "/versions/import", content=content)
+        answer = await shared.send("POST", "/versions/import", content=content)
         assert (answer.status_code, answer.json()["code"]) == (422, "bad_archive"), name
         assert ("an extended header of 100000 bytes" in answer.json()["detail"]) == ("long" in name)
-        assert list((server.folder / "spool").iterdir()) == []
+        assert list((shared.folder / "spool").iterdir()) == []

@@ -3,17 +3,17 @@ from tests.fakes.observations import observation
 from tidegate.delivery.observation import ObservationBatch
 
 
-async def test_control_is_ready_when_it_can_read_and_has_published(server):
-    assert (await server.send("GET", "//healthz")).text == "ok\n"
-    assert (await server.send("GET", "//readyz")).status_code == 200
+async def test_control_is_ready_when_it_can_read_and_has_published(shared):
+    assert (await shared.send("GET", "//healthz")).text == "ok\n"
+    assert (await shared.send("GET", "//readyz")).status_code == 200
 
 
-async def test_control_is_not_ready_without_its_database(server, monkeypatch):
+async def test_control_is_not_ready_without_its_database(shared, monkeypatch):
     def broken():
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(server.control.state, "read", broken)
-    answer = await server.send("GET", "//readyz")
+    monkeypatch.setattr(shared.control.state, "read", broken)
+    answer = await shared.send("GET", "//readyz")
     assert (answer.status_code, answer.text) == (503, "the database does not answer\n")
 
 
@@ -23,8 +23,8 @@ async def test_a_stopping_control_is_alive_and_not_ready(server):
     assert (await server.send("GET", "//healthz")).status_code == 200
 
 
-async def test_telemetry_is_a_prometheus_page(server):
-    page = await server.send("GET", "//metrics")
+async def test_telemetry_is_a_prometheus_page(shared):
+    page = await shared.send("GET", "//metrics")
     assert page.headers["content-type"].startswith("text/plain")
     assert "tidegate_snapshot_revision" in page.text
     assert 'tidegate_traffic_weight{service="bot"' in page.text

@@ -3,7 +3,7 @@ import json
 import re
 from pathlib import Path
 
-import pytest
+import pytest_asyncio
 from jsonschema import Draft202012Validator
 
 from tidegate.api.error_codes import CODES
@@ -14,9 +14,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "tidegate"
 DIALECTS = ("gateway", "wire", "simulator")
 
 
-@pytest.fixture
-async def document(server):
-    return (await server.send("GET", "//api/openapi.json")).json()
+@pytest_asyncio.fixture(loop_scope="session")
+async def document(shared):
+    return (await shared.send("GET", "//api/openapi.json")).json()
 
 
 def operations(document):
@@ -47,7 +47,7 @@ async def test_operation_ids_are_unique(document):
     assert len(found) == len(set(found))
 
 
-async def test_answers_are_of_the_schema_they_promise(server, document):
+async def test_answers_are_of_the_schema_they_promise(shared, document):
     for path in (
         "/services",
         "/services/bot",
@@ -61,7 +61,7 @@ async def test_answers_are_of_the_schema_they_promise(server, document):
             path, path.replace("/bot", "/{service}")
         )
         schema = document["paths"][f"/api/v1{name}"]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
-        answer = (await server.send("GET", path)).json()
+        answer = (await shared.send("GET", path)).json()
         Draft202012Validator({**schema, "components": document["components"]}).validate(answer)
 
 
@@ -69,8 +69,8 @@ async def test_requests_are_told_with_every_field_of_an_observation(document):
     assert tuple(document["components"]["schemas"]["ServedRequest"]["properties"]) == COLUMNS
 
 
-async def test_the_page_of_the_docs_needs_nothing_from_elsewhere(server, document):
-    page = await server.send("GET", "//api/docs")
+async def test_the_page_of_the_docs_needs_nothing_from_elsewhere(shared, document):
+    page = await shared.send("GET", "//api/docs")
     assert "default-src 'none'" in page.headers["content-security-policy"]
     assert not re.search(r"(?:src|href)=[\"']?(?:https?:)?//", page.text)
     for method, path, _ in operations(document):

@@ -2,8 +2,8 @@ import pytest
 import structlog
 
 
-async def test_every_problem_has_the_members_of_rfc_9457_and_a_code(server):
-    answer = await server.send("GET", "/services/nobody")
+async def test_every_problem_has_the_members_of_rfc_9457_and_a_code(shared):
+    answer = await shared.send("GET", "/services/nobody")
     assert answer.status_code == 404
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
@@ -33,38 +33,38 @@ WRONG = [
 ]
 
 
-async def test_whatever_is_wrong_is_a_problem_with_a_code(server):
+async def test_whatever_is_wrong_is_a_problem_with_a_code(shared):
     for method, path, more, status, code in WRONG:
-        answer = await server.send(method, path, **more)
+        answer = await shared.send(method, path, **more)
         assert (answer.status_code, answer.json()["code"]) == (status, code), path
         assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["detail"]
 
 
-async def test_the_field_that_is_wrong_is_named_with_the_nearest_known_one(server):
-    problem = (await server.send("PUT", "/services/bot", json={"timeouts": {"conect": "2s"}})).json()
+async def test_the_field_that_is_wrong_is_named_with_the_nearest_known_one(shared):
+    problem = (await shared.send("PUT", "/services/bot", json={"timeouts": {"conect": "2s"}})).json()
     assert problem["where"] == "services.bot: timeouts.conect"
     assert problem["remedy"] == "did you mean 'connect'?"
 
 
-async def test_several_mistakes_are_all_told(server):
-    problem = (await server.send("POST", "/releases", json={"reason": 1})).json()
+async def test_several_mistakes_are_all_told(shared):
+    problem = (await shared.send("POST", "/releases", json={"reason": 1})).json()
     assert {each["where"] for each in problem["errors"]} == {"service", "version", "reason"}
 
 
-async def test_a_bug_of_ours_tells_nothing_but_that(server, monkeypatch):
+async def test_a_bug_of_ours_tells_nothing_but_that(shared, monkeypatch):
     async def broken():
         raise RuntimeError("password=hunter2")
 
-    monkeypatch.setattr(server.control.queries, "statuses", broken)
+    monkeypatch.setattr(shared.control.queries, "statuses", broken)
     with structlog.testing.capture_logs():  # a drawn traceback with every local takes long
-        answer = await server.send("GET", "/services")
+        answer = await shared.send("GET", "/services")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "hunter2" not in answer.text
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
-async def test_a_body_above_the_bound_is_refused(server, is_chunked, monkeypatch):
+async def test_a_body_above_the_bound_is_refused(shared, is_chunked, monkeypatch):
     monkeypatch.setattr("tidegate.api.guard.MAX_BODY_BYTES", 1000)
     body = b'{"documents": [' + b" " * 2000 + b"]}"
 
@@ -73,5 +73,5 @@ async def test_a_body_above_the_bound_is_refused(server, is_chunked, monkeypatch
             yield body[start : start + 500]
 
     content = pieces() if is_chunked else body
-    answer = await server.send("POST", "/apply", content=content, headers={"content-type": "application/json"})
+    answer = await shared.send("POST", "/apply", content=content, headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (413, "body_too_large")

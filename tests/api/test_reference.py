@@ -17,9 +17,9 @@ def test_the_page_is_current():
     assert PAGE.read_text() == render(), "run `python -m tidegate.api.reference docs/reference/api.md`"
 
 
-async def test_the_page_tells_what_a_running_control_tells(server):
+async def test_the_page_tells_what_a_running_control_tells(shared):
     page = render()
-    document = (await server.send("GET", "//api/openapi.json")).json()
+    document = (await shared.send("GET", "//api/openapi.json")).json()
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             told = section(page, f"{method.upper()} {path}")

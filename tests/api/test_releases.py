@@ -1,11 +1,12 @@
 import asyncio
 
 import pytest
+import pytest_asyncio
 
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def version(client):
     return (await client.push({"model": "sim/gpt", "card": "second"}, service="bot")).ref
 

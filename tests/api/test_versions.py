@@ -104,39 +104,39 @@ async def test_the_server_believes_no_description_that_does_not_add_up(client, s
     assert len((await client.versions("bot")).versions) == 2
 
 
-async def test_bytes_that_are_not_what_the_path_says_are_not_stored(server):
-    answer = await server.send("PUT", f"/artifacts/{'0' * 64}", content=b"hello")
+async def test_bytes_that_are_not_what_the_path_says_are_not_stored(shared):
+    answer = await shared.send("PUT", f"/artifacts/{'0' * 64}", content=b"hello")
     assert (answer.status_code, answer.json()["code"]) == (422, "other_bytes")
-    assert await server.artifacts.size_of("0" * 64) is None
+    assert await shared.artifacts.size_of("0" * 64) is None
 
 
-async def test_an_artifact_is_stored_once(server):
+async def test_an_artifact_is_stored_once(shared):
     digest = hashlib.sha256(b"hello").hexdigest()
-    first = await server.send("PUT", f"/artifacts/{digest}", content=b"hello")
+    first = await shared.send("PUT", f"/artifacts/{digest}", content=b"hello")
     assert first.json() == {"sha256": digest, "size": 5, "created": True}
-    assert (await server.send("PUT", f"/artifacts/{digest}", content=b"hello")).json()["created"] is False
+    assert (await shared.send("PUT", f"/artifacts/{digest}", content=b"hello")).json()["created"] is False
 
 
-async def test_an_upload_that_breaks_off_leaves_nothing(server):
+async def test_an_upload_that_breaks_off_leaves_nothing(shared):
     import asyncio
 
     digest = hashlib.sha256(b"hello" * 1000).hexdigest()
-    port = urlsplit(server.url).port
+    port = urlsplit(shared.url).port
     with socket.create_connection(("127.0.0.1", port)) as opened:
         head = f"PUT /api/v1/artifacts/{digest} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5000\r\n\r\n"
         await asyncio.to_thread(opened.sendall, head.encode() + b"hello" * 500)
         for _ in range(400):
-            if any((server.folder / "spool").iterdir()):
+            if any((shared.folder / "spool").iterdir()):
                 break
             await asyncio.sleep(0.01)
         else:
             raise AssertionError("the upload never began")
     for _ in range(400):
-        if not any((server.folder / "spool").iterdir()):
+        if not any((shared.folder / "spool").iterdir()):
             break
         await asyncio.sleep(0.01)
-    assert list((server.folder / "spool").iterdir()) == []
-    assert await server.artifacts.size_of(digest) is None
+    assert list((shared.folder / "spool").iterdir()) == []
+    assert await shared.artifacts.size_of(digest) is None
 
 
 async def test_an_export_can_be_imported_elsewhere_under_the_same_number(client, bundle, tmp_path):
