@@ -19,7 +19,7 @@ from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.snapshot import Cutoff, Heartbeat, Snapshot
-from tidegate.delivery.traffic import arms_of
+from tidegate.delivery.traffic import arms_of, targeted_arms
 from tidegate.delivery.version import VersionNumber
 from tidegate.registry import audit, schema
 from tidegate.registry.database import Database
@@ -70,15 +70,36 @@ class FakeGateway:
             )
         )
 
-    async def serve(self, service: str, units: int, fails: Callable[[str], bool] = lambda _: False) -> dict[str, int]:
-        """Requests of ``units`` units; ``fails`` says for which version. Returns requests by version."""
+    async def serve(
+        self,
+        service: str,
+        units: int,
+        fails: Callable[[str], bool] = lambda _: False,
+        *,
+        drops: Callable[[str, int], bool] = lambda _, __: False,
+        latency_us: Callable[[str, int], int] = lambda _, __: 250_000,
+        cost_nano: Callable[[str, int], int] = lambda _, __: 1_500,
+        segments: tuple[str, ...] = (),
+    ) -> dict[str, int]:
+        """Requests of ``units`` new units; returns requests by version.
+
+        Args:
+            fails: for which version.
+            drops: which observations (of variant, number) are lost on the way.
+            latency_us, cost_nano: of a version's request, by number.
+            segments: that the units belong to.
+        """
         assert self.snapshot is not None
         route = self.snapshot.services[service]
-        arms, served, rows = arms_of(route), {}, []
+        served: dict[str, int] = {}
+        rows = []
+        arms = next((own for name, own in targeted_arms(route) if name in segments), arms_of(route))
         for unit in range(units):
             found = arms.assign(f"{self.name}-{self.sequence}-{unit}")
             variant = route.variants[found.arm]
             served[variant.version] = served.get(variant.version, 0) + 1
+            if drops(variant.name, unit):
+                continue
             is_failure = fails(variant.version)
             rows.append(
                 observation(
@@ -95,10 +116,13 @@ class FakeGateway:
                     unit_hash=found.unit_hash,
                     propensity=found.propensity,
                     assigned_outcome="upstream_error" if is_failure else "ok",
+                    duration_us=latency_us(variant.version, unit),
+                    cost_nano_usd=cost_nano(variant.version, unit),
                 )
             )
         self.sequence += 1
-        await self.world.control.store(ObservationBatch.of(self.name, self.boot_id, self.sequence, rows))
+        if rows:
+            await self.world.control.store(ObservationBatch.of(self.name, self.boot_id, self.sequence, rows))
         return served
 
 

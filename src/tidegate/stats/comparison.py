@@ -60,11 +60,13 @@ def log_ratio_of_quantiles(candidate: Tail, stable: Tail, q: float, alpha: float
     Needs :data:`MINIMUM_EVENTS` units beyond the quantile in each arm, else the bounds are infinite. To decide use
     exceedances of a frozen threshold, which are exact.
     """
-    if min(arm.size * min(q, 1 - q) for arm in (candidate, stable)) < MINIMUM_EVENTS:
+    arms = (candidate, stable)
+    if not (candidate.size and stable.size):
         return Effect(math.nan, -math.inf, math.inf)
-    at = [(math.log(max(1.0, arm.quantile(q))), _quantile_error(arm, q)) for arm in (candidate, stable)]
-    estimate, error = at[0][0] - at[1][0], math.hypot(at[0][1], at[1][1])
-    if not (math.isfinite(estimate) and math.isfinite(error)):
+    found, base = (math.log(max(1.0, arm.quantile(q))) for arm in arms)
+    estimate, error = found - base, math.hypot(*(_quantile_error(arm, q) for arm in arms))
+    has_few = min(arm.size * min(q, 1 - q) for arm in arms) < MINIMUM_EVENTS
+    if has_few or not (math.isfinite(estimate) and math.isfinite(error)):
         return Effect(estimate, -math.inf, math.inf)
     width = error * critical(candidate.size + stable.size, alpha, horizon=horizon)
     return Effect(estimate, estimate - width, estimate + width)
