@@ -25,9 +25,10 @@ from tidegate.config import Settings, environment
 from tidegate.controller.control import Control, ControlSettings
 from tidegate.delivery.quantities import decode_quantity, encode_quantity
 from tidegate.documents import Document
+from tidegate.errors import TidegateError
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.database import Database, observations_url
-from tidegate.registry.schema_check import bring_to_head
+from tidegate.registry.schema_check import bring_to_head, is_at_head
 
 log = structlog.get_logger("tidegate.control")
 _DRAIN_SECONDS = 5
@@ -40,10 +41,12 @@ class ControlProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         listen_fd: descriptor of an inherited listening socket; ``None`` binds ``settings.listen.control``.
+        is_check: serve nothing; only find out whether these settings could be applied, and exit with 0 or 1.
     """
 
     settings: Settings
     listen_fd: int | None = None
+    is_check: bool = False
 
 
 def encode_control_settings(settings: ControlProcessSettings) -> bytes:
@@ -97,7 +100,28 @@ def main() -> None:
     given = decode_control_settings(sys.stdin.buffer.read())
     environ = environment()
     configure_logs(environ.get("TIDEGATE_LOG_LEVEL", "info"), process="control")
+    if given.is_check:
+        sys.exit(uvloop.run(_check(given.settings)))
     uvloop.run(_serve(given))
+
+
+async def _check(settings: Settings) -> int:
+    """Try to apply the settings and undo it; a database of an older build is left to the start itself."""
+    state = Database(settings.storage.database)
+    try:
+        if not await is_at_head(state, "state"):
+            return 0
+        artifacts = ArtifactStore(settings.storage.artifacts)
+        control = Control(state, state, _control_settings(settings))
+        await apply_documents(
+            control, artifacts, [_declared(settings)], actor=_ACTOR, source="configuration", dry_run=True
+        )
+    except TidegateError as error:
+        log.error("configuration.refused", error=error.message, where=error.where, remedy=error.remedy)
+        return 1
+    finally:
+        await state.close()
+    return 0
 
 
 async def _serve(given: ControlProcessSettings) -> None:

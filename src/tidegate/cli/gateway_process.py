@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 import uvloop
 
-from tidegate.cli.child import become_child
+from tidegate.cli.child import become_child, readiness
 from tidegate.cli.logs import configure_logs
 from tidegate.config import environment, secret_of
 from tidegate.gateway.process import GatewaySettings, run_gateway
@@ -18,10 +18,10 @@ from tidegate.gateway.upstreams import FindProxy, ResolveSecret
 _MEMORY = "memory:"
 
 
-def serve(settings: GatewaySettings, environ: Mapping[str, str]) -> None:
+def serve(settings: GatewaySettings, environ: Mapping[str, str], announce: Callable[[], None] | None = None) -> None:
     """Run one gateway until it is told to stop."""
     configure_logs(environ.get("TIDEGATE_LOG_LEVEL", "info"), process=settings.id)
-    uvloop.run(run_gateway(settings, secret_resolver(environ), proxy_finder(environ)))
+    uvloop.run(run_gateway(settings, secret_resolver(environ), proxy_finder(environ), announce))
 
 
 def secret_resolver(environ: Mapping[str, str]) -> ResolveSecret:
@@ -56,7 +56,7 @@ def main() -> None:
     """Read the settings, serve."""
     become_child()
     settings = msgspec.json.decode(sys.stdin.buffer.read(), type=GatewaySettings)
-    serve(settings, environment())
+    serve(settings, environment(), readiness(sys.argv))
 
 
 if __name__ == "__main__":

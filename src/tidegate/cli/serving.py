@@ -14,6 +14,7 @@ from tidegate.cli.failures import complain
 from tidegate.cli.gateway_process import serve as serve_gateway
 from tidegate.cli.logs import configure_logs
 from tidegate.cli.output import print_json, print_lines
+from tidegate.cli.reloading import Hangups, Reread
 from tidegate.cli.supervisor import open_listener
 from tidegate.cli.up import Installation, installed, until_stopped
 from tidegate.config import Address, Settings
@@ -23,17 +24,28 @@ _LONG_START_SECONDS = 15.0
 _LONG_START = "control and gateway are not ready yet (the log lines above say what keeps them; Ctrl-C gives up)"
 
 
-def run_up(settings: Settings, environ: Mapping[str, str], *, workers: int | None, as_json: bool) -> int:
-    """Control and gateways on this machine until Ctrl-C; a second one does not wait for open streams."""
+def run_up(
+    settings: Settings, environ: Mapping[str, str], *, workers: int | None, as_json: bool, reread: Reread
+) -> int:
+    """Control and gateways on this machine until Ctrl-C; a second one does not wait for open streams.
+
+    Args:
+        reread: reads settings and environment again, on SIGHUP.
+    """
+    configure_logs(environ.get("TIDEGATE_LOG_LEVEL", "info"), process="supervisor")
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
+        hangups = Hangups()
         hint = loop.call_later(_LONG_START_SECONDS, complain, _LONG_START)
         try:
             async with installed(settings, environ, workers=workers) as running:
                 hint.cancel()
                 _announce_up(running, as_json=as_json)
+                reloading = asyncio.create_task(hangups.reload(running, reread), name="reload")
                 await until_stopped()
+                reloading.cancel()
+                await asyncio.gather(reloading, return_exceptions=True)
                 loop.remove_signal_handler(signal.SIGINT)
         finally:
             hint.cancel()

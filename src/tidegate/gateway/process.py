@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from secrets import token_bytes
 
@@ -25,6 +26,9 @@ from tidegate.gateway.observer import Observer
 from tidegate.gateway.refusals import render_error
 from tidegate.gateway.stored_snapshot import load_snapshot
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret
+
+_NEWEST_SECONDS = 1.0  # a start waits so long for control's own snapshot before it serves from the stored one
+_POLL_SECONDS = 0.01
 
 log = structlog.get_logger("tidegate.gateway")
 
@@ -50,13 +54,20 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = 30.0
 
 
-async def run_gateway(settings: GatewaySettings, resolve: ResolveSecret, find_proxy: FindProxy) -> None:
+async def run_gateway(
+    settings: GatewaySettings,
+    resolve: ResolveSecret,
+    find_proxy: FindProxy,
+    announce: Callable[[], None] | None = None,
+) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
     Args:
         settings: of this process.
         resolve: gives the secrets that snapshots refer to.
         find_proxy: gives the proxy for a provider's address.
+        announce: called once requests are served; with it this process takes another one's place and accepts
+            nothing before it has a snapshot, since the other one would have served it.
 
     Raises:
         OSError: the address cannot be bound, or the folder cannot be written.
@@ -91,22 +102,35 @@ async def run_gateway(settings: GatewaySettings, resolve: ResolveSecret, find_pr
     folder = Path(settings.folder)
     link = ControlLink(identity, pool, gateway.holder, observer, gateway, folder)
     _adopt_stored(gateway, folder)
-    server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
     link.start()
-    settle_memory()
-    log.info("gateway.started", gateway=settings.id, address=identity.address, pid=os.getpid())
-    await stop.wait()
-    await _drain(gateway, server, link, settings)
+    await _first_snapshot(gateway, stop, is_needed=announce is not None)
+    if not stop.is_set():
+        server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
+        settle_memory()
+        log.info("gateway.started", gateway=settings.id, address=identity.address, pid=os.getpid())
+        if announce is not None:
+            announce()
+        await stop.wait()
+        await _drain(gateway, server, link, settings)
+    await link.stop()
+    log.info("gateway.stopped", gateway=settings.id)
     pool.close()
+
+
+async def _first_snapshot(gateway: Gateway, stop: asyncio.Event, *, is_needed: bool) -> None:
+    """Until control's newest snapshot is in force, or it is late; any at all must be there if ``is_needed``."""
+    holder, loop = gateway.holder, asyncio.get_running_loop()
+    late_at = loop.time() + _NEWEST_SECONDS
+    while not (stop.is_set() or holder.is_lease_valid):
+        if loop.time() >= late_at and not (is_needed and holder.current is None):
+            return
+        await asyncio.sleep(_POLL_SECONDS)
 
 
 async def _drain(gateway: Gateway, server: Server, link: ControlLink, settings: GatewaySettings) -> None:
     gateway.is_draining = True
     log.info("gateway.draining", gateway=settings.id, in_flight=sum(gateway.in_flight_by_version().values()))
-    await link.announce_stopping()
-    await server.drain(settings.drain_seconds)
-    await link.stop()
-    log.info("gateway.stopped", gateway=settings.id)
+    await asyncio.gather(server.drain(settings.drain_seconds), link.announce_stopping())
 
 
 def _adopt_stored(gateway: Gateway, folder: Path) -> None:

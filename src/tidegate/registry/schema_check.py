@@ -33,6 +33,11 @@ async def bring_to_head(database: Database, part: Literal["state", "observations
     return await migrate(database, part)
 
 
+async def is_at_head(database: Database, part: Literal["state", "observations"]) -> bool:
+    """Whether the tables are of this build's revision; changes nothing."""
+    return await _stored(database, part) == newest_revision(part)
+
+
 def newest_revision(part: Literal["state", "observations"]) -> str:
     """The revision that no other one of this build follows."""
     revisions: set[str] = set()

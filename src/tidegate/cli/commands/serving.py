@@ -33,18 +33,30 @@ def up(
         int | None, typer.Option("--workers", min=1, max=256, help="Gateway processes; else as configured.")
     ] = None,
 ) -> int | None:
-    """Run control and gateway on this machine until Ctrl-C."""
+    """Run control and gateway on this machine until Ctrl-C.
+
+    On SIGHUP the configuration is read again and put in force, with the build installed now, without a failed
+    request: control restarts, then each gateway is replaced and finishes what it has. What is wrong is told in
+    the log and changes nothing; listen and storage change only by a restart.
+    """
     from tidegate.cli.declared_files import load_checked
     from tidegate.cli.serving import run_up
     from tidegate.config import DEFAULT_FILE, environment, load_settings
 
-    environ = environment(config.parent if config else Path())
+    folder = config.parent if config else Path()
+    environ = environment(folder)
     if demo:
         from tidegate.cli.demo.run import run_demo
 
         has_file = config is not None or Path(DEFAULT_FILE).exists()
         return run_demo(load_settings(config) if has_file else None, workers=workers, environ=environ)
-    return run_up(load_checked(config), environ, workers=workers, as_json=asked.as_json)
+    return run_up(
+        load_checked(config),
+        environ,
+        workers=workers,
+        as_json=asked.as_json,
+        reread=lambda: (load_checked(config), environment(folder)),
+    )
 
 
 def control(asked: Asked, config: ConfigOption = None) -> None:
