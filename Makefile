@@ -111,6 +111,10 @@ bench: $(VENV)/.dev system-packages ## CPU per request and per chunk beside ngin
 bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways, each in its own scratch environment
 	$(BIN)/python bench/peers.py --install --write docs/explanation/peers.md
 
+.PHONY: soak
+soak: $(VENV)/.dev ## ten minutes at 80 % of one worker's capacity; fails if memory, descriptors or tasks grow
+	$(BIN)/python bench/soak.py
+
 # ---- housekeeping ---------------------------------------------------------------------------------
 
 .PHONY: lock

@@ -87,6 +87,13 @@ async def drain(observer: Observer) -> None:
             msgspec.msgpack.encode(batch)
 
 
+async def count_tasks(file: Path) -> None:
+    """Write the number of unfinished tasks each second."""
+    while True:
+        file.write_text(str(len(asyncio.all_tasks())))
+        await asyncio.sleep(1)
+
+
 async def run(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     stopped = asyncio.Event()
@@ -105,9 +112,12 @@ async def run(arguments: argparse.Namespace) -> None:
     listener.listen(4096)
     server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
     settle_memory()
-    draining = asyncio.create_task(drain(observer))
+    beside = [asyncio.create_task(drain(observer))]
+    if arguments.tasks_file:
+        beside.append(asyncio.create_task(count_tasks(arguments.tasks_file)))
     await stopped.wait()
-    draining.cancel()
+    for task in beside:
+        task.cancel()
     await server.drain(0.2)
     pool.close()
 
@@ -119,6 +129,7 @@ def main() -> None:
     parser.add_argument("--upstream", default="http://127.0.0.1:28472/v1")
     parser.add_argument("--key", help="the only key that is taken; without it, any is")
     parser.add_argument("--profile", type=Path, help="write a cProfile here on exit")
+    parser.add_argument("--tasks-file", type=Path, help="write the number of unfinished tasks here each second")
     arguments = parser.parse_args()
     profile = cProfile.Profile() if arguments.profile else None
     if profile is not None:
