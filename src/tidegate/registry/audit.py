@@ -77,7 +77,7 @@ class AuditCheck(msgspec.Struct, frozen=True, kw_only=True):
         return self.broken_seq is None
 
 
-async def append(  # noqa: PLR0917  # who did what to which thing, with what, when: read at every call as that sentence
+async def append(  # who did what to which thing, with what, when: read at every call as that sentence
     connection: AsyncConnection, actor: str, action: str, subject: str, detail: dict[str, Any], at: datetime
 ) -> Head:
     """Write the next row inside the caller's transaction and return the new head.
