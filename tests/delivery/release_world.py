@@ -14,7 +14,7 @@ from tidegate.delivery.decision import Decision
 from tidegate.delivery.facts import Facts, GatewayFact, NewerRelease, ProbeResult, StepCounts
 from tidegate.delivery.intents import INTENTS
 from tidegate.delivery.observation import Outcome
-from tidegate.delivery.release import CANDIDATE, Phase, SubPhase, decode_state, encode_state, new_release
+from tidegate.delivery.release import CANDIDATE, STABLE, Phase, SubPhase, decode_state, encode_state, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.release_spec import decode_spec, encode_spec
 from tidegate.delivery.routing import service_route
@@ -64,6 +64,7 @@ class World:
         self.probe: ProbeResult | None = None
         self.totals: dict[tuple[int, int], Summary] = {}
         self.windows: dict[tuple[int, int], Summary] = {}
+        self.beside: dict[tuple[int, int], Summary] = {}  # stable's, in the window
         self.are_counts_readable = True
         self.observed_at: datetime | None = None
         self.cutoffs: tuple[Cutoff, ...] = ()
@@ -112,11 +113,9 @@ class World:
                 GatewayFact(id=name, epoch=epoch, revision=revision, in_flight=self.in_flight, spool_batches=self.spool)
                 for name, (epoch, revision) in self.acknowledged.items()
             ),
-            counts=tuple(
-                StepCounts(
-                    attempt=a, step=s, variant=CANDIDATE, total=total, window=self.windows.get((a, s), Summary())
-                )
-                for (a, s), total in self.totals.items()
+            counts=(
+                *self._counts(CANDIDATE, self.totals, self.windows),
+                *self._counts(STABLE, self.beside, self.beside),
             )
             if self.are_counts_readable
             else None,
@@ -127,6 +126,12 @@ class World:
             newer=self.newer,
             clock_jump=self.jump,
         )
+
+    @staticmethod
+    def _counts(variant, totals, windows):
+        for (attempt, step), total in totals.items():
+            window = windows.get((attempt, step), Summary())
+            yield StepCounts(attempt=attempt, step=step, variant=variant, total=total, window=window, compared=window)
 
     def intent(self, kind: str, *, actor: str = "ann", reason: str = "because", **fields: object):
         self._intent_ids += 1
@@ -166,12 +171,13 @@ class World:
             detail="it said nothing" if failed else "",
         )
 
-    def serve(self, summary: Summary) -> None:
-        """Requests of the current step; part of the window once that is open."""
+    def serve(self, summary: Summary, beside: Summary | None = None) -> None:
+        """Requests of the current step, ``beside`` those of stable; part of the window once that is open."""
         key = (self.state.attempt, self.state.step)
         self.totals[key] = self.totals.get(key, Summary()) + summary
         if self.state.window_opened_at is not None:
             self.windows[key] = self.windows.get(key, Summary()) + summary
+            self.beside[key] = self.beside.get(key, Summary()) + (beside or Summary())
         self.observed_at = self.now
 
     def wait(self, seconds: float) -> None:

@@ -79,7 +79,10 @@ def test_a_strategy_may_be_written_in_several_ways(written):
     [
         ({"strateg": "direct"}, "unknown key 'strateg' (did you mean 'strategy'?)"),
         ({"kind": "Bundle"}, "kind is 'Bundle', not Release"),
-        ({"strategy": "cnary"}, "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary)"),
+        (
+            {"strategy": "cnary"},
+            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary)",
+        ),
         ({"strategy": {"direct": {"promot": {}}}}, "unknown key 'promot' (did you mean 'promote'?)"),
         ({"strategy": {"direct": {"promote": {"bake": "5x"}}}}, "promote.bake: '5x' is not a duration"),
         ({"strategy": {}}, "a strategy is a name, or one name with its settings"),
@@ -124,7 +127,9 @@ def test_a_mistake_is_told_in_one_sentence_with_its_place(part, sentence):
 @pytest.mark.parametrize("name", PLANNED)
 def test_a_planned_strategy_is_refused_by_name_with_the_available_ones(name):
     assert name not in STRATEGIES
-    with pytest.raises(InvalidInputError, match=f"the strategy '{name}' is not available yet .available are direct, blue"):
+    with pytest.raises(
+        InvalidInputError, match=f"the strategy '{name}' is not available yet .available are direct, blue"
+    ):
         parse_release({"service": "bot", "version": "v1", "strategy": {name: {}}})
 
 

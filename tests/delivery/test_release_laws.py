@@ -23,22 +23,46 @@ KINDS = ["promote", "pause", "resume", "abort", "rollback", "retry", "approve", 
 INTENTS = st.one_of(st.just([]), st.just([]), st.just(["resume"]), st.lists(st.sampled_from(KINDS), max_size=3))
 
 
+STEPS = [
+    {"split": "20%", "soak": "30s"},
+    {"approve": "boss", "timeout": "1h"},
+    {"split": "50%", "soak": "30s"},
+]
+STRATEGIES = {
+    "direct": lambda promote: {"direct": {"promote": promote}},
+    "blue_green": lambda promote: {"blue_green": {"warm_up": 2, "promote": {"bake": "30s", **promote}}},
+    "canary": lambda promote: {"canary": {"steps": STEPS, "promote": promote}},
+}
+BEFORE_SPLITS = [(Phase.PENDING, None), (Phase.GATING, None)]
+IN_SPLITS = [(Phase.PROGRESSING, sub) for sub in (SubPhase.APPLYING, SubPhase.VERIFYING, SubPhase.SOAKING)]
+
+
 class ReleaseLaws(RuleBasedStateMachine):
     """Random facts, intents and crashes against one release."""
 
+    only: str | None = None  # strategy of every example
+
     @initialize(
         is_first=st.booleans(),
+        strategy=st.sampled_from(["direct", "direct", "blue_green"]),
         keep_warm=st.sampled_from(["0s", "60s"]),
         on_no_data=st.sampled_from(["promote", "extend", "pause", "rollback"]),
         place=st.sampled_from(
             [(Phase.PENDING, None), (Phase.GATING, None), (Phase.DRAINING, None), (Phase.ROLLING_BACK, None)]
             + [(Phase.PROMOTING, sub) for sub in (SubPhase.APPLYING, SubPhase.VERIFYING, SubPhase.SOAKING)]
         ),
+        split_place=st.sampled_from([*BEFORE_SPLITS, *IN_SPLITS, *IN_SPLITS]),
     )
-    def begin(self, is_first, keep_warm, on_no_data, place):
+    def begin(self, is_first, strategy, keep_warm, on_no_data, place, split_place):
+        strategy = self.only or strategy
+        if strategy == "canary":
+            place = split_place
         self.world = World(
-            stable=None if is_first else OLD,
-            strategy={"direct": {"promote": {"keep_warm": keep_warm}}},
+            stable=None if is_first and strategy == "direct" else OLD,
+            strategy=STRATEGIES[strategy]({"keep_warm": keep_warm}),
+            guardrails=[{"metric": "error_rate", "max_increase": "20%", "hard": "> 5%"}]
+            if strategy == "canary"
+            else [],
             analysis={"on_no_data": on_no_data, "interval": "1s", "min_samples": 3},
             rollback={"deadline": "2h", "max_paused": "1h", "cooldown": "1m"},
         )
@@ -96,7 +120,7 @@ class ReleaseLaws(RuleBasedStateMachine):
     @rule(ok=st.integers(0, 50), failed=st.sampled_from([0, 0, 0, 20]))
     def users_are_served(self, ok, failed):
         if self.world.published.release and self.world.state.weight:
-            self.world.serve(traffic(ok, failed=failed))
+            self.world.serve(traffic(ok, failed=failed), self.beside(ok))
             self.decide(is_crashing=bool(failed))
 
     @rule(ready=st.sampled_from([True, True, True, None, False]))
@@ -151,10 +175,27 @@ class ReleaseLaws(RuleBasedStateMachine):
             self.decide()
             self.world.wait(seconds)
 
+    def beside(self, ok):
+        """What stable serves meanwhile, as the share of the step has it."""
+        state = self.world.state
+        share = state.share / 10_000 if state.phase is Phase.PROGRESSING else 1.0
+        return traffic(round(ok * (1 - share) / share)) if share else traffic()
+
+    @rule(seconds=st.sampled_from([1, 31]), passes=st.integers(1, 3), ok=st.sampled_from([40, 100]))
+    def users_come_and_all_is_well(self, seconds, passes, ok):
+        for _ in range(passes):
+            self.world.publish()
+            self.world.acknowledge()
+            if self.world.published.release and self.world.state.weight:
+                self.world.serve(traffic(ok), self.beside(ok))
+            self.decide(["approve"] if self.world.state.sub_phase is SubPhase.WAITING else [])
+            self.world.wait(seconds)
+
     def decide(self, kinds=(), *, is_crashing=False, full=False):
         world = self.world
         before, facts, now = world.state, world.facts(), world.now
-        intents = [world.intent(kind, **({"full": full} if kind == "promote" else {})) for kind in kinds]
+        settings_of = {"promote": {"full": full}, "approve": {"roles": ("boss",)}, "reject": {"roles": ("boss",)}}
+        intents = [world.intent(kind, **settings_of.get(kind, {})) for kind in kinds]
         foreseen = decide(world.spec, before, intents, facts, now)
         decision = world.step(*intents, carry_out=not is_crashing)
         assert decision == foreseen  # pure: the same arguments, the same answer
@@ -199,6 +240,12 @@ class ReleaseLaws(RuleBasedStateMachine):
                 assert before.window_opened_at is not None or any(r.number == "T5" for r in moved)  # I5
         was_paused = bool(before.pause_reasons) and not any(r.number == "P2" for r in decision.transitions)
         assert not (was_paused and any(r.number in WAITING and r.code != "approved" for r in moved))
+        if before.attempt == decision.state.attempt and decision.state.phase not in {
+            Phase.ROLLING_BACK,
+            Phase.REJECTED,
+        }:
+            is_over = before.phase is Phase.ROLLING_BACK or before.phase.is_terminal
+            assert is_over or decision.state.weight >= before.weight  # I12
         if before.attempt == decision.state.attempt:
             assert decision.state.step - before.step in {0, 1}  # I4
         if before.phase.is_terminal and not any(r.number == "T17" for r in moved):
@@ -256,5 +303,13 @@ class ReleaseLaws(RuleBasedStateMachine):
         assert state.created_at == START
 
 
+class SplitLaws(ReleaseLaws):
+    """The same against programs of splits and approvals."""
+
+    only = "canary"
+
+
 ReleaseLaws.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None, derandomize=True)
 TestReleaseLaws = ReleaseLaws.TestCase
+SplitLaws.TestCase.settings = ReleaseLaws.TestCase.settings
+TestSplitLaws = SplitLaws.TestCase
