@@ -127,11 +127,18 @@ class World:
             clock_jump=self.jump,
         )
 
-    @staticmethod
-    def _counts(variant, totals, windows):
-        for (attempt, step), total in totals.items():
-            window = windows.get((attempt, step), Summary())
-            yield StepCounts(attempt=attempt, step=step, variant=variant, total=total, window=window, compared=window)
+    def _counts(self, variant, totals, windows):
+        """Arms are compared where a test serves both."""
+        for key, total in totals.items():
+            window, has_both = windows.get(key, Summary()), bool(self.beside.get(key, Summary()).requests)
+            yield StepCounts(
+                attempt=key[0],
+                step=key[1],
+                variant=variant,
+                total=total,
+                window=window,
+                compared=window if has_both else Summary(),
+            )
 
     def intent(self, kind: str, *, actor: str = "ann", reason: str = "because", **fields: object):
         self._intent_ids += 1
