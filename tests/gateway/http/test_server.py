@@ -1,11 +1,14 @@
 import asyncio
+import gc
 import json
 import socket
 import struct
+import weakref
 
 import psutil
 import pytest
 
+from tidegate.gateway.http.connection import Connection
 from tidegate.gateway.http.server import Limits
 
 GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
@@ -513,3 +516,19 @@ async def test_no_task_and_no_descriptor_is_left_behind(place, until, echo_handl
     place.clients.clear()
     await until(lambda: server.connections == 0 and len(asyncio.all_tasks()) == tasks)
     await until(lambda: process.num_fds() <= files)
+
+
+async def test_nothing_is_left_of_a_connection_whose_client_has_left(place, echo_handler, until):
+    server = await place.serve(echo_handler)
+    client = await place.connect(server)
+    await client.send(GET)
+    await client.answer()
+    task = weakref.ref(next(iter(server._connections))._task)
+    await client.close()
+
+    def is_gone() -> bool:
+        gc.collect()
+        left = [each for each in gc.get_objects() if isinstance(each, Connection) and each._server is server]
+        return left == [] and task() is None
+
+    await until(is_gone)

@@ -41,6 +41,10 @@ _TCP_ESTABLISHED = 1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
+def _nothing() -> None:
+    """What a deadline of a connection that is gone calls."""
+
+
 class _Phase(Enum):
     IDLE = auto()
     READING = auto()
@@ -92,6 +96,7 @@ class Connection(asyncio.Protocol):
         self._phase = _IDLE
         self._ready: Request | None = None
         self._waiter: asyncio.Future[None] | None = None
+        self._task: asyncio.Task[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._responder: Responder | None = None
         self._half_closed = False
@@ -156,14 +161,17 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client left or the connection was closed: cancel what runs for it."""
         self._phase = _CLOSED
-        self._deadline.clear()
-        self._stall.clear()
+        for deadline in (self._deadline, self._stall):
+            deadline.clear()
+            deadline.callback = _nothing  # nor does it find the cycle through these and the transport
         self._server.remove(self)
         if self._responder is not None:
             self._responder.is_ended = True
         if self._drained is not None and not self._drained.done():
             self._drained.set_result(None)
-        self._task.cancel()
+        task, self._task = self._task, None
+        if task is not None:  # it keeps its cancellation, that our frames, those us: the collector cannot free it
+            task.cancel()
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
