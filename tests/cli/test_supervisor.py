@@ -146,3 +146,62 @@ async def test_waiting_for_readiness_ends_when_the_waiter_gives_up():
         nobody.bind(("127.0.0.1", 0))
         await asyncio.wait_for(until_ready(f"http://127.0.0.1:{nobody.getsockname()[1]}/", is_over), 20)
     assert len(tries) == 3
+
+
+READY = CHILD.replace(
+    "listener.setblocking(True)\n",
+    'listener.setblocking(True)\nfrom tidegate.cli.child import readiness\nif settings.get("late"): sys.exit(3)\n'
+    'if not settings.get("mute") and (announce := readiness(sys.argv)): announce()\n',
+)
+
+
+@asynccontextmanager
+async def replaceable(tmp_path, listener):
+    (tmp_path / "b_child.py").write_text(READY)
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    spec = child(tmp_path, listener)._replace(module="b_child")
+    supervisor = Supervisor([spec], environ)
+    supervisor.start()
+    try:
+        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        yield supervisor, spec
+    finally:
+        await supervisor.stop()
+
+
+async def test_a_replacement_is_ready_before_the_one_before_is_stopped(tmp_path, listener):
+    async with replaceable(tmp_path, listener) as (supervisor, spec):
+        first = supervisor.pid("one")
+        await supervisor.replace(spec)
+        second = supervisor.pid("one")
+        assert second not in {None, first}
+        os.kill(second, signal.SIGKILL)  # it is watched like any child
+        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        assert supervisor.pid("one") not in {None, second}
+    assert [line[0] for line in lines(tmp_path)[:2]] == ["start", "start"]
+    assert ["stop", "one", str(first)] in lines(tmp_path)
+
+
+@pytest.mark.parametrize(("fault", "told"), [("late", "ended with 3"), ("mute", "was not ready within 1.5 s")])
+async def test_a_replacement_that_does_not_get_ready_changes_nothing(tmp_path, listener, fault, told):
+    async with replaceable(tmp_path, listener) as (supervisor, _):
+        first = supervisor.pid("one")
+        broken = child(tmp_path, listener, settings={fault: True})._replace(module="b_child")
+        with pytest.raises(OperatorError, match=f"a new one {told}; the one before goes on serving"):
+            await supervisor.replace(broken, ready_seconds=1.5 if fault == "mute" else 20)
+        assert supervisor.pid("one") == first
+        started = {int(line[2]) for line in lines(tmp_path) if line[0] == "start"}
+        assert {pid for pid in started if psutil.pid_exists(pid) and pid != first} <= {supervisor.pid("one")}
+
+
+async def test_a_removed_child_ends_and_does_not_come_back(tmp_path, listener):
+    async with replaceable(tmp_path, listener) as (supervisor, _):
+        pid = supervisor.pid("one")
+        await supervisor.remove("one")
+        assert supervisor.pid("one") is None
+        for _ in range(400):
+            if not psutil.pid_exists(pid):
+                break
+            await asyncio.sleep(0.05)
+        assert not psutil.pid_exists(pid)
+    assert [line[0] for line in lines(tmp_path)] == ["start", "stop"]

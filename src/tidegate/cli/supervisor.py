@@ -188,6 +188,7 @@ class Supervisor:
             except BaseException as error:
                 _kill(process)
                 if isinstance(error, TimeoutError):
+                    await process.wait()
                     raise _not_ready(spec, f"was not ready within {ready_seconds:g} s") from None
                 raise
         finally:
