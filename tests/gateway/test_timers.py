@@ -58,9 +58,9 @@ async def test_idle_ends_a_stream_that_stalls(bench, simulate):
 
 
 async def test_idle_does_not_end_a_stream_that_is_only_slow(bench, simulate):
-    sim = await simulate({"stable-model": {"answer": "a b c d e f g h", "token_seconds": 0.1}})
+    sim = await simulate({"stable-model": {"answer": "a b c d e f g h", "token_seconds": 0.25}})
     bench.provide("sim", sim)
-    bench.publish(service(variant(timeouts=Timeouts(idle=0.3, first_token=5, total=10))))
+    bench.publish(service(variant(timeouts=Timeouts(idle=1.4, first_token=5, total=20))))  # shorter than the whole
     assert text_of((await bench.chat(stream=True)).text) == "a b c d e f g h"
 
 

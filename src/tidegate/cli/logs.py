@@ -27,7 +27,6 @@ def configure_logs(level: str = "info", process: str = "") -> None:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
         logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=True,
     )
     if process:
         structlog.contextvars.bind_contextvars(process=process)
