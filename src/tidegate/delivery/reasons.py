@@ -9,7 +9,7 @@ LIMITS: dict[str, str] = {
     "breached": "{metric} is {estimate} over {samples} requests ({events} against it), surely {operator} {limit}",
     "within_limit": "{metric} is {estimate} over {samples} requests, not surely {operator} {limit}",
     "too_few_samples": "{metric} rests on {samples} requests and needs {least}",
-    "not_measured": "no request told {metric}",
+    "not_measured": "{metric}: no request to judge by yet",
     "counts_unavailable": "the observations could not be read",
     "environment": "{metric} is {estimate} over {samples} requests, surely {operator} {limit}, and so is stable's: "
     "the environment is to blame; it can be judged once stable is well again",

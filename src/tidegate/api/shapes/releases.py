@@ -17,6 +17,9 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
         code: stable reason; ``sentence`` says the same for people.
         estimate: in the metric's unit; ``lower`` and ``upper`` are anytime-valid bounds; ``None`` without data.
         samples: requests it rests on; ``events`` of them count against the limit.
+        stable_estimate: stable's, over ``stable_samples``, where the arms are compared.
+        effect: candidate against stable: parts of one (points) for rates, relative for everything else;
+            ``effect_lower`` and ``effect_upper`` are its anytime-valid bounds.
     """
 
     metric: str
@@ -30,6 +33,11 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     samples: int = 0
     events: int = 0
     is_dry_run: bool = False
+    stable_estimate: float | None = None
+    stable_samples: int = 0
+    effect: float | None = None
+    effect_lower: float | None = None
+    effect_upper: float | None = None
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True):
