@@ -20,10 +20,27 @@ from tidegate.simulator import Simulator
 SERVICE = "support-bot"
 QUICK = {"strategy": {"direct": {"promote": {"bake": "1s", "keep_warm": "0s"}}}, "probe": {"requests": 2}}
 LONG = {"strategy": {"direct": {"promote": {"bake": "60s"}}}, "probe": {"requests": 2}}
+CANARY = {
+    "strategy": {
+        "canary": {
+            "steps": [{"split": "20%", "soak": "4s"}, {"split": "50%", "soak": "4s"}],
+            "promote": {"bake": "1s", "keep_warm": "0s"},
+        }
+    },
+    "probe": {"requests": 2},
+    "assignment": {"unit": "request"},
+    "guardrails": [{"metric": "error_rate", "max_increase": "40%", "hard": "> 30%"}],
+    "analysis": {"interval": "500ms", "min_samples": 10, "max_extensions": 5},
+}
 MODELS = {
     "good": {"answer": "good", "first_token_seconds": 0.02, "token_seconds": 0.002},
     "better": {"answer": "better", "first_token_seconds": 0.01, "token_seconds": 0.001},
     "dead": {"faults": [{"kind": "error", "status": 500}]},
+    "flaky": {
+        "answer": "flaky",
+        "first_token_seconds": 0.02,
+        "faults": [{"kind": "error", "status": 500, "probability": 0.5, "after_requests": 2}],
+    },
     "rotten": {"answer": "rotten", "faults": [{"kind": "error", "status": 503, "after_requests": 2}]},
 }
 
@@ -103,7 +120,6 @@ async def test_a_good_release_a_dead_one_a_rotten_one_and_a_rollback_fail_no_req
         assert (await run.stable()).startswith(f"{SERVICE}/v1.1.0")
         incidents = (await run.client.incidents(service=SERVICE)).incidents
         assert [incident.release for incident in incidents] == [rotten.id]
-        assert incidents[0].exposed_requests > 0
         assert incidents[0].time_to_stable_seconds is not None
 
         back = await run.client.rollback(SERVICE, reason="customers complain")
@@ -153,6 +169,26 @@ async def test_a_killed_gateway_of_two_comes_back_and_new_requests_are_served(tm
         released = await run.release("v1.1.0", bundle("better"), QUICK)
         assert released.phase in {"draining", "succeeded"}
         assert run.traffic.failed == failed
+
+
+@pytest.mark.timeout(120)
+async def test_a_canary_is_promoted_when_good_and_taken_back_when_bad_and_no_request_fails(tmp_path):
+    async with running(tmp_path, per_second=60) as run:
+        await until(lambda: serves(run, "v1.0.0"))
+
+        good = await run.release("v1.1.0", bundle("better"), CANARY)
+        told = (await run.client.explain(good.id)).sentences
+        assert good.phase in {"draining", "succeeded"}, told
+        assert sum("The step passes" in sentence for sentence in told) == 2, told
+        assert (await run.stable()).startswith(f"{SERVICE}/v1.1.0")
+
+        bad = await run.release("v1.2.0", bundle("flaky"), CANARY)
+        told = (await run.client.explain(bad.id)).sentences
+        assert bad.phase == "rolled_back", told
+        assert (await run.stable()).startswith(f"{SERVICE}/v1.1.0")
+        incident = (await run.client.incidents(service=SERVICE)).incidents[0]
+        assert (incident.release, incident.exposed_requests > 0) == (bad.id, True)
+        assert run.traffic.failed == 0
 
 
 async def answers(client: AsyncClient) -> bool:
