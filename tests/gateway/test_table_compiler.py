@@ -155,3 +155,19 @@ def test_a_release_without_variants_on_trial_has_no_trials(upstreams):
     table = compiled(upstreams, service(release=release()), canary(), service(variants=(), stable=None, name="empty"))
     assert list(table.trials()) == [Trial("bot", "r-7", 2, "candidate")]
     assert ("bot", "bot/v1.1.0-bbbbbbbb", 10_000) in list(table.weights())
+
+
+async def test_a_provider_that_cannot_be_used_is_told_once_and_again_when_it_comes_back(bench, simulate):
+    told = []
+    bench.gateway._report_problem = told.append
+    bench.provide("sim", await simulate(), credential="memory:nowhere")
+    bench.publish(service())
+    bench.publish(service())
+    assert len(told) == 1
+    assert "'sim' cannot be used" in told[0]
+    assert "nowhere" in told[0]
+    bench.provide("sim", await simulate())
+    bench.publish(service())
+    bench.provide("sim", await simulate(), credential="memory:nowhere")
+    bench.publish(service())
+    assert len(told) == 2

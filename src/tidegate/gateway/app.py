@@ -53,6 +53,7 @@ class Gateway:
         find_proxy: gives the proxy for a provider's address.
         dropped: asked when scraped: observations lost since the start.
         report_bug: told of our own bugs: request id and exception.
+        report_problem: told once, in a sentence, of each provider that cannot be used (a missing secret).
         on_cut: told when a candidate is cut off.
         chance: uniform in [0, 1), for jitter.
         clock_ns: nanoseconds since the Unix epoch.
@@ -73,6 +74,7 @@ class Gateway:
         find_proxy: FindProxy = lambda _: None,
         dropped: Callable[[], int] = lambda: 0,
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
+        report_problem: Callable[[str], None] = lambda _sentence: None,
         on_cut: Callable[[], None] = lambda: None,
         chance: Callable[[], float] = random.random,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -84,6 +86,8 @@ class Gateway:
         self.trials = Cutoffs(on_cut)
         self.chance = chance
         self.report_bug = report_bug
+        self._report_problem = report_problem
+        self._problems: frozenset[str] = frozenset()
         self.holder: TableHolder[RoutingTable] = TableHolder(self.compile)
         self.is_draining = False
         self._upstreams = Upstreams(resolve, find_proxy)
@@ -105,6 +109,10 @@ class Gateway:
         table = compile_table(snapshot, secrets, upstreams=self._upstreams, telemetry=self.telemetry, boot=self._boot)
         self.trials.keep(table.trials())
         self.telemetry.show_table(snapshot.revision, table.weights())
+        problems = frozenset(table.problems())
+        for problem in sorted(problems - self._problems):
+            self._report_problem(problem)
+        self._problems = problems
         return table
 
     def handle(self, request: Request, responder: Responder) -> Awaitable[None]:

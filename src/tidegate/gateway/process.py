@@ -87,6 +87,7 @@ async def run_gateway(
         find_proxy=find_proxy,
         dropped=lambda: link.dropped,
         report_bug=_report_bug,
+        report_problem=_report_problem,
         on_cut=lambda: link.report_now(),  # noqa: PLW0108 - the link is made below
     )
     identity = LinkSettings(
@@ -162,3 +163,7 @@ def _stop_signal() -> asyncio.Event:
 
 def _report_bug(request_id: str, error: Exception) -> None:
     log.error("request.failed_in_gateway", request_id=request_id, exc_info=error)
+
+
+def _report_problem(sentence: str) -> None:
+    log.error("provider.unusable", problem=sentence)
