@@ -34,12 +34,12 @@ BROKEN = Behaviour(
     tokens=Uniform(20, 30),
     first_token_seconds=Lognormal(0.120, 0.35),
     token_seconds=Lognormal(0.012, 0.25),
-    faults=(Error(status=500, probability=0.4, after_requests=5, message="The model crashed."),),
+    faults=(Error(status=500, probability=0.3, after_requests=5, message="The model crashed."),),
     later=(
         Change(
             after_requests=5,
             set={
-                "first_token_seconds": {"kind": "lognormal", "median": 0.6, "sigma": 0.5},
+                "first_token_seconds": {"kind": "lognormal", "median": 0.25, "sigma": 0.4},
                 "token_seconds": {"kind": "lognormal", "median": 0.03, "sigma": 0.4},
             },
         ),
@@ -53,7 +53,7 @@ def demo_scenario(seed: int = 0) -> Scenario:
     """The models of the demo.
 
     ``sim-good`` (first token about 120 ms, 25 tokens), ``sim-better`` (faster, shorter and so cheaper),
-    ``sim-broken`` (passes its first five requests, then fails 40 % and is slow), ``sim-dead`` (always 500).
+    ``sim-broken`` (passes its first five requests, then fails 30 % and is slow), ``sim-dead`` (always 500).
     """
     models = {"sim-good": GOOD, "sim-better": BETTER, "sim-broken": BROKEN, "sim-dead": DEAD}
     return Scenario(models=models, seed=seed)

@@ -179,8 +179,10 @@ def serve(
 
     async def run() -> None:
         stopped = asyncio.Event()
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, stopped.set)
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a child leaves Ctrl-C to its parent
+            loop.add_signal_handler(signal.SIGINT, stopped.set)
         async with Simulator(scenario, host=host, port=port) as simulator:
             on_ready(simulator.url)
             await stopped.wait()
