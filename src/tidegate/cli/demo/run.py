@@ -166,7 +166,7 @@ def _settings(listen: ListenSettings, simulator_port: int, folder: Path) -> Sett
 def _stop_signal() -> asyncio.Event:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # a closed terminal ends it too
         loop.add_signal_handler(name, stop.set)
     return stop
 
