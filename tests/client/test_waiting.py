@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 
-from tidegate.api.shapes.releases import Release
 from tidegate.client.waiting import EXIT_CODES, outcome_of, wait
 from tidegate.errors import InvalidInputError
+from tidegate.shapes.releases import Release
 
 PLAIN = Release(
     id="rel_1",

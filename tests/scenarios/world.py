@@ -13,7 +13,6 @@ from tests.fakes.observations import observation
 from tidegate.controller.clock import ManualClock
 from tidegate.controller.control import Control, ControlSettings
 from tidegate.controller.operations import Actor
-from tidegate.controller.views import ReleaseView
 from tidegate.delivery.bundle import Bundle, Lineage
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.release_file import parse_release
@@ -26,6 +25,7 @@ from tidegate.registry.database import Database
 from tidegate.registry.providers import put_provider
 from tidegate.registry.services import put_service, set_first_stable
 from tidegate.registry.versions import insert_version
+from tidegate.shapes.releases import Release
 
 START = datetime(2026, 9, 15, 12, tzinfo=UTC)
 ALICE = Actor(name="alice", roles=("operator",))
@@ -231,7 +231,7 @@ class World:
             )
         return made.ref
 
-    async def release(self, service: str, version: str, *, bake: str = "30s", **fields: Any) -> ReleaseView:
+    async def release(self, service: str, version: str, *, bake: str = "30s", **fields: Any) -> Release:
         """Submit a direct release; ``fields`` go into the release file."""
         document = {
             "kind": "Release",
@@ -271,7 +271,7 @@ class World:
 
     async def until(
         self, release: str, *phases: str, at_most: int = 200, each: Callable[[], Any] | None = None
-    ) -> ReleaseView:
+    ) -> Release:
         """Let time pass until the release is in one of ``phases`` (``phase`` or ``phase.sub_phase``)."""
         for _ in range(at_most):
             await self.settle()
@@ -284,7 +284,7 @@ class World:
             f"{release} is {view.phase}.{view.sub_phase} {view.pause_reasons}, not in {phases}: {view}"
         )
 
-    async def step_until(self, release: str, *places: str) -> ReleaseView:
+    async def step_until(self, release: str, *places: str) -> Release:
         """Single passes, no time, until the release is in one of ``places``, however short it stays there."""
         for _ in range(40):
             view = await self.look(release)
@@ -295,7 +295,7 @@ class World:
             self.beat()
         raise AssertionError(f"{release} is {view.phase}.{view.sub_phase}, not in {places}")
 
-    async def look(self, release: str) -> ReleaseView:
+    async def look(self, release: str) -> Release:
         """The release now."""
         return await self.control.queries.release(release)
 
@@ -336,6 +336,6 @@ def cutoff(release: str, service: str, attempt: int = 1) -> Cutoff:
     )
 
 
-def without(view: ReleaseView, *fields: str) -> dict[str, Any]:
+def without(view: Release, *fields: str) -> dict[str, Any]:
     """A view as a dictionary, without some fields."""
     return {name: value for name, value in msgspec.structs.asdict(view).items() if name not in fields}

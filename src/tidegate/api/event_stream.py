@@ -8,14 +8,12 @@ from typing import Any
 
 import msgspec
 
-from tidegate.api.replies import told
-from tidegate.api.shapes.releases import Event
-from tidegate.controller.views import EventView
+from tidegate.shapes.releases import Event
 
 KEEPALIVE_SECONDS = 10.0
 
 
-async def event_stream(events: AsyncIterator[EventView], closing: asyncio.Event) -> AsyncGenerator[bytes, None]:
+async def event_stream(events: AsyncIterator[Event], closing: asyncio.Event) -> AsyncGenerator[bytes, None]:
     """The bytes of a stream of release events.
 
     Args:
@@ -23,7 +21,7 @@ async def event_stream(events: AsyncIterator[EventView], closing: asyncio.Event)
         closing: ends the stream without saying so, so that clients come back to the next process.
     """
     closed = asyncio.ensure_future(closing.wait())
-    upcoming: asyncio.Future[EventView] | None = None
+    upcoming: asyncio.Future[Event] | None = None
     try:
         while True:
             upcoming = upcoming or asyncio.ensure_future(_next(events))
@@ -35,7 +33,7 @@ async def event_stream(events: AsyncIterator[EventView], closing: asyncio.Event)
                 yield b": still here\n\n"
                 continue
             try:
-                event = told(Event, upcoming.result())
+                event = upcoming.result()
             except _Ended:
                 yield b"event: end\ndata: {}\n\n"
                 return
@@ -52,7 +50,7 @@ class _Ended(Exception):  # noqa: N818 - a future cannot hold StopAsyncIteration
     pass
 
 
-async def _next(events: AsyncIterator[EventView]) -> EventView:
+async def _next(events: AsyncIterator[Event]) -> Event:
     try:
         return await anext(events)
     except StopAsyncIteration:

@@ -17,7 +17,7 @@ from fastapi.openapi.utils import get_openapi
 from tidegate import __version__
 from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
-from tidegate.api.shapes import records, releases, versions
+from tidegate.shapes import records, releases, versions
 
 _SHAPES: tuple[ModuleType, ...] = (releases, versions, records)
 _METHODS = ("get", "put", "post", "delete")

@@ -19,7 +19,7 @@ _PROBLEM = {
 
 
 def told(shape: type[T], value: Any) -> T:
-    """``value`` (a view, a record, plain values) in one of the public shapes; what the shape lacks stays inside."""
+    """``value`` (a stored record, plain values) in one of the public shapes; what the shape lacks stays inside."""
     return msgspec.convert(plain(value), shape)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.api.shapes.releases import Release
 from tidegate.client import Client
 from tidegate.errors import NotFoundError
+from tidegate.shapes.releases import Release
 
 _PREFIX = "rel_"
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.text import Text
 
-from tidegate.api.shapes.releases import Release
 from tidegate.cli.output import make_console
 from tidegate.cli.session import Session
 from tidegate.cli.views.releases import step_line
 from tidegate.client import Waited
+from tidegate.shapes.releases import Release
 
 _GLANCE_SECONDS = 1.0
 

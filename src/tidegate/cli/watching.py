@@ -11,7 +11,6 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from tidegate.api.shapes.releases import Status
 from tidegate.cli.clock import now
 from tidegate.cli.commands.paging import collect
 from tidegate.cli.output import make_console, print_json
@@ -19,6 +18,7 @@ from tidegate.cli.session import Session
 from tidegate.cli.views.releases import services_table, status_lines, step_line
 from tidegate.client import Client
 from tidegate.errors import UpstreamError
+from tidegate.shapes.releases import Status
 
 _INTERVAL_SECONDS = 1.0
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.text import Text
 
-from tidegate.api.shapes.releases import Release
 from tidegate.delivery.quantities import seconds
+from tidegate.shapes.releases import Release
 
 UNKNOWN = "-"
 _SPANS = (("d", 86_400), ("h", 3_600), ("min", 60))

@@ -1,6 +1,6 @@
 """The typed client of the admin API: :class:`Client` blocks, :class:`AsyncClient` awaits; both have the same methods.
 
-What they return is defined in :mod:`tidegate.api.shapes`.
+What they return is defined in :mod:`tidegate.shapes`.
 """
 
 from tidegate.client.asynchronous import AsyncClient

@@ -8,13 +8,13 @@ from typing import Any
 
 import msgspec
 
-from tidegate.api.shapes.versions import Artifact, Pushed
 from tidegate.client.call import Call, Flow, in_path
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry.bundle_reader import read_bundle, read_inline
 from tidegate.registry.bundle_tree import BundleContent
 from tidegate.registry.content import CHUNK_BYTES, Content
+from tidegate.shapes.versions import Artifact, Pushed
 
 _ROUNDS = 3  # a clean-up of the store may take an artifact between its upload and the version
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 import msgspec
 
-from tidegate.api.shapes.releases import Release
 from tidegate.client.call import Call, Flow, in_path
 from tidegate.errors import InvalidInputError
+from tidegate.shapes.releases import Release
 
 Outcome = Literal["promoted", "ended", "paused", "timed_out"]
 EXIT_CODES: dict[Outcome, int] = {"promoted": 0, "ended": 3, "paused": 4, "timed_out": 5}

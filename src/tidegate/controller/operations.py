@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.clock import Clock
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.submission import accept_release, direct_spec, rollback_spec
-from tidegate.controller.views import ReleaseView, release_view
+from tidegate.controller.views import release_view
 from tidegate.delivery.intents import INTENTS, Abort, Approve, Reject, Rollback
 from tidegate.delivery.release import Phase
 from tidegate.delivery.release_spec import ReleaseSpec
@@ -37,6 +37,7 @@ from tidegate.registry.releases import (
 )
 from tidegate.registry.services import Service, get_service
 from tidegate.registry.versions import resolve
+from tidegate.shapes.releases import Release
 
 T = TypeVar("T")
 _NEEDS_IF_MATCH = frozenset({"promote", "resume"})
@@ -72,7 +73,7 @@ class Operations:
 
     async def submit_release(
         self, spec: ReleaseSpec, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
-    ) -> ReleaseView:
+    ) -> Release:
         """Accept a release.
 
         Submitting the stable version ends the running release; when none runs nothing changes.
@@ -84,15 +85,15 @@ class Operations:
                 stable or on trial already.
         """
 
-        async def change(connection: AsyncConnection) -> ReleaseView:
+        async def change(connection: AsyncConnection) -> Release:
             now = self._clock.now()
             return release_view(await accept_release(connection, spec, actor=actor.name, reason=reason, now=now))
 
-        return await self._accepted(change, ReleaseView, actor, idempotency)
+        return await self._accepted(change, Release, actor, idempotency)
 
     async def release_version(
         self, service: str, version: str, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
-    ) -> ReleaseView:
+    ) -> Release:
         """Accept a direct release with the strategy's defaults; raises as :meth:`submit_release`."""
         return await self.submit_release(
             direct_spec(service, version), actor=actor, reason=reason, idempotency=idempotency
@@ -108,7 +109,7 @@ class Operations:
         if_match: int | None = None,
         full: bool = False,
         idempotency: Idempotency | None = None,
-    ) -> ReleaseView:
+    ) -> Release:
         """Ask something of a release.
 
         Args:
@@ -124,7 +125,7 @@ class Operations:
         """
         _check_command(kind, reason, if_match)
 
-        async def change(connection: AsyncConnection) -> ReleaseView:
+        async def change(connection: AsyncConnection) -> Release:
             row = await read_release(connection, release)
             if if_match is not None and kind not in _UNCONDITIONAL and row.version != if_match:
                 raise PreconditionError(
@@ -133,7 +134,7 @@ class Operations:
             await self._add(connection, row, kind, actor, reason, full=full)
             return release_view(row)
 
-        return await self._accepted(change, ReleaseView, actor, idempotency)
+        return await self._accepted(change, Release, actor, idempotency)
 
     async def rollback(
         self,
@@ -143,7 +144,7 @@ class Operations:
         reason: str = "",
         to: str | None = None,
         idempotency: Idempotency | None = None,
-    ) -> ReleaseView:
+    ) -> Release:
         """Bring a service back: end its running release, or release an earlier version directly.
 
         Before promotion that is an abort, while draining the way back to the warm version; after it a new
@@ -154,7 +155,7 @@ class Operations:
             ConflictError: there is nothing to return to.
         """
 
-        async def change(connection: AsyncConnection) -> ReleaseView:
+        async def change(connection: AsyncConnection) -> Release:
             found = await get_service(connection, service)
             target = None if to is None else (await resolve(connection, to, service)).ref
             running = [row for row in await unfinished_of(connection, service) if row.phase is not Phase.PENDING]
@@ -163,7 +164,7 @@ class Operations:
                 return release_view(running[0])
             return await self._release_earlier(connection, found, target, actor, reason)
 
-        return await self._accepted(change, ReleaseView, actor, idempotency)
+        return await self._accepted(change, Release, actor, idempotency)
 
     async def freeze(self, scope: str, *, actor: Actor, reason: str) -> bool:
         """Send a service (or ``*``, all) to stable and stop all forward movement; whether it was not so before.
@@ -242,7 +243,7 @@ class Operations:
 
     async def _release_earlier(
         self, connection: AsyncConnection, service: Service, target: str | None, actor: Actor, reason: str
-    ) -> ReleaseView:
+    ) -> Release:
         target = target or service.previous_stable
         if target is None:
             raise ConflictError(

@@ -9,28 +9,17 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
-from tidegate.controller.gateways import GatewayRegistry, GatewayView
+from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.news import News
 from tidegate.controller.publisher import Publisher
-from tidegate.controller.views import (
-    EventView,
-    ExplanationView,
-    FreezeView,
-    GatewayStatus,
-    ReleaseView,
-    RouteExplanation,
-    StatusView,
-    release_view,
-)
+from tidegate.controller.views import event_view, freeze_view, gateway_view, incident_view, release_view
 from tidegate.delivery.release import PauseReason, Phase
 from tidegate.delivery.snapshot import ServiceRoute, VariantRoute
 from tidegate.delivery.traffic import SegmentRule, arms_of, targeted_arms, unit_of
 from tidegate.errors import NotFoundError
 from tidegate.registry import incidents
-from tidegate.registry.audit import AuditRow
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import freeze_of
-from tidegate.registry.incidents import Incident
 from tidegate.registry.releases import (
     ReleaseRow,
     events_of,
@@ -39,12 +28,14 @@ from tidegate.registry.releases import (
     unfinished_of,
 )
 from tidegate.registry.services import get_service, list_services
+from tidegate.shapes.records import Gateway
+from tidegate.shapes.releases import Event, Explanation, Incident, Release, RouteExplanation, Status
 
 _PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting
 
 
 class Queries:
-    """Views of releases, incidents and gateways."""
+    """Releases, incidents and gateways in the public shapes."""
 
     def __init__(
         self, database: Database, clock: Clock, publisher: Publisher, gateways: GatewayRegistry, news: News
@@ -55,7 +46,7 @@ class Queries:
         self._gateways = gateways
         self._news = news
 
-    async def status(self, service: str) -> StatusView:
+    async def status(self, service: str) -> Status:
         """One service and its running release, else its latest one.
 
         Raises:
@@ -64,12 +55,12 @@ class Queries:
         async with self._database.read() as connection:
             return await self._status(connection, service)
 
-    async def statuses(self) -> list[StatusView]:
+    async def statuses(self) -> list[Status]:
         """Every service by name."""
         async with self._database.read() as connection:
             return [await self._status(connection, service.name) for service in await list_services(connection)]
 
-    async def release(self, identifier: str) -> ReleaseView:
+    async def release(self, identifier: str) -> Release:
         """One release.
 
         Raises:
@@ -78,9 +69,7 @@ class Queries:
         async with self._database.read() as connection:
             return await _viewed(connection, await read_release(connection, identifier))
 
-    async def history(
-        self, service: str | None = None, *, before: str | None = None, limit: int = 50
-    ) -> list[ReleaseView]:
+    async def history(self, service: str | None = None, *, before: str | None = None, limit: int = 50) -> list[Release]:
         """Releases, newest first; ``before`` is the id of the last one seen.
 
         Raises:
@@ -92,7 +81,7 @@ class Queries:
             rows = await list_releases(connection, service=service, before=before, limit=limit)
             return [await _viewed(connection, row) for row in rows]
 
-    async def explain(self, identifier: str) -> ExplanationView:
+    async def explain(self, identifier: str) -> Explanation:
         """Why a release is where it is.
 
         Raises:
@@ -100,15 +89,15 @@ class Queries:
         """
         async with self._database.read() as connection:
             row = await read_release(connection, identifier)
-            events = await events_of(connection, identifier)
+            events = tuple(map(event_view, await events_of(connection, identifier)))
             incident = await incidents.of_attempt(connection, identifier, row.state.attempt)
             view = await _viewed(connection, row)
-        told = [_told(event) for event in map(_event_view, events) if event.sentence]
-        return ExplanationView(
+        told = [_told(event) for event in events if event.sentence]
+        return Explanation(
             release=view,
             sentences=(*told, *(verdict.sentence for verdict in row.state.verdicts)),
-            events=tuple(map(_event_view, events)),
-            incident=incident,
+            events=events,
+            incident=None if incident is None else incident_view(incident),
         )
 
     async def incidents(
@@ -116,7 +105,8 @@ class Queries:
     ) -> list[Incident]:
         """Incidents, newest first; ``before`` is the id of the last one seen."""
         async with self._database.read() as connection:
-            return await incidents.list_incidents(connection, service=service, before=before, limit=limit)
+            rows = await incidents.list_incidents(connection, service=service, before=before, limit=limit)
+        return [incident_view(row) for row in rows]
 
     async def incident(self, identifier: str) -> Incident:
         """One incident.
@@ -125,14 +115,14 @@ class Queries:
             NotFoundError: no such incident.
         """
         async with self._database.read() as connection:
-            return await incidents.read_incident(connection, identifier)
+            return incident_view(await incidents.read_incident(connection, identifier))
 
-    def gateways(self) -> list[GatewayStatus]:
+    def gateways(self) -> list[Gateway]:
         """Every gateway heard of lately."""
         revision = self._publisher.current.revision if self._publisher.is_ready else 0
-        return [_gateway_status(view, revision) for view in self._gateways.views()]
+        return [gateway_view(seen, revision) for seen in self._gateways.views()]
 
-    async def events(self, release: str, *, after: int = 0) -> AsyncIterator[EventView]:
+    async def events(self, release: str, *, after: int = 0) -> AsyncIterator[Event]:
         """What happened to a release after the audit row ``after``, and then whatever happens, until it ends.
 
         Raises:
@@ -145,12 +135,12 @@ class Queries:
                 fresh = await events_of(connection, release, after=after)
             for event in fresh:
                 after = event.seq
-                yield _event_view(event)
+                yield event_view(event)
             if row.phase.is_terminal:
                 return
             await self._news.after(seen)
 
-    async def wait(self, release: str, *, at_most: timedelta) -> ReleaseView:
+    async def wait(self, release: str, *, at_most: timedelta) -> Release:
         """The release once it is promoted, has ended or needs a person, or as it is when the time is up.
 
         Raises:
@@ -209,30 +199,28 @@ class Queries:
             sentence=_route_sentence(service, chosen.kind, chosen.id, variant, propensity),
         )
 
-    async def _status(self, connection: AsyncConnection, service: str) -> StatusView:
+    async def _status(self, connection: AsyncConnection, service: str) -> Status:
         found = await get_service(connection, service)
         unfinished = await unfinished_of(connection, service)
         running = [row for row in unfinished if row.phase is not Phase.PENDING]
         latest = running or await list_releases(connection, service=service, limit=1)
         held = await freeze_of(connection, service)
-        return StatusView(
+        return Status(
             service=service,
             stable=found.stable,
             previous_stable=found.previous_stable,
             release=release_view(latest[0], is_frozen=held is not None) if latest else None,
             waiting=tuple(row.id for row in unfinished if row.phase is Phase.PENDING),
-            freeze=None
-            if held is None
-            else FreezeView(scope=held.scope, actor=held.actor, reason=held.reason, created_at=held.created_at),
+            freeze=None if held is None else freeze_view(held),
         )
 
 
-async def _viewed(connection: AsyncConnection, row: ReleaseRow) -> ReleaseView:
+async def _viewed(connection: AsyncConnection, row: ReleaseRow) -> Release:
     is_frozen = row.phase.is_running and await freeze_of(connection, row.service) is not None
     return release_view(row, is_frozen=is_frozen)
 
 
-def _is_settled(view: ReleaseView) -> bool:
+def _is_settled(view: Release) -> bool:
     """Nothing more will happen by itself that somebody waiting for the promotion wants to see."""
     is_promoted = view.phase in {Phase.DRAINING, Phase.SUCCEEDED}
     is_over = not view.is_running
@@ -240,41 +228,8 @@ def _is_settled(view: ReleaseView) -> bool:
     return is_promoted or is_over or is_held
 
 
-def _event_view(row: AuditRow) -> EventView:
-    return EventView(
-        seq=row.seq,
-        at=row.at,
-        actor=row.actor,
-        code=row.action.rpartition(".")[2],
-        number=row.detail.get("number", ""),
-        sentence=row.detail.get("sentence", ""),
-        detail=row.detail,
-    )
-
-
-def _told(event: EventView) -> str:
+def _told(event: Event) -> str:
     return f"{event.at:%Y-%m-%d %H:%M:%S} {event.sentence}"
-
-
-def _gateway_status(view: GatewayView, revision: int) -> GatewayStatus:
-    beat = view.heartbeat
-    return GatewayStatus(
-        id=beat.gateway,
-        address=beat.address,
-        build=beat.build,
-        pid=beat.pid,
-        revision=beat.revision,
-        epoch=beat.epoch,
-        is_live=view.is_live,
-        is_current=beat.revision >= revision,
-        silent_seconds=view.silent_seconds,
-        heard_at=view.heard_at,
-        in_flight=beat.in_flight,
-        breakers=beat.breakers,
-        cutoffs=beat.cutoffs,
-        spool_batches=beat.spool_batches,
-        dropped=beat.dropped,
-    )
 
 
 def _assigned(route: ServiceRoute, unit: str, segments: tuple[str, ...]) -> tuple[VariantRoute | None, int]:

@@ -13,9 +13,9 @@ from tidegate.api.caller import Caller
 from tidegate.api.plane import Behind, Operator
 from tidegate.api.replies import answers, reply, told
 from tidegate.api.routes.providers import held_in_memory
-from tidegate.api.shapes.versions import Applied, AppliedChange
 from tidegate.controller.applying import Change
 from tidegate.documents import Document
+from tidegate.shapes.versions import Applied, AppliedChange
 
 router = APIRouter(tags=["apply"])
 

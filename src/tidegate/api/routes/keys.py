@@ -9,11 +9,11 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Admin, Behind, Plane, Reader
 from tidegate.api.replies import answers, reply, told
-from tidegate.api.shapes.records import Key, Keys, NewKey
 from tidegate.controller.probe import PROBE_KEY
 from tidegate.errors import ConflictError
 from tidegate.registry import keys
 from tidegate.registry.services import find_service
+from tidegate.shapes.records import Key, Keys, NewKey
 
 router = APIRouter(tags=["keys"])
 _ACCESS_ENDED = (

@@ -12,11 +12,11 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Admin, Behind, Plane, Reader
 from tidegate.api.replies import answers, plain, reply
-from tidegate.api.shapes.records import Provider, Providers
 from tidegate.delivery.service import ProviderSpec
 from tidegate.documents import Document, decode
 from tidegate.errors import ConflictError, NotFoundError
 from tidegate.registry import providers
+from tidegate.shapes.records import Provider, Providers
 
 router = APIRouter(tags=["providers"])
 

@@ -11,20 +11,20 @@ from starlette.responses import Response
 from tidegate.api.caller import Caller
 from tidegate.api.plane import Behind, Cursor, Limit, Operator, Plane, Reader, is_count
 from tidegate.api.replies import answers, page, reply, told
-from tidegate.api.shapes.records import (
-    AuditCheck,
-    AuditRow,
-    AuditRows,
-    Gateway,
-    Gateways,
-    Requests,
-    ServedRequest,
-)
-from tidegate.api.shapes.releases import Freeze, Freezes, Incident, Incidents
+from tidegate.controller.views import freeze_view
 from tidegate.delivery.observation import Observation
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry import audit, observations
 from tidegate.registry.freezes import EVERYTHING, list_freezes
+from tidegate.shapes.records import (
+    AuditCheck,
+    AuditRow,
+    AuditRows,
+    Gateways,
+    Requests,
+    ServedRequest,
+)
+from tidegate.shapes.releases import Freeze, Freezes, Incident, Incidents
 
 router = APIRouter(tags=["records"])
 ServiceFilter = Annotated[str | None, Query(description="Only this service's.")]
@@ -44,7 +44,7 @@ async def list_incidents(
     """Automatic rollbacks, newest first."""
     rows = await plane.control.queries.incidents(caller.scope(service), before=cursor, limit=limit + 1)
     shown, following = page(rows, limit, lambda row: row.id)
-    return reply(Incidents(incidents=tuple(told(Incident, row) for row in shown), next=following))
+    return reply(Incidents(incidents=tuple(shown), next=following))
 
 
 @router.get("/incidents/{incident}", responses=answers(Incident, "The incident."))
@@ -52,7 +52,7 @@ async def read_incident(plane: Behind, caller: Reader, incident: str) -> Respons
     """One incident."""
     found = await plane.control.queries.incident(incident)
     caller.need_service(found.service)
-    return reply(told(Incident, found))
+    return reply(found)
 
 
 @router.get("/audit", responses=answers(AuditRows, "A page of the audit log."))
@@ -135,8 +135,7 @@ async def read_request(plane: Behind, caller: Reader, request_id: str) -> Respon
 async def list_gateways(plane: Behind, caller: Reader) -> Response:
     """Every gateway heard of lately, from its last heartbeat."""
     caller.need_everything()
-    views = plane.control.queries.gateways()
-    return reply(Gateways(items=tuple(told(Gateway, view) for view in views), next=None))
+    return reply(Gateways(items=tuple(plane.control.queries.gateways()), next=None))
 
 
 @router.get("/freezes", responses=answers(Freezes, "Every freeze."))
@@ -180,7 +179,7 @@ async def _freezes(plane: Plane, caller: Caller) -> Freezes:
     async with plane.control.state.read() as connection:
         found = await list_freezes(connection)
     seen = [each for each in found if not caller.services or each.scope in {*caller.services, EVERYTHING}]
-    return Freezes(items=tuple(told(Freeze, each) for each in seen), next=None)
+    return Freezes(items=tuple(freeze_view(each) for each in seen), next=None)
 
 
 async def _freeze(plane: Plane, caller: Caller, scope: str) -> Freeze:

@@ -12,12 +12,12 @@ from starlette.responses import Response, StreamingResponse
 from tidegate.api.caller import Caller
 from tidegate.api.event_stream import event_stream
 from tidegate.api.plane import Approver, Behind, Cursor, IfMatch, Limit, Once, Operator, Plane, Reader, is_count
-from tidegate.api.replies import answers, page, reply, told
-from tidegate.api.shapes.releases import Explanation, Release, Releases
+from tidegate.api.replies import answers, page, reply
 from tidegate.controller.operations import Idempotency
 from tidegate.delivery.release_file import parse_release
 from tidegate.documents import Document
 from tidegate.errors import InvalidInputError
+from tidegate.shapes.releases import Explanation, Release, Releases
 
 router = APIRouter(tags=["releases"])
 LONGEST_WAIT_SECONDS = 60.0
@@ -62,7 +62,7 @@ async def start_release(plane: Behind, caller: Operator, body: ReleaseBody, once
     caller.need_service(body.service)
     spec = parse_release(Document(_document(body), "spec"))
     view = await plane.control.operations.submit_release(spec, actor=caller.actor, reason=body.reason, idempotency=once)
-    response = reply(told(Release, view), 202, etag=view.etag)
+    response = reply(view, 202, etag=view.etag)
     response.headers["location"] = f"/api/v1/releases/{view.id}"
     return response
 
@@ -78,7 +78,7 @@ async def list_releases(
     """Releases, newest first."""
     rows = await plane.control.queries.history(caller.scope(service), before=cursor, limit=limit + 1)
     shown, following = page(rows, limit, lambda row: row.id)
-    return reply(Releases(items=tuple(told(Release, row) for row in shown), next=following))
+    return reply(Releases(items=tuple(shown), next=following))
 
 
 @router.get("/releases/{release}", responses=answers(Release, "The release; its ETag guards promote and resume."))
@@ -96,7 +96,7 @@ async def read_release(
     caller.need_service(view.service)
     if wait_seconds > 0:
         view = await plane.control.queries.wait(release, at_most=timedelta(seconds=wait_seconds))
-    return reply(told(Release, view), etag=view.etag)
+    return reply(view, etag=view.etag)
 
 
 @router.get("/releases/{release}/explain", responses=answers(Explanation, "Why it is where it is."))
@@ -104,7 +104,7 @@ async def explain_release(plane: Behind, caller: Reader, release: str) -> Respon
     """Why a release is where it is: sentences, the events they rest on, and the incident if there was one."""
     found = await plane.control.queries.explain(release)
     caller.need_service(found.release.service)
-    return reply(told(Explanation, found), etag=found.release.etag)
+    return reply(found, etag=found.release.etag)
 
 
 @router.get(
@@ -203,7 +203,7 @@ async def _command(
     view = await plane.control.operations.command(
         release, kind, actor=caller.actor, reason=reason, if_match=if_match, full=full, idempotency=once
     )
-    return reply(told(Release, view), 202, etag=view.etag)
+    return reply(view, 202, etag=view.etag)
 
 
 def _document(body: ReleaseBody) -> dict[str, Any]:

@@ -10,14 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Cursor, IfMatch, Limit, Once, Operator, Reader
-from tidegate.api.replies import after, answers, page, plain, reply, told
-from tidegate.api.shapes.records import Service
-from tidegate.api.shapes.releases import Release, Releases, RouteExplanation, Status, Statuses
+from tidegate.api.replies import after, answers, page, plain, reply
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.service import ServiceSpec
 from tidegate.documents import Document, decode
 from tidegate.errors import PreconditionError
 from tidegate.registry import services
+from tidegate.shapes.records import Service
+from tidegate.shapes.releases import Release, Releases, RouteExplanation, Status, Statuses
 
 router = APIRouter(tags=["services"])
 
@@ -48,14 +48,14 @@ async def list_services(plane: Behind, caller: Reader, limit: Limit = 100, curso
     views = await plane.control.queries.statuses()
     seen = [view for view in views if not caller.services or view.service in caller.services]
     shown, following = page(after(seen, cursor, lambda view: view.service), limit, lambda view: view.service)
-    return reply(Statuses(items=tuple(told(Status, view) for view in shown), next=following))
+    return reply(Statuses(items=tuple(shown), next=following))
 
 
 @router.get("/services/{service}", responses=answers(Status, "The service."))
 async def read_status(plane: Behind, caller: Reader, service: str) -> Response:
     """What users of a service get, and its running release, else its latest one."""
     caller.need_service(service)
-    return reply(told(Status, await plane.control.queries.status(service)))
+    return reply(await plane.control.queries.status(service))
 
 
 @router.get("/services/{service}/spec", responses=answers(Service, "What is declared."))
@@ -98,7 +98,7 @@ async def read_history(
     caller.need_service(service)
     rows = await plane.control.queries.history(service, before=cursor, limit=limit + 1)
     shown, following = page(rows, limit, lambda row: row.id)
-    return reply(Releases(items=tuple(told(Release, row) for row in shown), next=following))
+    return reply(Releases(items=tuple(shown), next=following))
 
 
 @router.post(
@@ -112,7 +112,7 @@ async def roll_back(plane: Behind, caller: Operator, service: str, body: Rollbac
     view = await plane.control.operations.rollback(
         service, to=body.to, reason=body.reason, actor=caller.actor, idempotency=once
     )
-    return reply(told(Release, view), 202, etag=view.etag)
+    return reply(view, 202, etag=view.etag)
 
 
 @router.post("/services/{service}/explain-route", responses=answers(RouteExplanation, "Which variant, and why."))
@@ -128,7 +128,7 @@ async def explain_route(plane: Behind, caller: Reader, service: str, body: Route
         metadata=body.metadata,
         key=body.key,
     )
-    return reply(told(RouteExplanation, found))
+    return reply(found)
 
 
 def _service(found: services.Service) -> Service:

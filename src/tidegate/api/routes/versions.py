@@ -15,16 +15,6 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 from tidegate.api.described import check_stored, described_content, own_parts
 from tidegate.api.plane import Behind, Cursor, Limit, Once, Operator, Plane, Reader
 from tidegate.api.replies import after, answers, page, plain, reply
-from tidegate.api.shapes.versions import (
-    Artifact,
-    Difference,
-    ManifestEntry,
-    Pushed,
-    Verification,
-    Version,
-    VersionDetail,
-    Versions,
-)
 from tidegate.api.transactions import done_once, tried
 from tidegate.api.uploads import spooled
 from tidegate.delivery import differences
@@ -34,6 +24,16 @@ from tidegate.registry import services, versions
 from tidegate.registry.bundle_files import Limits
 from tidegate.registry.bundle_tree import Entry
 from tidegate.registry.push import Wanted, register_content, store_artifacts
+from tidegate.shapes.versions import (
+    Artifact,
+    Difference,
+    ManifestEntry,
+    Pushed,
+    Verification,
+    Version,
+    VersionDetail,
+    Versions,
+)
 
 router = APIRouter(tags=["versions"])
 _LIMITS = Limits()

@@ -12,7 +12,7 @@ from tidegate.cli.commands.panels import OPERATE
 from tidegate.cli.session import Session
 
 if TYPE_CHECKING:
-    from tidegate.api.shapes.releases import Release
+    from tidegate.shapes.releases import Release
 
 IfMatchOption = Annotated[
     int | None, typer.Option("--if-match", metavar="ETAG", help="Only if the release is still at this etag.")

@@ -10,8 +10,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from tidegate.api.shapes.releases import Release, Status
 from tidegate.cli.demo.traffic import Traffic, median_first_token, shares
+from tidegate.shapes.releases import Release, Status
 
 _BAR = 36
 _COLOURS = ("cyan", "magenta", "yellow", "green")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from tidegate.api.shapes.records import AuditCheck, AuditRow, Gateway, Key, Keys, NewKey, ServedRequest
 from tidegate.cli.output import Cell, fields, table, warning_lines
 from tidegate.cli.wording import UNKNOWN, count, dollars, duration, instant, microseconds, moment, plain, share
+from tidegate.shapes.records import AuditCheck, AuditRow, Gateway, Key, Keys, NewKey, ServedRequest
 
 _LONGEST_DETAIL = 100
 _ENDS = {

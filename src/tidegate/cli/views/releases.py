@@ -7,9 +7,9 @@ from datetime import datetime
 
 from rich.text import Text
 
-from tidegate.api.shapes.releases import Explanation, Incident, MetricVerdict, Release, Status
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.wording import UNKNOWN, duration, instant, moment, phase, relative, share, verdict
+from tidegate.shapes.releases import Explanation, Incident, MetricVerdict, Release, Status
 
 _BAR_CELLS = 20
 _FULL = 10_000

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from rich.text import Text
 
-from tidegate.api.shapes.versions import Applied, Difference, Pushed, Verification, Version, VersionDetail
 from tidegate.cli.output import Cell, fields, table, warning_lines
 from tidegate.cli.wording import moment, plain, size
+from tidegate.shapes.versions import Applied, Difference, Pushed, Verification, Version, VersionDetail
 
 _LINE_STYLES = (("+++", "bold"), ("---", "bold"), ("@@", "cyan"), ("+", "green"), ("-", "red"), ("~", "yellow"))
 _ACTION_STYLES = {"created": "green", "updated": "yellow", "unchanged": "dim", "differs": "bold yellow"}

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Literal
 
-from tidegate.api.shapes.releases import Event, Explanation, Release, Releases
 from tidegate.client.calls import releases
 from tidegate.client.transport import AsyncTransport
 from tidegate.client.waiting import Waited
+from tidegate.shapes.releases import Event, Explanation, Release, Releases
 
 
 class ReleasesOperations:

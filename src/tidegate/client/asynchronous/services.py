@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.api.shapes.records import Service
-from tidegate.api.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 from tidegate.client.calls import services
 from tidegate.client.transport import AsyncTransport
+from tidegate.shapes.records import Service
+from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 
 
 class ServicesOperations:

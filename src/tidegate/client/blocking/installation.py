@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.api.shapes.records import Gateways, Keys, NewKey, Provider, Providers
-from tidegate.api.shapes.versions import Applied
 from tidegate.client.calls import installation
 from tidegate.client.transport import SyncTransport
+from tidegate.shapes.records import Gateways, Keys, NewKey, Provider, Providers
+from tidegate.shapes.versions import Applied
 
 
 class InstallationOperations:

@@ -5,10 +5,10 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.recor
 
 from __future__ import annotations
 
-from tidegate.api.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
-from tidegate.api.shapes.releases import Incident, Incidents
 from tidegate.client.calls import records
 from tidegate.client.transport import SyncTransport
+from tidegate.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
+from tidegate.shapes.releases import Incident, Incidents
 
 
 class RecordsOperations:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tidegate.api.shapes.records import Gateways, Keys, NewKey, Provider, Providers
-from tidegate.api.shapes.versions import Applied
 from tidegate.client.call import Call, in_path
+from tidegate.shapes.records import Gateways, Keys, NewKey, Provider, Providers
+from tidegate.shapes.versions import Applied
 
 
 def gateways() -> Call[Gateways]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from tidegate.api.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
-from tidegate.api.shapes.releases import Incident, Incidents
 from tidegate.client.call import Call, in_path
+from tidegate.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
+from tidegate.shapes.releases import Incident, Incidents
 
 
 def incidents(*, service: str | None = None, limit: int = 50, cursor: str | None = None) -> Call[Incidents]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from tidegate.api.shapes.releases import Event, Explanation, Release, Releases
 from tidegate.client import waiting
 from tidegate.client.call import Call, Flow, Stream, in_path
 from tidegate.client.waiting import Waited
+from tidegate.shapes.releases import Event, Explanation, Release, Releases
 
 
 def release(service: str, version: str, *, spec: Mapping[str, Any] | None = None, reason: str = "") -> Call[Release]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidegate.api.shapes.records import Service
-from tidegate.api.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 from tidegate.client.call import Call, in_path
+from tidegate.shapes.records import Service
+from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 
 
 def status(service: str) -> Call[Status]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from tidegate.api.shapes.versions import Difference, Pushed, Verification, VersionDetail, Versions
 from tidegate.client import pushing
 from tidegate.client.call import Call, Flow, in_path
 from tidegate.registry.bundle_tree import BundleContent
+from tidegate.shapes.versions import Difference, Pushed, Verification, VersionDetail, Versions
 
 Bump = Literal["major", "minor", "patch", "auto"]
 
