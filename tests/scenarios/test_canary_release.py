@@ -184,7 +184,7 @@ async def test_a_candidate_that_fails_far_more_than_a_failing_stable_is_rolled_b
 async def test_a_sample_ratio_mismatch_holds_until_a_person_has_looked(world):
     _, _, submitted = await canary(world, steps=[{"split": "50%", "soak": "20s"}])
     await world.until(submitted.id, "progressing.soaking")
-    await world.advance(2, users(world, drops=lambda variant, n: variant == "candidate" and n % 3 == 0))
+    await world.advance(2, users(world, drops=lambda variant, n: variant == "candidate" and n % 3 != 0))
     held = await world.look(submitted.id)
     assert held.pause_reasons == ("inconclusive",)
     assert {v.code for v in held.verdicts if v.metric == "sample_ratio"} == {"sample_ratio_mismatch"}
