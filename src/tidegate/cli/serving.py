@@ -16,7 +16,7 @@ from tidegate.cli.logs import configure_logs
 from tidegate.cli.output import print_json, print_lines
 from tidegate.cli.reloading import Hangups, Reread
 from tidegate.cli.supervisor import open_listener
-from tidegate.cli.up import Installation, installed, until_stopped
+from tidegate.cli.up import Installation, installed, stop_signal
 from tidegate.config import Address, Settings
 from tidegate.gateway.process import GatewaySettings
 
@@ -41,9 +41,10 @@ def run_up(
         try:
             async with installed(settings, environ, workers=workers) as running:
                 hint.cancel()
+                stop = stop_signal()  # before the announcement: whoever reads it may stop us at once
                 _announce_up(running, as_json=as_json)
                 reloading = asyncio.create_task(hangups.reload(running, reread), name="reload")
-                await until_stopped()
+                await stop.wait()
                 reloading.cancel()
                 await asyncio.gather(reloading, return_exceptions=True)
                 loop.remove_signal_handler(signal.SIGINT)
