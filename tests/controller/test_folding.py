@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from tests.fakes.observations import observation
 
 from tidegate.controller.folding import Units, fold
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Outcome
-from tidegate.delivery.summary import Summary
 
 rows = st.builds(
     observation,

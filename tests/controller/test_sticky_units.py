@@ -9,10 +9,10 @@ import pytest
 from tests.fakes.observations import observation
 
 from tidegate.controller.folding import Units, fold
-from tidegate.delivery.analysis import Concurrent, judge_guardrails
+from tidegate.delivery.evidence.analysis import Concurrent, judge_guardrails
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Change
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.summary import Summary
 from tidegate.delivery.traffic import Arms
 from tidegate.stats.verdict import Verdict
 

@@ -11,6 +11,7 @@ from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.commands import CommitStable, SwapBack, WriteRouting
 from tidegate.delivery.decide import decide
 from tidegate.delivery.decision import Decision
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts, GatewayFact, NewerRelease, ProbeResult, StepCounts
 from tidegate.delivery.intents import INTENTS
 from tidegate.delivery.observation import Outcome
@@ -20,7 +21,6 @@ from tidegate.delivery.release_spec import decode_spec, encode_spec
 from tidegate.delivery.routing import service_route
 from tidegate.delivery.service import ServiceSpec
 from tidegate.delivery.snapshot import Cutoff
-from tidegate.delivery.summary import Summary
 from tidegate.stats.distribution import Distribution
 
 OLD, NEW = "bot/v1.0.0-11111111", "bot/v1.1.0-22222222"

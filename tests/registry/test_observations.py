@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from tests.fakes.observations import batch, observation
 
-from tidegate.delivery.summary import Summary
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, schema
 from tidegate.registry.database import Database

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
+from tidegate.delivery.evidence.summary import UNJUDGED, Summary
 from tidegate.delivery.observation import FAILURES, Observation
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.summary import UNJUDGED, Summary
 from tidegate.registry.observations import Counted, CountKey
 from tidegate.stats.distribution import Distribution, bucket
 

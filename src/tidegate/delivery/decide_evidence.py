@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tidegate.delivery.analysis import judge_guardrails, step_verdict
-from tidegate.delivery.comparisons import Concurrent, freeze
 from tidegate.delivery.draft import Draft
+from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
+from tidegate.delivery.evidence.comparisons import Concurrent, freeze
+from tidegate.delivery.evidence.rules import broken_rules
+from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.release import CANDIDATE, STABLE, Phase, SubPhase
-from tidegate.delivery.rules import broken_rules
-from tidegate.delivery.sample_ratios import judge_sample_ratio, set_aside
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.steps import Split
-from tidegate.delivery.summary import Summary
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
 _SPOOL_SILENCE = timedelta(seconds=60)  # batches that wait so long do not reach control

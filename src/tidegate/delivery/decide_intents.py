@@ -9,8 +9,8 @@ from tidegate.delivery.decide_backward import reject, roll_back
 from tidegate.delivery.decide_evidence import compared_units
 from tidegate.delivery.decide_forward import enter_step, extend
 from tidegate.delivery.draft import Draft
+from tidegate.delivery.evidence.reasons import MISMATCH
 from tidegate.delivery.intents import Abort, Approve, Intent, Pause, Promote, Reject, Resume, Retry, Rollback
-from tidegate.delivery.reasons import MISMATCH
 from tidegate.delivery.release import PauseReason, Phase, ReleaseState, SubPhase
 from tidegate.delivery.steps import Approve as ApproveStep
 

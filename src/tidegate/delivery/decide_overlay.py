@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from tidegate.delivery.draft import Draft
-from tidegate.delivery.reasons import MISMATCH
+from tidegate.delivery.evidence.reasons import MISMATCH
 from tidegate.delivery.release import PauseReason, Phase, SubPhase
 
 _SERVING = frozenset({Phase.PROGRESSING, Phase.PROMOTING})

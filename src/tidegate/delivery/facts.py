@@ -8,9 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import ReleaseState
 from tidegate.delivery.snapshot import Cutoff
-from tidegate.delivery.summary import Summary
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,7 +91,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
     Attributes:
         metric: with its statistic, such as ``latency.p95``.
-        code: stable reason, see :data:`tidegate.delivery.analysis.REASONS`.
+        code: stable reason, see :data:`tidegate.delivery.evidence.analysis.REASONS`.
         sentence: the same for people, with the numbers.
         limit: in the metric's unit.
         estimate: point estimate in the metric's unit, ``None`` without data.

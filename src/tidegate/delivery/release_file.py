@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from tidegate.delivery.canary import CanarySpec, check_canary
-from tidegate.delivery.metrics import metric_name
+from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Program, Split

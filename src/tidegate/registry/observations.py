@@ -13,8 +13,8 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Observation, ObservationBatch
-from tidegate.delivery.summary import Summary
 from tidegate.errors import InvalidInputError
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests

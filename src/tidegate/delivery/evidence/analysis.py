@@ -1,10 +1,10 @@
 """What the counts say of each guardrail, and of the step as a whole.
 
-A guardrail has up to three conditions, each with a verdict of its own: a hard limit (:mod:`~tidegate.delivery.limits`),
-a comparison with concurrent stable (:mod:`~tidegate.delivery.comparisons`) and a plain rule. ``alpha`` is shared by
+A guardrail has up to three conditions, each with a verdict of its own: a hard limit (:mod:`~tidegate.delivery.evidence.limits`),
+a comparison with concurrent stable (:mod:`~tidegate.delivery.evidence.comparisons`) and a plain rule. ``alpha`` is shared by
 the conditions that can act. At 100 % there is no concurrent stable: comparisons are then left out, never guessed.
 
-When the arms did not get the units they should have (:mod:`~tidegate.delivery.sample_ratios`), assignment or counting
+When the arms did not get the units they should have (:mod:`~tidegate.delivery.evidence.sample_ratios`), assignment or counting
 is broken: every comparison is then inconclusive, and the release is held. Hard limits still act.
 """
 
@@ -14,15 +14,15 @@ import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
-from tidegate.delivery import comparisons, limits
-from tidegate.delivery.comparisons import Compared, Concurrent
-from tidegate.delivery.metrics import METRICS, Rate, metric_name, show_value
+from tidegate.delivery.evidence import comparisons, limits
+from tidegate.delivery.evidence.comparisons import Compared, Concurrent
+from tidegate.delivery.evidence.metrics import METRICS, Rate, metric_name, show_value
+from tidegate.delivery.evidence.reasons import REASONS
+from tidegate.delivery.evidence.rules import finite, judge_rule, unreadable
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
-from tidegate.delivery.reasons import REASONS
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.rules import finite, judge_rule, unreadable
-from tidegate.delivery.summary import Summary
 from tidegate.stats.asymptotic import Effect
 from tidegate.stats.verdict import Verdict, worst
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tidegate.delivery.comparisons import Concurrent
-from tidegate.delivery.reasons import COMPARISONS, MISMATCH, REASONS
+from tidegate.delivery.evidence.comparisons import Concurrent
+from tidegate.delivery.evidence.reasons import COMPARISONS, MISMATCH, REASONS
 from tidegate.delivery.release import MetricVerdict
 from tidegate.stats import sample_ratio
 from tidegate.stats.verdict import Verdict

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.delivery.evidence.summary import UNJUDGED, Summary
 from tidegate.delivery.observation import FAILURES, Observation, Outcome
-from tidegate.delivery.summary import UNJUDGED, Summary
 
 OUTCOMES = st.sampled_from([str(outcome) for outcome in Outcome])
 NUMBERS = st.integers(-1, 10**9)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Outcome
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.summary import Summary
 from tidegate.stats.comparison import Tail
 from tidegate.stats.distribution import Distribution
 

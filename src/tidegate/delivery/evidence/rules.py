@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from tidegate.delivery.metrics import estimate_of, metric_name, samples_of, show_value
+from tidegate.delivery.evidence.metrics import estimate_of, metric_name, samples_of, show_value
+from tidegate.delivery.evidence.reasons import REASONS
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Repeats, Rule
-from tidegate.delivery.reasons import REASONS
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.summary import Summary
 from tidegate.stats.verdict import Verdict
 
 

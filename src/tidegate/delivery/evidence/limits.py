@@ -13,10 +13,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from tidegate.delivery.metrics import METRICS, QUANTILES, Rate
+from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.summary import Summary
 from tidegate.stats import asymptotic, bernoulli
 from tidegate.stats.distribution import Distribution
 from tidegate.stats.verdict import Verdict

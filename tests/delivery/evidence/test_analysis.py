@@ -7,11 +7,11 @@ import random
 import pytest
 from tests.delivery.release_world import traffic
 
-from tidegate.delivery.analysis import METRICS, REASONS, judge_guardrails, step_verdict
+from tidegate.delivery.evidence.analysis import METRICS, REASONS, judge_guardrails, step_verdict
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_file import KNOWN_METRICS
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.summary import Summary
 from tidegate.stats.distribution import Distribution
 from tidegate.stats.verdict import Verdict
 

@@ -17,10 +17,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.delivery.metrics import METRICS, QUANTILES, Quantity, Rate, estimate_of, metric_name, samples_of
+from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Quantity, Rate, estimate_of, metric_name, samples_of
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.delivery.summary import Summary
 from tidegate.stats import arm_prediction, asymptotic, comparison
 from tidegate.stats.arm_prediction import Stratum
 from tidegate.stats.asymptotic import Effect, Pair
