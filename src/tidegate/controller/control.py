@@ -11,6 +11,7 @@ import httpx2
 import msgspec
 import structlog
 
+from tidegate.controller.chronicle import Chronicle
 from tidegate.controller.clock import Clock, SystemClock
 from tidegate.controller.effects import Effects
 from tidegate.controller.gateways import GatewayRegistry
@@ -123,6 +124,7 @@ class Control:
             state, self.observed, table, self.publisher, self.gateways, self.ingest, runtime, self.effects.probe_of
         )
         self.notifier = Notifier(state, clock, [LogSink()])
+        self.chronicle = Chronicle(self.observed, clock)
         self.telemetry = ControlTelemetry(self.publisher, self.gateways, self.ingest)
         self.controller = Controller(
             state,
@@ -155,6 +157,7 @@ class Control:
             loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
                 "controller": self.controller.run,
                 "notifier": self.notifier.run,
+                "chronicle": self.chronicle.run,
                 "clean-up": self._clean_up_for_ever,
             }
             self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
@@ -187,6 +190,7 @@ class Control:
     async def clean_up(self) -> None:
         """Forget what is over its bounds, and tell the audit head to where nobody can rewrite it."""
         await self.ingest.clean_up()
+        await self.chronicle.clean_up()
         old = self.clock.now() - _IDEMPOTENCY_AGE
         await self.state.transact(lambda connection: forget_before(connection, old))
         async with self.state.read() as connection:
@@ -200,6 +204,7 @@ class Control:
 
     def _committed(self, row: ReleaseRow) -> None:
         self.telemetry.learn(row)
+        self.chronicle.learn(row)
         self.notifier.wake()
         if row.phase.is_terminal:
             self.ingest.units.forget(row.id)

@@ -1,4 +1,5 @@
-"""Takes the gateways' observations: stored, folded into counts and told apart from repetitions in one transaction."""
+"""Takes the gateways' observations: stored, folded into counts and into traffic over time, and told apart from
+repetitions, all in one transaction."""
 
 from __future__ import annotations
 
@@ -12,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.clock import Clock
 from tidegate.controller.folding import Folded, Units, fold, is_randomised
 from tidegate.delivery.observation import Observation, ObservationBatch
+from tidegate.delivery.tally import tally
 from tidegate.errors import InvalidInputError
 from tidegate.registry import observations
 from tidegate.registry.database import Database
+from tidegate.registry.traffic import add_traffic, age_traffic
 
 _MOST_CHUNKS = 20  # of one clean-up, so that it never holds ingest up for long
 
@@ -99,7 +102,14 @@ class Ingest:
             total += gone
             if gone == 0:
                 break
+        await self._age_traffic(now)
         return total
+
+    async def _age_traffic(self, now: datetime) -> None:
+        for _ in range(_MOST_CHUNKS):
+            async with self._writing:
+                if await self._database.transact(lambda connection: age_traffic(connection, now)) == 0:
+                    return
 
     async def _store(self, batch: ObservationBatch, rows: list[Observation]) -> list[Folded] | None:
         now = self._clock.now()
@@ -109,6 +119,7 @@ class Ingest:
                 return None
             added = fold(rows, self.units, self._is_sample, self._is_compared)
             await observations.add_counts(connection, {part.key: part.counted for part in added})
+            await add_traffic(connection, tally(rows))
             return added
 
         return await self._database.transact(change)

@@ -223,3 +223,27 @@ counts = sa.Table(
     sa.Column("variant", sa.Text, primary_key=True),
     sa.Column("summary", sa.Text, nullable=False),  # registry.observations.Counted as JSON
 )
+
+traffic = sa.Table(
+    "traffic",
+    observations,
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("period", sa.Integer, primary_key=True),  # seconds that the row covers
+    sa.Column("start", sa.BigInteger, primary_key=True),  # seconds since the epoch
+    sa.Column("version", sa.Text, primary_key=True),
+    sa.Column("variant", sa.Text, primary_key=True),
+    sa.Column("release", sa.Text, primary_key=True),  # "" outside releases
+    sa.Column("tally", sa.Text, nullable=False),  # delivery.tally.Tally as JSON
+)
+sa.Index("traffic_by_age", traffic.c.period, traffic.c.start)
+
+verdicts = sa.Table(
+    "verdicts",
+    observations,
+    sa.Column("release", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Text, primary_key=True),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("weight", sa.Integer, nullable=False),  # basis points of the candidate
+    sa.Column("verdicts", sa.Text, nullable=False),  # registry.verdicts.JudgedMetric as a JSON list
+)

@@ -45,3 +45,25 @@ def upgrade() -> None:
     )
     op.create_index("requests_by_request_id", "requests", ["request_id"], unique=False)
     op.create_index("requests_by_service_time", "requests", ["service", "started_at_us"], unique=False)
+    op.create_table(
+        "traffic",
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("period", sa.Integer(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("tally", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("service", "period", "start", "version", "variant", "release"),
+    )
+    op.create_index("traffic_by_age", "traffic", ["period", "start"], unique=False)
+    op.create_table(
+        "verdicts",
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("verdicts", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "attempt", "at"),
+    )
