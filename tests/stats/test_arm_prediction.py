@@ -18,8 +18,8 @@ from tidegate.stats.arm_prediction import (
     log_evidence_of_safety,
     log_likelihood,
     log_ratio_interval,
-    log_sum,
 )
+from tidegate.stats.mixture import log_sum
 
 ENOUGH = math.log(20)
 

@@ -26,10 +26,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-_POINTS, _REACH, _TAU = 60, 3.0, 0.5
-_GRID = tuple(_REACH * (j + 1) / _POINTS for j in range(_POINTS))
-_RAW = tuple(math.exp(-(d**2) / (2 * _TAU**2)) for d in _GRID)
-_LOG_WEIGHTS = tuple(math.log(raw / sum(_RAW)) for raw in _RAW)
+from tidegate.stats.mixture import GRID, LOG_WEIGHTS, expit, log_sum, logit
+
 _FARTHEST = 40.0  # log ratio beyond which nothing is told apart
 _HALVINGS = 40
 
@@ -69,19 +67,19 @@ def log_evidence_of_harm(strata: Sequence[Stratum], tolerated_ratio: float = 1.0
         tolerated_ratio: above 0.
     """
     start = math.log(tolerated_ratio)
-    return _mixture(strata, start, [start + d for d in _GRID], _LOG_WEIGHTS)
+    return _mixture(strata, start, [start + d for d in GRID], LOG_WEIGHTS)
 
 
 def log_evidence_of_safety(strata: Sequence[Stratum], tolerated_ratio: float) -> float:
     """log E against "the candidate's rate is at least ``tolerated_ratio`` times stable's": enough of it is a pass."""
     start = math.log(tolerated_ratio)
-    return _mixture(strata, start, [start - d for d in _GRID], _LOG_WEIGHTS)
+    return _mixture(strata, start, [start - d for d in GRID], LOG_WEIGHTS)
 
 
 def log_evidence_of_difference(strata: Sequence[Stratum]) -> float:
     """log E against "both arms have the same rate", whichever has more."""
-    points = [*(-d for d in _GRID), *_GRID]
-    halved = [weight - math.log(2) for weight in _LOG_WEIGHTS]
+    points = [*(-d for d in GRID), *GRID]
+    halved = [weight - math.log(2) for weight in LOG_WEIGHTS]
     return _mixture(strata, 0.0, points, [*halved, *halved])
 
 
@@ -111,18 +109,12 @@ def log_evidence_of_frequent_harm(strata: Sequence[Stratum], predicted_rates: Se
             a wrong one costs power, never validity.
     """
     terms = []
-    for d, weight in zip(_GRID, _LOG_WEIGHTS, strict=True):
+    for d, weight in zip(GRID, LOG_WEIGHTS, strict=True):
         value = weight
         for stratum, rate in zip(strata, predicted_rates, strict=True):
             value += _frequent(stratum, rate, d)
         terms.append(value)
     return log_sum(terms)
-
-
-def log_sum(terms: Sequence[float]) -> float:
-    """log of the sum of exponentials, without overflow."""
-    top = max(terms)
-    return top + math.log(math.fsum(math.exp(term - top) for term in terms)) if math.isfinite(top) else top
 
 
 def _mixture(strata: Sequence[Stratum], start: float, points: Sequence[float], log_weights: Sequence[float]) -> float:
@@ -131,8 +123,8 @@ def _mixture(strata: Sequence[Stratum], start: float, points: Sequence[float], l
 
 
 def _frequent(stratum: Stratum, rate: float, d: float) -> float:
-    share, logit = stratum.share, math.log(rate / (1 - rate))
-    candidate, stable = _expit(logit + d * (1 - share)), _expit(logit - d * share)
+    share, odds = stratum.share, logit(rate)
+    candidate, stable = expit(odds + d * (1 - share)), expit(odds - d * share)
     mean = share * candidate + (1 - share) * stable
     return (
         stratum.candidate_events * math.log(candidate / mean)
@@ -140,10 +132,6 @@ def _frequent(stratum: Stratum, rate: float, d: float) -> float:
         + stratum.stable_events * math.log(stable / mean)
         + (stratum.stable_trials - stratum.stable_events) * math.log((1 - stable) / (1 - mean))
     )
-
-
-def _expit(x: float) -> float:
-    return 1 / (1 + math.exp(-x)) if x >= 0 else math.exp(x) / (1 + math.exp(x))
 
 
 def _slope(strata: Iterable[Stratum], d: float) -> float:
