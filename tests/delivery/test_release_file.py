@@ -81,12 +81,13 @@ def test_a_strategy_may_be_written_in_several_ways(written):
         ({"kind": "Bundle"}, "kind is 'Bundle', not Release"),
         (
             {"strategy": "cnary"},
-            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary)",
+            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary, shadow)",
         ),
         ({"strategy": {"direct": {"promot": {}}}}, "unknown key 'promot' (did you mean 'promote'?)"),
         ({"strategy": {"direct": {"promote": {"bake": "5x"}}}}, "promote.bake: '5x' is not a duration"),
         ({"strategy": {}}, "a strategy is a name, or one name with its settings"),
-        ({"strategy": ["direct", "direct"]}, "a chain of strategies is not available yet"),
+        ({"strategy": ["direct", "canary"]}, "strategy[0]: direct gives everybody the candidate"),
+        ({"strategy": []}, "a chain has at least one strategy"),
         ({"probe": {"requests": 0}}, "a release without any probe"),
         ({"probe": {"smoke": [{"messages": []}]}}, "a smoke request needs messages"),
         (

@@ -32,7 +32,7 @@ def test_every_example_parses_and_survives_json(path):
 
 
 def test_there_is_an_example_of_each_strategy():
-    assert {path.stem for path in EXAMPLES} >= {"canary", "blue-green", "direct"}
+    assert {path.stem for path in EXAMPLES} >= {"canary", "blue-green", "direct", "shadow", "chain"}
 
 
 @pytest.mark.parametrize("written", ["canary", {"canary": {}}, {"canary": {"preset": "careful"}}])
@@ -78,8 +78,8 @@ def test_a_warm_up_is_added_to_the_probes():
 @pytest.mark.parametrize(
     ("steps", "sentence"),
     [
-        ([{"soak": "1h"}], "steps[0]: a step is either a split or an approval"),
-        ([{"split": "5%", "approve": "x", "soak": "1h"}], "either a split or an approval"),
+        ([{"soak": "1h"}], "steps[0]: a step splits, mirrors, or awaits an approval"),
+        ([{"split": "5%", "approve": "x", "soak": "1h"}], "a step splits, mirrors, or awaits an approval"),
         ([{"split": "5%"}], "a split needs a soak"),
         ([{"split": "5%", "soak": "1h", "timeout": "1h"}], "steps[0].timeout: a split has no 'timeout'"),
         ([{"approve": "x", "soak": "1h"}], "an approval has no 'soak'"),
@@ -87,8 +87,13 @@ def test_a_warm_up_is_added_to_the_probes():
         ([{"split": "0.001%", "soak": "1h"}], "is no share of a split"),
         ([{"split": "5%", "soak": "1h"}, {"split": "5%", "soak": "1h"}], "steps[1].split: a ramp only rises"),
         ([{"approve": "x"}], "a canary without any split"),
-        ([{"split": "5%", "soak": "1h", "mirror": "5%"}], "steps[0].mirror: 'mirror' is not available yet"),
-        ([{"split": "5%", "soak": "1h", "max_cost": "1 USD"}], "'max_cost' is not available yet"),
+        ([{"split": "5%", "soak": "1h", "max_cost": "1 USD"}], "steps[0].max_cost: a split has no 'max_cost'"),
+        ([{"approve": "x", "mirror": "5%"}], "a step splits, mirrors, or awaits an approval"),
+        ([{"mirror": "5%"}], "a mirror needs a soak"),
+        ([{"mirror": "5%", "soak": "1h", "to": {"segment": "x"}}], "a mirror has no 'to'"),
+        ([{"mirror": "0%", "soak": "1h"}], "steps[0].mirror: 0% is no share of requests to copy"),
+        ([{"mirror": "5%", "soak": "1h", "max_cost": "0 USD"}], "steps[0].mirror: max_cost of 0 copies nothing"),
+        ([{"split": "5%", "soak": "1h"}, {"mirror": "5%", "soak": "1h"}], "steps[1].mirror: after a split"),
         ([{"split": "5%", "soak": "1h", "require": ["latency"]}], "requires 'latency', which no guardrail watches"),
         ([{"split": "5%", "soak": "1h", "to": {"segmnt": "x"}}], "unknown key 'segmnt'"),
     ],

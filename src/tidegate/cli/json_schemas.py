@@ -54,13 +54,13 @@ def bundle_schema() -> Schema:
 
 
 def release_schema() -> Schema:
-    """A file of ``kind: Release``; a strategy is a name, or one name with its settings."""
+    """A file of ``kind: Release``; a strategy is a name, or one name with its settings, or a chain of them."""
     schemas = StructSchemas(_QUANTITIES, {"ReleaseSpec.strategy": {"type": "string"}})  # completed below
     root = schemas.of(ReleaseSpec)
     named = {name: {"anyOf": [schemas.of(each.spec), {"type": "null"}]} for name, each in STRATEGIES.items()}
     one: Schema = {"type": "object", "properties": named, "additionalProperties": False}
     choice = [{"enum": list(STRATEGIES)}, {**one, "minProperties": 1, "maxProperties": 1}]
-    chain = {"type": "array", "items": {"anyOf": choice}, "minItems": 1, "maxItems": 1}
+    chain = {"type": "array", "items": {"anyOf": choice}, "minItems": 1}
     top = schemas.parts["ReleaseSpec"]
     top["properties"]["kind"] = {"const": "Release"}
     top["properties"]["strategy"] = {"anyOf": [*choice, chain], "default": "direct"}

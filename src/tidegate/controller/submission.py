@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.canary import segments_of
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
-from tidegate.delivery.strategy import compile_program
+from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry import audit
 from tidegate.registry.identifiers import id_instant, new_id
@@ -50,7 +50,7 @@ async def accept_release(
         "service": service.name,
         "version": candidate,
         "stable": service.stable,
-        "strategy": str(spec.strategy[0].__struct_config__.tag),
+        "strategy": strategy_name(spec.strategy),
         "reason": reason,
     }
     await audit.append(connection, actor, "release.submitted", row.id, detail, now)
@@ -122,7 +122,8 @@ def _check(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list
             code="needs_stable",
             remedy="release the first version with strategy direct",
         )
-    missing = [name for name in segments_of(spec.strategy[0]) if name not in service.spec.segments]
+    named = (segment for strategy in spec.strategy for segment in segments_of(strategy))
+    missing = [name for name in named if name not in service.spec.segments]
     if missing:
         raise InvalidInputError(
             f"service {service.name!r} has no segment {missing[0]!r}",

@@ -10,6 +10,7 @@ from tidegate.controller.gateways import GatewayView
 from tidegate.delivery import release
 from tidegate.delivery.release import Phase, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.delivery.strategy import strategy_name
 from tidegate.registry import freezes, incidents
 from tidegate.registry.audit import AuditRow
 from tidegate.registry.releases import ReleaseRow
@@ -28,7 +29,7 @@ def release_view(row: ReleaseRow, *, is_frozen: bool = False) -> Release:
         service=row.service,
         version=row.candidate,
         stable=state.stable,
-        strategy=str(row.spec.strategy[0].__struct_config__.tag),
+        strategy=strategy_name(row.spec.strategy),
         phase=str(state.phase),
         attempt=state.attempt,
         step=state.step,

@@ -6,12 +6,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidegate.delivery.quantities import Seconds, Share
+from tidegate.delivery.mirroring import Mirroring, mirroring_of
+from tidegate.delivery.quantities import Dollars, Seconds, Share
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Program, Promote, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Mirror, Program, Promote, Split, TrafficStep
 from tidegate.errors import InvalidInputError
 
 _HOUR = 3_600
+_OF_MIRRORS = ("max_cost", "max_tokens", "max_concurrency")
 
 
 class AudienceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -21,10 +23,14 @@ class AudienceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class CanaryStepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One step: either ``split`` with its soak, or ``approve``.
+    """One step: ``split`` or ``mirror`` (or both at once) with a soak, or ``approve``.
 
     Attributes:
         split: share of the units that goes to the candidate.
+        mirror: share of stable's requests that is copied to the candidate, whose answers no user sees.
+        max_cost: what the copies of the step may cost over all gateways.
+        max_tokens: what they may read and write, likewise.
+        max_concurrency: copies under way at once in each gateway process.
         to: only units of this segment.
         soak: how long it is watched before it is judged.
         require: metrics that must pass; without it, all of them. Every guardrail can fail the step all the same.
@@ -34,6 +40,10 @@ class CanaryStepSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """
 
     split: Share | None = None
+    mirror: Share | None = None
+    max_cost: Dollars | None = None
+    max_tokens: int | None = None
+    max_concurrency: int | None = None
     to: AudienceSpec | None = None
     soak: Seconds | None = None
     require: tuple[str, ...] | None = None
@@ -104,6 +114,8 @@ def check_canary(spec: CanarySpec) -> None:
     for index, step in enumerate(spec.steps):
         where = f"steps[{index}]"
         _check_kind(step, where)
+        if step.mirror is not None:
+            _check_mirror(step, f"{where}.mirror", is_first=not reached)
         if step.split is None:
             continue
         weight = _weight(step.split)
@@ -132,30 +144,65 @@ def segments_of(spec: Any) -> tuple[str, ...]:
 
 
 def _check_kind(step: CanaryStepSpec, where: str) -> None:
-    if (step.split is None) == (step.approve is None):
+    is_watched = step.split is not None or step.mirror is not None
+    if is_watched == (step.approve is not None):
         raise InvalidInputError(
-            "a step is either a split or an approval",
+            "a step splits, mirrors, or awaits an approval",
             where=where,
-            remedy="write {split: 5%, soak: 10m} or {approve: ROLE, timeout: 24h}",
+            remedy="write {split: 5%, soak: 10m}, {mirror: 5%, soak: 10m} or {approve: ROLE, timeout: 24h}",
         )
-    foreign = ("timeout", "on_timeout") if step.split is not None else ("to", "soak", "require")
-    for name in foreign:
+    kind = "an approval" if step.approve is not None else "a split" if step.split is not None else "a mirror"
+    for name in _foreign(step):
         if getattr(step, name) is not None:
-            kind = "a split" if step.split is not None else "an approval"
             raise InvalidInputError(f"{kind} has no {name!r}", where=f"{where}.{name}", remedy="leave it out")
-    if step.split is not None and step.soak is None:
-        raise InvalidInputError("a split needs a soak", where=where, remedy="add soak: 10m")
+    if is_watched and step.soak is None:
+        raise InvalidInputError(f"{kind} needs a soak", where=where, remedy="add soak: 10m")
+
+
+def _foreign(step: CanaryStepSpec) -> tuple[str, ...]:
+    """Keys that mean nothing in a step of this kind."""
+    if step.approve is not None:
+        return ("to", "soak", "require", *_OF_MIRRORS)
+    foreign = ("timeout", "on_timeout") if step.split is not None else ("timeout", "on_timeout", "to")
+    return foreign if step.mirror is not None else (*foreign, *_OF_MIRRORS)
+
+
+def _check_mirror(step: CanaryStepSpec, where: str, *, is_first: bool) -> None:
+    _mirroring(step, where)
+    if step.split is None and not is_first:
+        raise InvalidInputError(
+            "after a split the candidate serves users, so a step cannot only mirror",
+            where=where,
+            remedy="put it before the first split, or give a split beside it",
+        )
+
+
+def _mirroring(step: CanaryStepSpec, where: str = "mirror") -> Mirroring | None:
+    if step.mirror is None:
+        return None
+    return mirroring_of(
+        step.mirror,
+        max_concurrency=step.max_concurrency,
+        max_cost=step.max_cost,
+        max_tokens=step.max_tokens,
+        where=where,
+    )
 
 
 def _step(step: CanaryStepSpec) -> TrafficStep:
     if step.approve is not None:
         timeout = Seconds(24 * _HOUR) if step.timeout is None else step.timeout
         return Approve(role=step.approve, timeout=timeout, on_timeout=step.on_timeout or "rollback")
+    mirroring, soak = _mirroring(step), step.soak or Seconds(0)
+    if step.split is None:
+        assert mirroring is not None, "check_canary admits no other step"
+        return Mirror(mirroring=mirroring, soak=soak, require=step.require)
     return Split(
-        weight=_weight(step.split or 0),
-        soak=step.soak or Seconds(0),
+        weight=_weight(step.split),
+        soak=soak,
         audience=step.to.segment if step.to else None,
         require=step.require,
+        mirroring=mirroring,
     )
 
 

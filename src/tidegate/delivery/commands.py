@@ -181,6 +181,7 @@ EVENTS = (
     "paused",
     "resumed",
     "promoted",
+    "finished",
     "succeeded",
     "rolling_back",
     "rolled_back",

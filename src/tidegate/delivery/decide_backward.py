@@ -58,6 +58,7 @@ def roll_back(
         weight=0,
         share=0,
         targets={},
+        mirroring=None,
         pause_reasons=(),
         paused_at=None,
         breach=draft.breach(row, evidence),

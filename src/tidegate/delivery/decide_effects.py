@@ -35,7 +35,8 @@ def effects(before: ReleaseState, state: ReleaseState, facts: Facts) -> list[Com
 def _routed(state: ReleaseState) -> tuple[object, ...]:
     """All of a state that its route depends on."""
     if state.phase in {Phase.PROGRESSING, Phase.PROMOTING, Phase.GATING, Phase.DRAINING}:
-        return state.phase is Phase.DRAINING, state.attempt, state.step, state.weight, state.targets
+        is_draining = state.phase is Phase.DRAINING
+        return is_draining, state.attempt, state.step, state.weight, state.targets, state.mirroring
     return (None,)
 
 

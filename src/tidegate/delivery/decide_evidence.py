@@ -13,7 +13,6 @@ from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.release import CANDIDATE, STABLE, Phase, SubPhase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Split
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
 _SPOOL_SILENCE = timedelta(seconds=60)  # batches that wait so long do not reach control
@@ -42,14 +41,15 @@ def is_silent(draft: Draft) -> bool:
 def min_samples(draft: Draft) -> int:
     """Below it there is *no data*."""
     declared = draft.spec.analysis.min_samples
-    return draft.program.min_samples if declared is None else declared
+    return draft.program.criteria_at(draft.state.step).min_samples if declared is None else declared
 
 
 def _is_due(draft: Draft) -> bool:
     state = draft.state
     ends = state.sub_phase is SubPhase.JUDGING or (state.soak_until is not None and draft.now >= state.soak_until)
     interval = draft.spec.analysis.interval
-    every = timedelta(seconds=draft.program.interval if interval is None else interval)
+    own = draft.program.criteria_at(state.step).interval
+    every = timedelta(seconds=own if interval is None else interval)
     return ends or state.analysed_at is None or draft.now >= state.analysed_at + every
 
 
@@ -83,7 +83,7 @@ def judge_now(draft: Draft) -> None:
     draft.change(
         analysed_at=draft.now,
         verdicts=verdicts,
-        verdict=step_verdict(verdicts, window, least, _required(draft)),
+        verdict=step_verdict(verdicts, window, least, draft.program.required_at(draft.state.step)),
         samples=window.samples,
         # Counts that cannot be read now were read before: exposure never shrinks.
         exposed_requests=max(draft.state.exposed_requests, exposed or 0),
@@ -133,12 +133,6 @@ def _look_at_rules(draft: Draft, concurrent: Concurrent | None, window: Summary,
 def _under_way(draft: Draft) -> tuple[int, int]:
     state, facts = draft.state, draft.facts
     return facts.in_flight(state.candidate), facts.in_flight(state.stable) if state.stable else 0
-
-
-def _required(draft: Draft) -> tuple[str, ...] | None:
-    steps, step = draft.program.steps, draft.state.step
-    found = steps[step] if step < len(steps) else None
-    return found.require if isinstance(found, Split) else None
 
 
 def _watch_silence(draft: Draft) -> None:

@@ -13,9 +13,15 @@ from tidegate.delivery.draft import Draft
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import CANDIDATE, PauseReason, Phase, ReleaseState, SubPhase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Mirror, Split, TrafficStep
 from tidegate.delivery.transitions import Place
 from tidegate.stats.verdict import Verdict
+
+_FINISHES = {
+    "step_passed": "finished",
+    "step_forced": "finished_forced",
+    "step_without_data": "finished_without_data",
+}
 
 
 def go_forward(draft: Draft) -> None:
@@ -43,7 +49,7 @@ def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = No
     found = program.steps[step] if step < len(program.steps) else None
     target: Place
     match found:
-        case Split():
+        case Split() | Mirror():
             target = (Phase.PROGRESSING, SubPhase.APPLYING)
         case Approve():
             target = (Phase.PROGRESSING, SubPhase.WAITING)
@@ -58,17 +64,23 @@ def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = No
 
 
 def _given(state: ReleaseState, step: TrafficStep | None) -> dict[str, Any]:
-    """What the step gives to whom. Nobody ever gets less than before (I12)."""
+    """What the step gives to whom. Nobody ever gets less than before (I12); a mirror lasts for its own step."""
     match step:
         case Split(audience=None):
-            return {"weight": step.weight, "share": step.weight}
+            return {"weight": step.weight, "share": step.weight, "mirroring": step.mirroring}
         case Split(audience=str() as segment):
             most = max(step.weight, state.targets.get(segment, 0))
-            return {"targets": {**state.targets, segment: most}, "share": step.weight}
+            return {
+                "targets": {**state.targets, segment: most},
+                "share": step.weight,
+                "mirroring": step.mirroring,
+            }
+        case Mirror():
+            return {"mirroring": step.mirroring}
         case None:
-            return {"weight": TOTAL_WEIGHT, "share": TOTAL_WEIGHT}
+            return {"weight": TOTAL_WEIGHT, "share": TOTAL_WEIGHT, "mirroring": None}
         case _:
-            return {}
+            return {"mirroring": None}
 
 
 def _start(draft: Draft) -> None:
@@ -169,14 +181,25 @@ def _judge(draft: Draft) -> None:
     elif draft.state.verdict is Verdict.INCONCLUSIVE:
         _follow_policy(draft, draft.spec.analysis.on_inconclusive, PauseReason.INCONCLUSIVE)
     else:
-        _follow_policy(draft, draft.spec.analysis.on_no_data or draft.program.on_no_data, PauseReason.NO_DATA)
+        on_no_data = draft.program.criteria_at(draft.state.step).on_no_data
+        _follow_policy(draft, draft.spec.analysis.on_no_data or on_no_data, PauseReason.NO_DATA)
 
 
 def _pass(draft: Draft, step_code: str, promote_code: str) -> None:
+    is_last = draft.state.step + 1 == len(draft.program.steps)
     if draft.state.phase is Phase.PROMOTING:
         _commit(draft, promote_code)
+    elif is_last and draft.program.finishes:
+        _finish(draft, _FINISHES[step_code])
     else:
         enter_step(draft, step_code, draft.state.step + 1)
+
+
+def _finish(draft: Draft, code: str) -> None:
+    """T7: the end of a release that was never to promote; stable has served every user all along."""
+    draft.fire(code, weight=0, share=0, targets={}, mirroring=None, deadline_at=None, ended_at=draft.now)
+    draft.records.append(TearDown(**draft.key, version=draft.state.candidate))
+    draft.notify("finished")
 
 
 def _follow_policy(draft: Draft, policy: str, reason: PauseReason) -> None:
@@ -258,9 +281,7 @@ def _finish_rollback(draft: Draft) -> None:
 
 
 def _soak(draft: Draft) -> timedelta:
-    steps, step = draft.program.steps, draft.state.step
-    found = steps[step] if step < len(steps) else None
-    return timedelta(seconds=found.soak if isinstance(found, Split) else draft.program.promote.bake)
+    return timedelta(seconds=draft.program.soak_at(draft.state.step))
 
 
 def show_duration(length: timedelta) -> str:

@@ -105,4 +105,6 @@ def fresh_window() -> dict[str, Any]:
         "extensions": 0,
         "is_forced": False,
         "samples": 0,
+        "mirror_cost": 0,
+        "mirror_tokens": 0,
     }

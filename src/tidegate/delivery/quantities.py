@@ -238,7 +238,9 @@ def decode_quantity(kind: type, value: Any) -> Any:
 
 def encode_quantity(value: Any) -> Any:
     """``enc_hook`` of msgspec for the types of this module."""
-    if isinstance(value, Dollars | Comparison | Rule | Repeats):
+    if isinstance(value, Dollars):
+        return f"{value} USD"
+    if isinstance(value, Comparison | Rule | Repeats):
         return str(value)
     if isinstance(value, float):
         return float(value)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
+from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.stats.distribution import Distribution
@@ -174,6 +175,8 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         weight: basis points of the candidate; stable has the rest.
         targets: segment -> basis points its units give to the candidate, where that is more than ``weight``.
         share: basis points with which the units that the step compares go to the candidate.
+        mirroring: copies of stable's requests that the candidate gets now, ``None`` without any.
+        mirror_cost, mirror_tokens: what the copies of this step have cost so far, nano-USD and tokens.
         pause_reasons: sorted; not empty means paused.
         paused_at: since when people have left it paused.
         started_at: when it left pending (this attempt).
@@ -195,7 +198,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         rules: guardrail -> whether its rule was broken, newest last.
         accepted_units: units of candidate and stable up to which a person accepted a sample-ratio mismatch.
         probe_samples: answered probes of this attempt.
-        samples: judged requests of the candidate in the current step's window.
+        samples: judged requests of the candidate in the current step's window; pairs in a step that mirrors.
         exposed_requests: user requests assigned to the candidate in this attempt.
         silent_since: since when requests were under way and none was reported.
         breach: why it is rolling back or rolled back.
@@ -218,6 +221,9 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     weight: int = 0
     targets: dict[str, int] = {}
     share: int = 0
+    mirroring: Mirroring | None = None
+    mirror_cost: int = 0
+    mirror_tokens: int = 0
     pause_reasons: tuple[PauseReason, ...] = ()
     paused_at: datetime | None = None
     started_at: datetime | None = None

@@ -11,17 +11,18 @@ deadline that is not given is long enough for the program.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
 from tidegate.delivery.canary import CanarySpec, check_canary
+from tidegate.delivery.chain import check_chain
 from tidegate.delivery.evidence.metrics import metric_name
-from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity
+from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.steps import Program, Split
-from tidegate.delivery.strategy import PLANNED, STRATEGIES, compile_program
+from tidegate.delivery.steps import Program
+from tidegate.delivery.strategy import PLANNED, STRATEGIES, compile_program, program_of, strategy_name
 from tidegate.documents import Document, Path, decode, nearest
 from tidegate.errors import InvalidInputError
 
@@ -44,7 +45,6 @@ KNOWN_METRICS = (
 _UNAVAILABLE: dict[str, tuple[str, ...]] = {
     "": ("gates", "objectives", "notify", "variants"),
     "guardrails": ("source",),
-    "steps": ("mirror", "max_cost"),
 }
 
 
@@ -67,6 +67,8 @@ def parse_release(document: Document | Mapping[str, Any], source: str = "release
     _refuse_unavailable(read, plain)
     plain["strategy"] = _strategies(read, plain.get("strategy", "direct"))
     spec = decode(Document(plain, read.source, read.lines), ReleaseSpec, hook=decode_quantity)
+    links = [(each, program_of(each)) for each in spec.strategy]
+    _checked(read.where(("strategy",)), lambda: check_chain(links))
     program = compile_program(spec.strategy)
     default = DEFAULT_COMPARISONS if program.steps else DEFAULT_GUARDRAILS
     spec = msgspec.structs.replace(spec, guardrails=spec.guardrails or default)
@@ -118,62 +120,55 @@ def _not_yet(read: Document, path: Path, what: str, remedy: str = "leave it out"
 
 def _strategies(read: Document, value: Any) -> list[dict[str, Any]]:
     """``direct``, ``{direct: {...}}`` or a list of them, as tagged values."""
-    entries = value if isinstance(value, list) else [value]
-    made = [_strategy(read, entry) for entry in entries]
-    if len(made) != 1:
-        raise _not_yet(read, ("strategy",), "a chain of strategies", "name exactly one")
-    return made
+    if value == []:
+        raise InvalidInputError("a chain has at least one strategy", where=read.where(("strategy",)))
+    if isinstance(value, list):
+        return [_strategy(read, entry, ("strategy", index)) for index, entry in enumerate(value)]
+    return [_strategy(read, value, ("strategy",))]
 
 
-def _strategy(read: Document, value: Any) -> dict[str, Any]:
+def _strategy(read: Document, value: Any, path: Path) -> dict[str, Any]:
     named = {value: {}} if isinstance(value, str) else value
     if not isinstance(named, dict) or len(named) != 1:
         raise InvalidInputError(
             "a strategy is a name, or one name with its settings",
-            where=read.where(("strategy",)),
+            where=read.where(path),
             remedy="write strategy: direct, or strategy: {direct: {promote: {bake: 30s}}}",
         )
     ((name, settings),) = named.items()
     available = f"available are {', '.join(STRATEGIES)}"
     if name in PLANNED:
-        raise _not_yet(read, ("strategy",), f"the strategy {name!r}", available)
+        raise _not_yet(read, path, f"the strategy {name!r}", available)
     if name not in STRATEGIES:
         raise InvalidInputError(
             f"unknown strategy {name!r}",
             code="unknown_strategy",
-            where=read.where(("strategy",)),
+            where=read.where(path),
             remedy=f"{nearest(str(name), [*STRATEGIES, *PLANNED])}; {available}",
         )
     settings = {} if settings is None else settings
-    _refuse_unavailable_steps(read, str(name), settings)
-    lines = {path[2:]: line for path, line in read.lines.items() if path[:2] == ("strategy", name)}
-    spec = decode(
-        Document(settings, f"{read.source}: strategy.{name}", lines), STRATEGIES[name].spec, hook=decode_quantity
-    )
+    whole = (*path, name)
+    lines = {known[len(whole) :]: line for known, line in read.lines.items() if known[: len(whole)] == whole}
+    source = f"{read.source}: {'.'.join(map(str, whole))}"
+    spec = decode(Document(settings, source, lines), STRATEGIES[name].spec, hook=decode_quantity)
     if isinstance(spec, CanarySpec):
-        _check_steps(read, spec)
-    return {"name": name, **msgspec.to_builtins(spec, enc_hook=float)}
+        _checked(f"{read.where(whole)}.", lambda: check_canary(spec))
+    _checked(f"{read.where(whole)}.", lambda: program_of(spec))
+    return {"name": name, **msgspec.to_builtins(spec, enc_hook=encode_quantity)}
 
 
-def _refuse_unavailable_steps(read: Document, name: str, settings: Any) -> None:
-    steps = settings.get("steps") if isinstance(settings, dict) else None
-    for index, step in enumerate(steps if isinstance(steps, list) else ()):
-        for key in _UNAVAILABLE["steps"]:
-            if isinstance(step, dict) and key in step:
-                raise _not_yet(read, ("strategy", name, "steps", index, key), f"{key!r}")
-
-
-def _check_steps(read: Document, spec: CanarySpec) -> None:
+def _checked(strategy: str, check: Callable[[], object]) -> None:
+    """Run a check whose errors know their place within ``strategy`` only."""
     try:
-        check_canary(spec)
+        check()
     except InvalidInputError as error:
-        where = f"{read.where(('strategy', 'canary'))}.{error.where}"
-        raise InvalidInputError(error.message, where=where, remedy=error.remedy) from None
+        where = f"{strategy}{error.where}"
+        raise InvalidInputError(error.message, code=error.code, where=where, remedy=error.remedy) from None
 
 
 def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
     """What must fit together."""
-    name = str(spec.strategy[0].__struct_config__.tag)
+    name = strategy_name(spec.strategy)
     for index, guardrail in enumerate(spec.guardrails):
         if guardrail.needs_stable and not program.steps:
             raise InvalidInputError(
@@ -182,8 +177,8 @@ def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
                 remedy='use a hard limit such as hard: "> 5%", or the strategy canary',
             )
     known = {guardrail.metric for guardrail in spec.guardrails} | set(map(metric_name, spec.guardrails))
-    for step in program.steps:
-        for metric in (step.require or ()) if isinstance(step, Split) else ():
+    for step in range(len(program.steps)):
+        for metric in program.required_at(step) or ():
             if metric not in known:
                 raise InvalidInputError(
                     f"a step requires {metric!r}, which no guardrail watches",

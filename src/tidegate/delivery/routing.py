@@ -114,6 +114,7 @@ def _context(state: ReleaseState, is_first: bool) -> ReleaseContext:
         step=state.step,
         candidate=CANDIDATE,
         on_lease_expiry="hold" if is_held else "stable",
+        mirroring=None if is_first else state.mirroring,
     )
 
 

@@ -22,6 +22,7 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.delivery.mirroring import Mirroring
 from tidegate.wire.insertion import Insertion
 
 FORMAT = 1
@@ -89,7 +90,11 @@ class VariantRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
-    """Which release, attempt and step the observations of this revision belong to."""
+    """Which release, attempt and step the observations of this revision belong to.
+
+    Attributes:
+        mirroring: copies of stable's requests for the candidate, ``None`` where nothing is mirrored.
+    """
 
     id: str
     attempt: int
@@ -97,6 +102,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
     candidate: str  # variant name
     cutoff_failures: int = 5  # hard failures in a row after which a gateway stops using the candidate
     on_lease_expiry: Literal["stable", "hold"] = "stable"
+    mirroring: Mirroring | None = None
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

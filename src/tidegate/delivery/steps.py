@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.quantities import Seconds
 
 
@@ -19,11 +20,25 @@ class Split(msgspec.Struct, frozen=True, kw_only=True, tag="split", tag_field="k
     Attributes:
         audience: only units of this segment; everybody else keeps what the steps before gave them.
         require: metrics that must pass; ``None`` means every one.
+        mirroring: copies of stable's requests beside it; their pairs can fail the step, but it waits for none.
     """
 
     weight: int
     soak: Seconds
     audience: str | None = None
+    require: tuple[str, ...] | None = None
+    mirroring: Mirroring | None = None
+
+
+class Mirror(msgspec.Struct, frozen=True, kw_only=True, tag="mirror", tag_field="kind"):
+    """Copy requests to the candidate for ``soak``, then judge the pairs of answers; the weights stay as they are.
+
+    Attributes:
+        require: metrics that must pass; ``None`` means every one that pairs can decide.
+    """
+
+    mirroring: Mirroring
+    soak: Seconds
     require: tuple[str, ...] | None = None
 
 
@@ -35,7 +50,7 @@ class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve", tag_fiel
     on_timeout: Literal["rollback", "pause"] = "rollback"
 
 
-TrafficStep = Split | Approve
+TrafficStep = Split | Mirror | Approve
 
 
 class Promote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -53,8 +68,16 @@ class Promote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     drain: Seconds = Seconds(300)
 
 
+class Criteria(msgspec.Struct, frozen=True, kw_only=True):
+    """How a step is judged, unless the release says otherwise; attributes as of :class:`Program`."""
+
+    min_samples: int
+    on_no_data: Literal["promote", "extend", "pause", "rollback"]
+    interval: Seconds
+
+
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """What a strategy compiles to.
+    """What a strategy, or a chain of them, compiles to.
 
     Attributes:
         steps: traffic steps; ``ReleaseState.step`` counts them, and is ``len(steps)`` in promoting.
@@ -64,6 +87,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         interval: how often guardrails are judged, unless the release says otherwise.
         needs_stable: whether it only works beside a stable version.
         warm_up: requests sent to the candidate before any user, beside the probes.
+        finishes: the release ends after the last step, without a promotion.
+        criteria: of each step of a chain; empty where all steps share those above.
     """
 
     steps: tuple[TrafficStep, ...]
@@ -73,14 +98,34 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     interval: Seconds
     needs_stable: bool
     warm_up: int = 0
+    finishes: bool = False
+    criteria: tuple[Criteria, ...] = ()
+
+    def criteria_at(self, step: int) -> Criteria:
+        """How step ``step`` is judged, or promoting after the last one."""
+        if step < len(self.criteria):
+            return self.criteria[step]
+        return Criteria(min_samples=self.min_samples, on_no_data=self.on_no_data, interval=self.interval)
+
+    def soak_at(self, step: int) -> float:
+        """Seconds that step ``step`` is watched, or the bake after the last one."""
+        found = self.steps[step] if step < len(self.steps) else None
+        return found.soak if isinstance(found, Split | Mirror) else self.promote.bake
+
+    def required_at(self, step: int) -> tuple[str, ...] | None:
+        """Metrics whose pass step ``step`` needs; ``None`` means every one."""
+        found = self.steps[step] if step < len(self.steps) else None
+        return found.require if isinstance(found, Split | Mirror) else None
 
     @property
     def judgings(self) -> int:
-        """How many times it is judged anew: each split, and the bake. They share alpha."""
-        return sum(isinstance(step, Split) for step in self.steps) + 1
+        """How many times it is judged anew: each split, each mirror, and the bake. They share alpha."""
+        splits = sum(isinstance(step, Split) for step in self.steps)
+        mirrors = sum(getattr(step, "mirroring", None) is not None for step in self.steps)
+        return splits + mirrors + (not self.finishes)
 
     @property
     def planned(self) -> float:
-        """Seconds from its first step to its promotion when nothing is extended and nobody is slow to approve."""
-        lengths = (step.soak if isinstance(step, Split) else step.timeout for step in self.steps)
-        return sum(lengths) + self.promote.bake
+        """Seconds from its first step to its end when nothing is extended and nobody is slow to approve."""
+        lengths = (step.timeout if isinstance(step, Approve) else step.soak for step in self.steps)
+        return sum(lengths) + (0.0 if self.finishes else self.promote.bake)

@@ -13,7 +13,9 @@ import msgspec
 
 from tidegate.delivery.blue_green import BlueGreenSpec, blue_green_program
 from tidegate.delivery.canary import CanarySpec, canary_program
+from tidegate.delivery.chain import chained
 from tidegate.delivery.quantities import Seconds
+from tidegate.delivery.shadow import ShadowSpec, shadow_program
 from tidegate.delivery.steps import Program, Promote
 
 
@@ -31,7 +33,7 @@ class DirectSpec(
     promote: Promote = Promote()
 
 
-StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec
+StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec | ShadowSpec
 
 
 class Strategy(msgspec.Struct, frozen=True):
@@ -57,18 +59,23 @@ STRATEGIES: dict[str, Strategy] = {
     "direct": Strategy(DirectSpec, direct_program),
     "blue_green": Strategy(BlueGreenSpec, blue_green_program),
     "canary": Strategy(CanarySpec, canary_program),
+    "shadow": Strategy(ShadowSpec, shadow_program),
 }
 
 # Designed, not built: named here so that a file asking for one is told so instead of "unknown".
-PLANNED: tuple[Literal["shadow", "ab_test", "bandit", "interleave"], ...] = (
-    "shadow",
-    "ab_test",
-    "bandit",
-    "interleave",
-)
+PLANNED: tuple[Literal["ab_test", "bandit", "interleave"], ...] = ("ab_test", "bandit", "interleave")
 
 
 def compile_program(strategy: tuple[StrategySpec, ...]) -> Program:
-    """The program of a release's strategy; :mod:`~tidegate.delivery.release_file` admits one, not yet a chain."""
-    (spec,) = strategy
+    """The program of a release: that of its strategy, or of its chain of strategies."""
+    return chained([program_of(spec) for spec in strategy])
+
+
+def program_of(spec: StrategySpec) -> Program:
+    """The program of one strategy."""
     return STRATEGIES[spec.__struct_config__.tag].compile(spec)  # type: ignore[index]
+
+
+def strategy_name(strategy: tuple[StrategySpec, ...]) -> str:
+    """``canary``; a chain as ``shadow, canary``."""
+    return ", ".join(str(spec.__struct_config__.tag) for spec in strategy)

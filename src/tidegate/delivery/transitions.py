@@ -7,6 +7,7 @@ How to read the whole:
 
 - forward:   pending → gating → progressing (applying → verifying → soaking → judging, once for each step)
              → promoting (the same four once more, at 100 %) → draining → succeeded
+             a program that only mirrors may end after its last step: progressing → succeeded, nothing promoted
 - backward:  gating → rejected (no user was ever served); progressing, promoting, draining → rolling_back
              → rolled_back or superseded
 - T2, T4, T6, T7 and T10 wait while the release is paused; nothing that leads backward ever waits.
@@ -84,6 +85,9 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T7", _JUDGING, "step_forced", _NEXT, "No guardrail is breached; the missing evidence is accepted on request ({samples} requests)."),
     Transition("T7", _JUDGING, "step_without_data", _NEXT, "Too few requests to judge ({samples}); going on, as on_no_data says."),
     Transition("T7", (_STEP[SubPhase.WAITING],), "approved", _NEXT, "{actor} approved: {reason}"),
+    Transition("T7", _JUDGING, "finished", (SUCCEEDED,), "The shadow passes: no guardrail is breached over {samples} pairs. It ends here, as its strategy says: {candidate} has served no user, and stable stays."),
+    Transition("T7", _JUDGING, "finished_forced", (SUCCEEDED,), "No guardrail is breached; the missing evidence is accepted on request ({samples} pairs). The shadow ends, {candidate} has served no user, and stable stays."),
+    Transition("T7", _JUDGING, "finished_without_data", (SUCCEEDED,), "Too few pairs to judge ({samples}); ending, as on_no_data says. {candidate} has served no user, and stable stays."),
     Transition("T8", _JUDGED, "extended", _SOAKING, "{samples} requests do not decide the step; the soak is extended by {soak}."),
     Transition("T8", _JUDGED, "inconclusive", _BACK, "{samples} requests do not decide the step; rolling back, as on_inconclusive says.", True),
     Transition("T8", _JUDGED, "no_data", _BACK, "Too few requests to judge ({samples}); rolling back, as on_no_data says.", True),

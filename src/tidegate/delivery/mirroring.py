@@ -1,0 +1,64 @@
+"""What a mirror may do: how many requests it copies, and what that may cost."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.delivery.quantities import Dollars
+from tidegate.errors import InvalidInputError
+
+DEFAULT_CONCURRENCY = 32
+_WHOLE = 10_000
+_NANO = 10**9
+
+
+class Mirroring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Copies of requests that stable answers, sent to the candidate; no user ever sees its answers.
+
+    Attributes:
+        share: basis points of stable's requests; beside the weights, never counted in them (I1).
+        max_concurrency: copies under way at once in each gateway process.
+        max_cost: nano-USD that the copies of the step may cost over all gateways, ``None`` without a bound.
+        max_tokens: tokens read and written by them, likewise.
+    """
+
+    share: int
+    max_concurrency: int = DEFAULT_CONCURRENCY
+    max_cost: int | None = None
+    max_tokens: int | None = None
+
+    def is_spent(self, cost: int, tokens: int) -> bool:
+        """Whether copies that cost so much leave nothing for another one."""
+        return (self.max_cost is not None and cost >= self.max_cost) or (
+            self.max_tokens is not None and tokens >= self.max_tokens
+        )
+
+
+def mirroring_of(
+    share: float, *, max_concurrency: int | None, max_cost: Dollars | None, max_tokens: int | None, where: str
+) -> Mirroring:
+    """What a person declared, checked.
+
+    Args:
+        where: path of the key that gives the share, for errors.
+
+    Raises:
+        InvalidInputError: a share, bound or number that mirrors nothing.
+    """
+    points = round(share * _WHOLE)
+    if not 0 < points <= _WHOLE or abs(points - share * _WHOLE) > 1e-6:
+        raise InvalidInputError(
+            f"{share * 100:g}% is no share of requests to copy", where=where, remedy="use 0.01% to 100%"
+        )
+    bounds = {"max_concurrency": max_concurrency, "max_cost": max_cost, "max_tokens": max_tokens}
+    for name, bound in bounds.items():
+        if bound is not None and bound <= 0:
+            raise InvalidInputError(
+                f"{name} of {bound} copies nothing", where=where, remedy="give more, or leave it out"
+            )
+    return Mirroring(
+        share=points,
+        max_concurrency=DEFAULT_CONCURRENCY if max_concurrency is None else max_concurrency,
+        max_cost=None if max_cost is None else int(max_cost * _NANO),
+        max_tokens=max_tokens,
+    )

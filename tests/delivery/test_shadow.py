@@ -1,0 +1,124 @@
+"""Shadow and chains: what is written, what it compiles to, what is refused, and how the engine walks it."""
+
+from __future__ import annotations
+
+import pytest
+from tests.delivery.release_world import NEW, OLD, World, names
+
+from tidegate.delivery.mirroring import Mirroring
+from tidegate.delivery.release import Phase, SubPhase
+from tidegate.delivery.release_file import parse_release
+from tidegate.delivery.steps import Mirror, Split
+from tidegate.delivery.strategy import compile_program, strategy_name
+from tidegate.errors import InvalidInputError
+
+PROMOTE = {"bake": "30s"}
+CANARY = {"canary": {"steps": [{"split": "20%", "soak": "30s"}], "promote": PROMOTE}}
+
+
+def parsed(strategy):
+    return parse_release({"service": "bot", "version": "v1", "strategy": strategy})
+
+
+def test_a_shadow_mirrors_and_finishes_by_default():
+    spec = parsed("shadow")
+    program = compile_program(spec.strategy)
+    assert program.steps == (Mirror(mirroring=Mirroring(share=1_000), soak=1_800),)
+    assert (program.finishes, program.needs_stable, program.min_samples, program.judgings) == (True, True, 200, 1)
+    assert program.planned == 1_800
+
+
+def test_every_key_of_a_shadow_has_its_effect():
+    spec = parsed(
+        {
+            "shadow": {
+                "percent": "2.5%",
+                "soak": "5m",
+                "max_cost": "1.25 USD",
+                "max_tokens": 9_000,
+                "max_concurrency": 4,
+                "require": ["error_rate"],
+                "then": "continue",
+                "promote": PROMOTE,
+            }
+        }
+    )
+    program = compile_program(spec.strategy)
+    bounds = Mirroring(share=250, max_concurrency=4, max_cost=1_250_000_000, max_tokens=9_000)
+    assert program.steps == (Mirror(mirroring=bounds, soak=300, require=("error_rate",)),)
+    assert (program.finishes, program.promote.bake, program.judgings) == (False, 30, 2)
+
+
+def test_a_split_may_mirror_at_once():
+    steps = [{"split": "1%", "mirror": "5%", "soak": "20m", "max_cost": "20 USD"}]
+    (step,) = compile_program(parsed({"canary": {"steps": steps}}).strategy).steps
+    assert step == Split(weight=100, soak=1_200, mirroring=Mirroring(share=500, max_cost=20 * 10**9))
+
+
+def test_a_chain_is_one_program_and_each_part_keeps_its_criteria():
+    spec = parsed(["shadow", CANARY, "blue_green"])
+    program = compile_program(spec.strategy)
+    assert [type(step) for step in program.steps] == [Mirror, Split]
+    assert strategy_name(spec.strategy) == "shadow, canary, blue_green"
+    assert [program.criteria_at(step).min_samples for step in range(3)] == [200, 200, 1]
+    assert [program.criteria_at(step).on_no_data for step in range(3)] == ["pause", "pause", "promote"]
+    assert (program.finishes, program.promote.bake, program.judgings) == (False, 600, 3)
+    assert spec.probe.requests == 25  # blue_green warms it up
+
+
+@pytest.mark.parametrize(
+    ("strategy", "sentence"),
+    [
+        ([{"shadow": {"then": "finish"}}, CANARY], "strategy[0]: shadow ends the release here"),
+        (["blue_green", CANARY], "strategy[0]: blue_green gives everybody the candidate"),
+        ([CANARY, "shadow"], "strategy[1]: shadow comes too late"),
+        ([CANARY, CANARY], "strategy[1]: its split of 20% comes after one of 20%, and a ramp only rises"),
+        ([CANARY, {"shadw": {}}], "strategy[1]: unknown strategy 'shadw' (did you mean 'shadow'"),
+        ({"shadow": {"percent": "0%"}}, "strategy.shadow.percent: 0% is no share of requests to copy"),
+        ({"shadow": {"max_concurrency": 0}}, "max_concurrency of 0 copies nothing"),
+        ({"shadow": {"then": "stop"}}, "then: invalid enum value 'stop'"),
+        ({"shadow": {"max_cost": "much"}}, "max_cost: 'much' is not an amount of money"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_with_its_place(strategy, sentence):
+    with pytest.raises(InvalidInputError) as caught:
+        parsed(strategy)
+    assert sentence in str(caught.value)
+
+
+def test_the_mirror_lasts_for_its_step_and_is_no_weight():
+    world = World(strategy=["shadow", CANARY]).reach(Phase.PROGRESSING, SubPhase.SOAKING)
+    assert world.published.release.mirroring == Mirroring(share=1_000)
+    assert {variant.version: variant.weight for variant in world.published.variants} == {OLD: 10_000, NEW: 0}
+    world.ask("promote")
+    while world.place != (Phase.PROGRESSING, SubPhase.SOAKING) or world.state.step == 0:
+        world.step()
+        world.acknowledge()
+    assert world.state.weight == 2_000
+    assert world.published.release.mirroring is None
+
+
+@pytest.mark.parametrize("kind", ["abort", "rollback"])
+def test_the_way_back_removes_the_mirror_with_the_routing_write(kind):
+    world = World(strategy="shadow").reach(Phase.PROGRESSING, SubPhase.SOAKING)
+    decision = world.ask(kind)
+    assert names(decision)[-1] == "WriteRouting"
+    assert world.state.mirroring is None
+    assert world.published.release is None
+
+
+def test_a_shadow_that_finishes_moves_no_pointer_and_tears_the_candidate_down():
+    world = World(strategy="shadow").reach(Phase.PROGRESSING, SubPhase.SOAKING)
+    world.ask("promote")
+    world.step()
+    assert world.place == (Phase.SUCCEEDED, None)
+    assert world.stable == OLD
+    assert world.published.release is None
+    assert "T7 finished_forced" in world.history()
+    assert "TearDown" in names(world.last) + names(world.log[-2])
+
+
+def test_a_shadow_needs_a_stable_version():
+    world = World(strategy="shadow", stable=None)
+    world.step()
+    assert world.state.phase is Phase.REJECTED
