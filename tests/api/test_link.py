@@ -5,6 +5,7 @@ from starlette.testclient import TestClient
 
 from tidegate.api.link import link_routes
 from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat
 
 HEARTBEAT = Heartbeat(gateway="a", boot_id="b", pid=1, address="127.0.0.1:1", build="t", revision=1, epoch=1)
@@ -16,6 +17,7 @@ class FakeLink:
     def __init__(self) -> None:
         self.heartbeats: list[Heartbeat] = []
         self.batches: list[ObservationBatch] = []
+        self.records: list[RecordBatch] = []
         self.watched: list[tuple[str, str]] = []
 
     async def watch(self, gateway, boot_id):
@@ -30,6 +32,10 @@ class FakeLink:
         is_new = (batch.boot_id, batch.sequence) not in [(known.boot_id, known.sequence) for known in self.batches]
         self.batches.append(batch)
         return is_new
+
+    async def store_records(self, batch):
+        self.records.append(batch)
+        return True
 
 
 def client(join_token: str | None = None) -> tuple[FakeLink, TestClient]:
@@ -60,13 +66,22 @@ def test_a_batch_sent_twice_is_told_so():
     assert answers == [{"stored": True}, {"stored": False}]
 
 
-def test_a_body_that_is_no_batch_is_refused():
+def test_records_reach_control_as_they_were_sent():
+    link, http = client()
+    sent = RecordBatch.of("a", "b", 1, [b"\xc3"])
+    assert http.post("/link/v1/records", content=msgspec.msgpack.encode(sent)).json() == {"stored": True}
+    assert [(batch.boot_id, batch.sequence, len(batch)) for batch in link.records] == [("b", 1, 1)]
+
+
+@pytest.mark.parametrize("path", ["observations", "records"])
+def test_a_body_that_is_no_batch_is_refused(path):
     _, http = client()
-    assert http.post("/link/v1/observations", content=b"\xc1").status_code == 422
+    assert http.post(f"/link/v1/{path}", content=b"\xc1").status_code == 422
 
 
 @pytest.mark.parametrize(
-    ("path", "bound"), [("heartbeats", "MAX_HEARTBEAT_BYTES"), ("observations", "MAX_BATCH_BYTES")]
+    ("path", "bound"),
+    [("heartbeats", "MAX_HEARTBEAT_BYTES"), ("observations", "MAX_BATCH_BYTES"), ("records", "MAX_BATCH_BYTES")],
 )
 def test_a_body_above_the_bound_is_refused_before_it_is_read_as_anything(path, bound, monkeypatch):
     monkeypatch.setattr(f"tidegate.api.link.{bound}", 100)
@@ -97,8 +112,11 @@ def test_every_endpoint_asks_for_the_join_token():
             content=msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, columns={})),
             headers=headers,
         ),
+        lambda headers: http.post(
+            "/link/v1/records", content=msgspec.msgpack.encode(RecordBatch.of("a", "b", 2, [])), headers=headers
+        ),
     ]
     for call in calls:
         assert call({}).status_code == call({"authorization": "Bearer wrong"}).status_code == 401
         assert call({"authorization": "Bearer s3cret"}).is_success
-    assert len(link.heartbeats) == len(link.batches) == len(link.watched) == 1
+    assert len(link.heartbeats) == len(link.batches) == len(link.records) == len(link.watched) == 1

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import json
+from itertools import count
 
 import msgspec
 import pytest
 from tests.gateway.test_observer import observation
 
 from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.records import FeedbackRecord, RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, Lease, LinkMessage, Snapshot
 from tidegate.gateway import link as module
+from tidegate.gateway import shipping
 from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import listen
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.link import ControlLink, LinkSettings
-from tidegate.gateway.observer import Observer, Spool
+from tidegate.gateway.observer import Observer
+from tidegate.gateway.records import Records
+from tidegate.gateway.spool import Spool
 from tidegate.gateway.stored_snapshot import load_snapshot
 
 
@@ -28,6 +33,7 @@ class Control:
         self.lines: asyncio.Queue[bytes] = asyncio.Queue()
         self.heartbeats: list[Heartbeat] = []
         self.batches: list[ObservationBatch] = []
+        self.record_batches: list[RecordBatch] = []
         self.credentials: set[bytes | None] = set()
         self.follows = 0
         self.status = 204
@@ -52,6 +58,8 @@ class Control:
             return
         if request.path == "/link/v1/heartbeats":
             self.heartbeats.append(msgspec.json.decode(bytes(request.body), type=Heartbeat))
+        elif request.path == "/link/v1/records":
+            self.record_batches.append(msgspec.msgpack.decode(bytes(request.body), type=RecordBatch))
         else:
             self.batches.append(msgspec.msgpack.decode(bytes(request.body), type=ObservationBatch))
         responder.send(self.status, [], b"")
@@ -70,6 +78,10 @@ class Control:
     def request_ids(self) -> list[str]:
         return [row.request_id for batch in self.batches for row in batch.rows()]
 
+    @property
+    def names(self) -> list[str]:
+        return [record.name for batch in self.record_batches for record in batch.decoded()]
+
 
 class State:
     def in_flight_by_version(self):
@@ -87,15 +99,21 @@ class Gateway:
         self.folder = folder
         self.pool = Pool(Wheel())
         self.holder: TableHolder[int] = TableHolder(self.compile)
-        self.observer = Observer("g1", "boot")
+        numbers = count(1)
+        self.observer = Observer("g1", "boot", numbers)
+        self.records = Records("g1", "boot", numbers)
         settings = LinkSettings(gateway="g1", boot_id="boot", control_url=f"http://127.0.0.1:{port}", join_token=token)
-        self.link = ControlLink(settings, self.pool, self.holder, self.observer, State(), folder)
+        self.link = ControlLink(settings, self.pool, self.holder, self.observer, self.records, State(), folder)
 
     @staticmethod
     def compile(snapshot, secrets):
         if snapshot.revision == 13:
             raise ValueError("weights break the law")
         return snapshot.revision
+
+
+def feedback(name: str) -> FeedbackRecord:
+    return FeedbackRecord(at_us=1, key="", name=name, value=True, request_id="req_1")
 
 
 async def until(condition) -> None:
@@ -107,7 +125,8 @@ async def until(condition) -> None:
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(module, "HEARTBEAT_SECONDS", 0.05)
-    monkeypatch.setattr(module, "SHIP_SECONDS", 0.02)
+    monkeypatch.setattr(shipping, "SHIP_SECONDS", 0.02)
+    monkeypatch.setattr(shipping, "AWAY_SECONDS", 0.05)
     monkeypatch.setattr(module, "SILENCE_SECONDS", 0.3)
 
 
@@ -188,6 +207,23 @@ async def test_observations_arrive_once_and_wait_on_disk_while_control_is_away(c
     assert gateway.link.dropped == 0
 
 
+async def test_records_go_their_own_way_and_wait_on_disk_while_control_is_away(control, join):
+    port = await control.listen()
+    gateway = join(port)
+    gateway.records.put(feedback("before"))
+    gateway.observer.record(observation("beside"))
+    await until(lambda: (control.names, control.request_ids) == (["before"], ["beside"]))
+    assert len({batch.sequence for batch in (*control.batches, *control.record_batches)}) == 2, "one numbering"
+    await control.vanish()
+    gateway.records.put(feedback("meanwhile"))
+    await until(lambda: len(list((gateway.folder / "records").glob("*.batch"))) == 1)
+    await control.listen(port)
+    gateway.records.put(feedback("after"))
+    await until(lambda: sorted(control.names) == ["after", "before", "meanwhile"])
+    await until(lambda: not list((gateway.folder / "records").iterdir()))
+    assert gateway.link.records_dropped == 0
+
+
 async def test_a_stopping_gateway_says_so_and_leaves_nothing_behind(control, join):
     gateway = join(await control.listen())
     await until(lambda: control.heartbeats != [])
@@ -226,7 +262,7 @@ async def test_a_batch_whose_sending_the_stop_interrupts_is_sent_again_under_its
 async def test_what_the_process_before_leaves_at_its_end_is_sent_by_the_one_that_replaced_it(
     control, join, monkeypatch
 ):
-    monkeypatch.setattr(module, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(shipping, "LOOK_SECONDS", 0.05)
     port = await control.listen()
     gateway = join(port)
     await until(lambda: control.heartbeats != [])

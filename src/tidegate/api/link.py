@@ -1,4 +1,4 @@
-"""Control's side of the link to the gateways: snapshots out, heartbeats and observations in.
+"""Control's side of the link to the gateways: snapshots out, heartbeats, observations and records in.
 
 The protocol is described in :mod:`tidegate.delivery.snapshot`.
 """
@@ -17,6 +17,7 @@ from starlette.routing import Route
 from tidegate.api.problems import answer, problem_of
 from tidegate.api.uploads import too_large
 from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat
 from tidegate.errors import InvalidInputError, TidegateError, UnauthenticatedError
 
@@ -36,14 +37,18 @@ class Link(Protocol):
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch; ``False`` when it was stored before."""
 
+    async def store_records(self, batch: RecordBatch) -> bool:
+        """Store a batch of records; ``False`` when it was stored before."""
+
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
-    """The three endpoints under ``/link/v1``; with ``join_token`` each of them asks for it."""
+    """The endpoints under ``/link/v1``; with ``join_token`` each of them asks for it."""
     heartbeats = msgspec.json.Decoder(Heartbeat)
     batches = msgspec.msgpack.Decoder(ObservationBatch)
+    record_batches = msgspec.msgpack.Decoder(RecordBatch)
 
     async def snapshots(request: Request) -> Response:
         gateway, boot = request.query_params.get("gateway"), request.query_params.get("boot")
@@ -69,10 +74,19 @@ def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
             raise InvalidInputError(f"not a batch: {error}", where="POST /link/v1/observations") from error
         return JSONResponse({"stored": await link.store(batch)})
 
+    async def take_records(request: Request) -> Response:
+        body = await _body(request, MAX_BATCH_BYTES)
+        try:
+            batch = record_batches.decode(body)
+        except msgspec.DecodeError as error:
+            raise InvalidInputError(f"not a batch: {error}", where="POST /link/v1/records") from error
+        return JSONResponse({"stored": await link.store_records(batch)})
+
     return [
         Route("/link/v1/snapshots", _guarded(snapshots, join_token), methods=["GET"]),
         Route("/link/v1/heartbeats", _guarded(take_heartbeat, join_token), methods=["POST"]),
         Route("/link/v1/observations", _guarded(take_observations, join_token), methods=["POST"]),
+        Route("/link/v1/records", _guarded(take_records, join_token), methods=["POST"]),
     ]
 
 

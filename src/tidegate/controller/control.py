@@ -25,10 +25,12 @@ from tidegate.controller.operations import Operations
 from tidegate.controller.probe import ProbeCredential, Prober
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
+from tidegate.controller.record_ingest import RecordIngest
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.telemetry import ControlTelemetry
 from tidegate.controller.windows import Windows
 from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, Provider
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -108,6 +110,7 @@ class Control:
             is_compared=windows.is_compared,
             retention=settings.retention,
         )
+        self.records = RecordIngest(self.observed, clock)
         self.leadership = Leadership(
             state,
             clock,
@@ -186,6 +189,10 @@ class Control:
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch (the link)."""
         return await self.ingest.store(batch)
+
+    async def store_records(self, batch: RecordBatch) -> bool:
+        """Store a batch of records (the link)."""
+        return await self.records.store(batch)
 
     async def clean_up(self) -> None:
         """Forget what is over its bounds, and tell the audit head to where nobody can rewrite it."""

@@ -100,6 +100,9 @@ class ObservationBatch(msgspec.Struct, kw_only=True):
         columns = {name: list(values) for name, values in zip(COLUMNS, transposed, strict=True)}
         return cls(gateway=gateway, boot_id=boot_id, sequence=sequence, columns=columns)
 
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()), ()))
+
     def rows(self) -> list[Observation]:
         """The observations again; columns a newer gateway added are ignored.
 

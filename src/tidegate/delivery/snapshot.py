@@ -12,8 +12,9 @@ The link between the two halves (JSON lines and msgpack over HTTP, control's sid
     POST /link/v1/heartbeats                       Heartbeat as JSON: every second, and at once after a
                                                    snapshot was put in force (the acknowledgement)
     POST /link/v1/observations                     ObservationBatch as msgpack (delivery.observation)
+    POST /link/v1/records                          RecordBatch as msgpack (delivery.records)
 
-All three take ``authorization: Bearer <join token>`` when control has one.
+All of them take ``authorization: Bearer <join token>`` when control has one.
 """
 
 from __future__ import annotations
@@ -208,6 +209,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         in_flight: requests under way by version reference.
         spool_batches: observation batches waiting for control.
         dropped: observations lost since the process started (full spool).
+        record_batches, records_dropped: the same of records (feedback, kept content).
         stopping: the gateway drains and will be gone; it leaves every quorum.
     """
 
@@ -223,4 +225,6 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     cutoffs: tuple[Cutoff, ...] = ()
     spool_batches: int = 0
     dropped: int = 0
+    record_batches: int = 0
+    records_dropped: int = 0
     stopping: bool = False

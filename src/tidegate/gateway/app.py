@@ -18,6 +18,7 @@ from tidegate.gateway.http.server import Request, Responder
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.model_pages import one_model, some_models
 from tidegate.gateway.pipeline import serve
+from tidegate.gateway.records import Records
 from tidegate.gateway.refusals import JSON, Header, Refusal, guessed_dialect
 from tidegate.gateway.stages import principal_of
 from tidegate.gateway.table import RoutingTable
@@ -46,12 +47,13 @@ class Gateway:
 
     Args:
         observer: takes one observation per request.
+        records: takes feedback and kept content; ``None`` makes one that nobody empties.
         pool: connections to upstreams.
         wheel: the event loop's timers.
         resolve: gives the secrets that snapshots refer to.
         boot: six bytes that differ between processes.
         find_proxy: gives the proxy for a provider's address.
-        dropped: asked when scraped: observations lost since the start.
+        dropped, records_dropped: asked when scraped: what was lost since the start.
         report_bug: told of our own bugs: request id and exception.
         report_problem: told once, in a sentence, of each provider that cannot be used (a missing secret).
         on_cut: told when a candidate is cut off.
@@ -72,7 +74,9 @@ class Gateway:
         resolve: ResolveSecret,
         boot: bytes,
         find_proxy: FindProxy = lambda _: None,
+        records: Records | None = None,
         dropped: Callable[[], int] = lambda: 0,
+        records_dropped: Callable[[], int] = lambda: 0,
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
         report_problem: Callable[[str], None] = lambda _sentence: None,
         on_cut: Callable[[], None] = lambda: None,
@@ -80,9 +84,10 @@ class Gateway:
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.observer = observer
+        self.records = records if records is not None else Records("", "")
         self.pool = pool
         self.alarms = Alarms(wheel)
-        self.telemetry = Telemetry(dropped)
+        self.telemetry = Telemetry(dropped, records_dropped)
         self.trials = Cutoffs(on_cut)
         self.chance = chance
         self.report_bug = report_bug

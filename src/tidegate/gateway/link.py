@@ -1,8 +1,8 @@
-"""The gateway's side of the link to control: snapshots in, heartbeats and observations out.
+"""The gateway's side of the link to control: snapshots in, heartbeats, observations and records out.
 
-Three loops that never touch a request: *follow* reads the stream of snapshots and leases, *beat* reports
-every second and at once after a new snapshot, *ship* sends observations and spools them while control is
-away. Each of them outlives any failure of control and tries again with a growing pause.
+Four loops that never touch a request: *follow* reads the stream of snapshots and leases, *beat* reports
+every second and at once after a new snapshot, two *shippers* send observations and records and spool them while
+control is away. Each of them outlives any failure of control and tries again with a growing pause.
 """
 
 from __future__ import annotations
@@ -11,24 +11,23 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from time import time_ns
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import msgspec
 import structlog
 
-from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat, LinkMessage
 from tidegate.errors import TidegateError
 from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import HttpClientError, Origin, Pool, UpstreamResponse, request_head
-from tidegate.gateway.observer import Observer, Spool
+from tidegate.gateway.observer import Observer
+from tidegate.gateway.records import Records
+from tidegate.gateway.shipping import Shipper
+from tidegate.gateway.spool import Spool
 from tidegate.gateway.stored_snapshot import save_snapshot
 
 HEARTBEAT_SECONDS = 1.0
-SHIP_SECONDS = 0.2
-LOOK_SECONDS = 5.0  # for batches that a process before us left in the spool at its end
 SILENCE_SECONDS = 5.0  # control renews the lease each second; after this the stream is taken for dead
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LOG_EVERY = 12  # of failures in a row: about once a minute during an outage
@@ -72,7 +71,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlLink:
-    """Runs the three loops between :meth:`start` and :meth:`stop`."""
+    """Runs the loops between :meth:`start` and :meth:`stop`."""
 
     def __init__(
         self,
@@ -80,30 +79,33 @@ class ControlLink:
         pool: Pool,
         holder: TableHolder[Any],
         observer: Observer,
+        records: Records,
         state: GatewayState,
         folder: Path,
     ) -> None:
         self._settings = settings
         self._pool = pool
         self._holder = holder
-        self._observer = observer
         self._state = state
         self._folder = folder
-        self._spool = Spool(folder / "spool")
+        self._observations = Shipper("observations", observer, Spool(folder / "spool"), self._post)
+        self._records = Shipper("records", records, Spool(folder / "records"), self._post)
         self._origin = Origin.from_url(settings.control_url, ca_file=settings.ca_file)
         self._beat_now = asyncio.Event()
         self._stream: UpstreamResponse | None = None
         self._heard_at = 0.0
         self._is_stopping = False
-        self._lost = 0
-        self._unsent: ObservationBatch | None = None
-        self._looked_at = 0.0
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin; returns at once."""
-        loops = (self._follow, self._beat, self._ship)
-        self._tasks = [asyncio.create_task(self._for_ever(loop), name=f"link.{loop.__name__}") for loop in loops]
+        loops = {
+            "follow": self._follow,
+            "beat": self._beat,
+            "observations": self._observations.run,
+            "records": self._records.run,
+        }
+        self._tasks = [asyncio.create_task(self._for_ever(name, loop)) for name, loop in loops.items()]
 
     def report_now(self) -> None:
         """Send a heartbeat at once: something control must know has happened."""
@@ -119,18 +121,21 @@ class ControlLink:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        while (batch := self._next_batch()) is not None:
-            if len(self._spool) or not await self._post_batch(msgspec.msgpack.encode(batch)):
-                await self._put(batch)
-            self._unsent = None
+        await self._observations.finish()
+        await self._records.finish()
         await self._beat_once()  # the last word: nothing is in flight any more
 
     @property
     def dropped(self) -> int:
         """Observations lost since the process started."""
-        return self._observer.dropped + self._spool.dropped + self._lost
+        return self._observations.dropped
 
-    async def _for_ever(self, loop: Callable[[], Awaitable[None]]) -> None:
+    @property
+    def records_dropped(self) -> int:
+        """Records lost since the process started."""
+        return self._records.dropped
+
+    async def _for_ever(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         failures = 0
         while True:
             begun = asyncio.get_running_loop().time()
@@ -138,7 +143,7 @@ class ControlLink:
                 await loop()
             except (HttpClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError) as error:
                 if failures % _LOG_EVERY == 0:
-                    log.warning("link.interrupted", loop=loop.__name__, error=str(error) or type(error).__name__)
+                    log.warning("link.interrupted", loop=name, error=str(error) or type(error).__name__)
             if asyncio.get_running_loop().time() - begun > SILENCE_SECONDS:
                 failures = 0
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
@@ -223,59 +228,13 @@ class ControlLink:
             in_flight=self._state.in_flight_by_version(),
             breakers=self._state.breaker_states(),
             cutoffs=self._state.cutoffs(),
-            spool_batches=len(self._spool),
+            spool_batches=self._observations.waiting,
             dropped=self.dropped,
+            record_batches=self._records.waiting,
+            records_dropped=self.records_dropped,
             stopping=self._is_stopping,
         )
         await self._post("/link/v1/heartbeats", b"application/json", msgspec.json.encode(beat))
-
-    async def _ship(self) -> None:
-        while True:
-            await asyncio.sleep(SHIP_SECONDS)
-            await self._ship_spooled()
-            while (batch := self._next_batch()) is not None:
-                is_sent = await self._post_batch(msgspec.msgpack.encode(batch))
-                if not is_sent:
-                    await self._put(batch)
-                self._unsent = None
-                if not is_sent:
-                    await asyncio.sleep(HEARTBEAT_SECONDS)
-                    break
-
-    def _next_batch(self) -> ObservationBatch | None:
-        """The batch to send now: one whose sending was interrupted comes again, under its old number."""
-        if self._unsent is None:
-            self._unsent = self._observer.take()
-        return self._unsent
-
-    async def _ship_spooled(self) -> None:
-        loop = asyncio.get_running_loop()
-        if loop.time() - self._looked_at > LOOK_SECONDS:
-            self._looked_at = loop.time()
-            await loop.run_in_executor(None, self._spool.look)
-        while len(self._spool):
-            data = await loop.run_in_executor(None, self._spool.oldest)
-            if data is None or not await self._post_batch(data):
-                return
-            await loop.run_in_executor(None, self._spool.discard)
-
-    async def _put(self, batch: ObservationBatch) -> None:
-        try:
-            await asyncio.get_running_loop().run_in_executor(None, self._spool.put, batch, time_ns() // 1_000_000)
-        except OSError as error:
-            self._lost += len(next(iter(batch.columns.values())))
-            log.error("observations.lost", error=str(error))
-
-    async def _post_batch(self, data: bytes) -> bool:
-        """Whether control has the batch, or will never take it (a batch it calls malformed is given up)."""
-        try:
-            status = await self._post("/link/v1/observations", b"application/msgpack", data)
-        except (HttpClientError, OSError, TimeoutError):
-            return False
-        if status in {400, 413, 422}:
-            log.error("observations.refused", status=status, bytes=len(data))
-            return True
-        return 200 <= status < 300
 
     async def _post(self, path: str, content_type: bytes, body: bytes) -> int:
         head = self._head(b"POST", path, len(body), (b"content-type", content_type))

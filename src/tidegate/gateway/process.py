@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from secrets import token_bytes
 
@@ -23,6 +24,7 @@ from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.link import ControlLink, LinkSettings
 from tidegate.gateway.memory import settle_memory
 from tidegate.gateway.observer import Observer
+from tidegate.gateway.records import Records
 from tidegate.gateway.refusals import render_error
 from tidegate.gateway.stored_snapshot import load_snapshot
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret
@@ -38,7 +40,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         id: unique among the gateways of an installation, stable over restarts.
-        folder: of this gateway alone: last snapshot and spool.
+        folder: of this gateway alone: last snapshot and spools.
         listen_fd: descriptor of an inherited listening socket, or ``None`` to bind ``host`` and ``port``.
         drain_seconds: how long open requests and streams may finish after a stop is asked for.
     """
@@ -77,15 +79,19 @@ async def run_gateway(
     wheel = Wheel()
     pool = Pool(wheel)
     boot = token_bytes(6)
-    observer = Observer(settings.id, boot.hex())
+    numbers = count(1)
+    observer = Observer(settings.id, boot.hex(), numbers)
+    records = Records(settings.id, boot.hex(), numbers)
     gateway = Gateway(
         observer=observer,
+        records=records,
         pool=pool,
         wheel=wheel,
         resolve=resolve,
         boot=boot,
         find_proxy=find_proxy,
         dropped=lambda: link.dropped,
+        records_dropped=lambda: link.records_dropped,
         report_bug=_report_bug,
         report_problem=_report_problem,
         on_cut=lambda: link.report_now(),  # noqa: PLW0108 - the link is made below
@@ -101,7 +107,7 @@ async def run_gateway(
         pid=os.getpid(),
     )
     folder = Path(settings.folder)
-    link = ControlLink(identity, pool, gateway.holder, observer, gateway, folder)
+    link = ControlLink(identity, pool, gateway.holder, observer, records, gateway, folder)
     _adopt_stored(gateway, folder)
     link.start()
     await _first_snapshot(gateway, stop, is_needed=announce is not None)

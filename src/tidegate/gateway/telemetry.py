@@ -87,16 +87,17 @@ class Telemetry:
 
     Attributes:
         overhead: own time before the upstream request was written.
-        dropped: asked when scraped: observations lost since the start.
+        dropped, records_dropped: asked when scraped: observations and records lost since the start.
     """
 
-    __slots__ = ("_series", "_weights", "dropped", "overhead", "revision")
+    __slots__ = ("_series", "_weights", "dropped", "overhead", "records_dropped", "revision")
 
-    def __init__(self, dropped: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, dropped: Callable[[], int] = lambda: 0, records_dropped: Callable[[], int] = lambda: 0) -> None:
         self._series: dict[tuple[str, str, str], Series] = {}
         self._weights: list[tuple[str, int]] = []
         self.overhead = Histogram(OVERHEAD_BUCKETS)
         self.dropped = dropped
+        self.records_dropped = records_dropped
         self.revision = 0
 
     def series(self, service: str, version: str, variant: str) -> Series:
@@ -137,6 +138,8 @@ class Telemetry:
         yield f"tidegate_snapshot_revision {self.revision}"
         yield from _head("tidegate_observations_dropped_total", "counter", "Observations lost to a full spool.")
         yield f"tidegate_observations_dropped_total {self.dropped()}"
+        yield from _head("tidegate_records_dropped_total", "counter", "Feedback and kept content lost to a full spool.")
+        yield f"tidegate_records_dropped_total {self.records_dropped()}"
 
     def _request_lines(self) -> Iterable[str]:
         every = self._series.values()

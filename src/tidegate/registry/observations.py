@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.errors import InvalidInputError
+from tidegate.registry.batches import is_new
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests
 
@@ -64,12 +65,8 @@ async def store_batch(
     connection: AsyncConnection, batch: ObservationBatch, rows: Sequence[Observation], now: datetime
 ) -> bool:
     """Store ``rows``; ``False`` (and nothing done) when the batch was stored before."""
-    key = sa.and_(batches.c.boot_id == batch.boot_id, batches.c.sequence == batch.sequence)
-    if await connection.scalar(sa.select(batches.c.sequence).where(key)) is not None:
+    if not await is_new(connection, batch.boot_id, batch.sequence, now):
         return False
-    await connection.execute(
-        sa.insert(batches).values(boot_id=batch.boot_id, sequence=batch.sequence, stored_at=to_text(now))
-    )
     if rows:
         encode = _ENCODER.encode
         await connection.execute(

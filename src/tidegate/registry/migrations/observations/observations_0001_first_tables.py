@@ -24,6 +24,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("boot_id", "sequence"),
     )
     op.create_table(
+        "content",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("prompt", sa.Text(), nullable=False),
+        sa.Column("answer", sa.Text(), nullable=False),
+        sa.Column("is_cut", sa.Boolean(), nullable=False),
+        sa.Column("is_redacted", sa.Boolean(), nullable=False),
+        sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("unit_hash", sa.BigInteger(), nullable=False),
+        sa.Column("user_hash", sa.BigInteger(), nullable=False),
+        sa.Column("conversation_hash", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("content_by_conversation", "content", ["conversation_hash"], unique=False)
+    op.create_index("content_by_expiry", "content", ["expires_at_us"], unique=False)
+    op.create_index("content_by_request", "content", ["request_id"], unique=True)
+    op.create_index("content_by_unit", "content", ["unit_hash"], unique=False)
+    op.create_index("content_by_user", "content", ["user_hash"], unique=False)
+    op.create_table(
         "counts",
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -31,6 +53,62 @@ def upgrade() -> None:
         sa.Column("variant", sa.Text(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("release", "attempt", "step", "variant"),
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("subject_hash", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("subject_hash"),
+    )
+    op.create_table(
+        "feedback",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("services", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("unit_hash", sa.BigInteger(), nullable=False),
+        sa.Column("micro", sa.BigInteger(), nullable=True),
+        sa.Column("category", sa.Text(), nullable=True),
+        sa.Column("comment", sa.Text(), nullable=False),
+        sa.Column("demonstration", sa.Text(), nullable=False),
+        sa.Column("standing", sa.Text(), nullable=False),
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("served", sa.Text(), nullable=False),
+        sa.Column("served_version", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("feedback_by_service_time", "feedback", ["service", "at_us"], unique=False)
+    op.create_index("feedback_by_unit", "feedback", ["unit_hash"], unique=False)
+    op.create_index(
+        "one_verdict_of_each_source",
+        "feedback",
+        ["request_id", "name", "source"],
+        unique=True,
+        sqlite_where=sa.text("request_id != ''"),
+        postgresql_where=sa.text("request_id != ''"),
+    )
+    op.create_index(
+        "pending_feedback",
+        "feedback",
+        ["at_us"],
+        unique=False,
+        sqlite_where=sa.text("standing = 'pending'"),
+        postgresql_where=sa.text("standing = 'pending'"),
+    )
+    op.create_table(
+        "feedback_once",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("once", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "once"),
     )
     op.create_table(
         "requests",
