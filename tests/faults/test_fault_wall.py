@@ -53,6 +53,8 @@ def _is_of_wall(item: pytest.Item) -> bool:
 @pytest.mark.parametrize("cell", CELLS, ids=lambda cell: cell.id)
 def test_the_client_sees(wall: Wall, cell: Cell):
     seen, expected = wall.seen[cell.id], expectation(cell.row, cell.setting)
+    if seen.is_disturbed:
+        pytest.skip(f"the machine stood still whenever this was asked, {seen.lost:.1f} s the last time")
     heard = seen.heard
     if expected.by:
         _check_whole(cell, heard, expected)
@@ -126,7 +128,8 @@ def _check_record(cell: Cell, seen: Seen, expected: Expectation) -> None:
 
 
 def _pairs(wall: Wall) -> list[tuple[Cell, Seen]]:
-    return [(cell, wall.seen[cell.id]) for cell in CELLS if cell.id in wall.seen]
+    seen = [(cell, wall.seen[cell.id]) for cell in CELLS if cell.id in wall.seen]
+    return [(cell, it) for cell, it in seen if not it.is_disturbed]
 
 
 def test_with_somebody_healthy_and_nothing_sent_the_answer_is_whole(wall: Wall):

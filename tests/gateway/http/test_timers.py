@@ -1,4 +1,5 @@
 import asyncio
+import socket
 import time
 
 import pytest
@@ -23,6 +24,40 @@ async def test_a_deadline_counts_from_now_also_when_a_busy_loop_kept_the_wheel_f
     late = wheel.after(1, lambda: None)
     assert late.due >= before + 1
     assert wheel.now < before
+
+
+async def test_what_arrived_while_the_loop_stood_still_is_read_before_anybody_is_called_silent(wheel):
+    seen = []
+    deadline = wheel.after(0.1, lambda: seen.append(b"silent"))
+
+    class Reader(asyncio.Protocol):
+        def data_received(self, data):
+            if data == b"stall":  # inside the poll: timers come next, the other socket one poll later
+                other.send(b"alive")
+                time.sleep(0.3)
+            else:
+                seen.append(data)
+                deadline.clear()
+
+    (busy, one), (quiet, other) = socket.socketpair(), socket.socketpair()
+    loop = asyncio.get_running_loop()
+    with one, other:
+        transports = [(await loop.create_connection(Reader, sock=channel))[0] for channel in (busy, quiet)]
+        one.send(b"stall")
+        while not seen:
+            await asyncio.sleep(0.01)
+        for transport in transports:
+            transport.close()
+    assert seen == [b"alive"]
+
+
+async def test_a_loop_that_is_always_late_still_has_timers(wheel):
+    fired = asyncio.Event()
+    wheel.after(0.05, fired.set)
+    async with asyncio.timeout(10):
+        while not fired.is_set():
+            time.sleep(0.05)
+            await asyncio.sleep(0)
 
 
 async def test_a_cleared_deadline_does_not_fire(wheel):

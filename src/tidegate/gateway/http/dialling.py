@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from tidegate.gateway.http.faults import ConnectError
 from tidegate.gateway.http.origin import Origin, Proxy
+from tidegate.gateway.http.timers import Wheel
 
 _HEAD_START_SECONDS = 0.25
 _FRESH_SECONDS = 30.0
@@ -29,7 +30,8 @@ P = TypeVar("P", bound=asyncio.Protocol)
 class Dialler:
     """Dials origins; remembers resolved names for 30 s, and longer while the resolver fails."""
 
-    def __init__(self) -> None:
+    def __init__(self, wheel: Wheel) -> None:
+        self._wheel = wheel
         self._resolved: dict[tuple[str, int], tuple[float, list[Address]]] = {}
         self._lookup = asyncio.get_running_loop().getaddrinfo
 
@@ -41,7 +43,7 @@ class Dialler:
         """
         where = f"{origin.host}:{origin.port}"
         try:
-            async with asyncio.timeout(connect_timeout):
+            async with self._wheel.timeout(connect_timeout):
                 await self._dial(origin, protocol)
         except TimeoutError:
             raise ConnectError(

@@ -33,7 +33,7 @@ class Pool:
         self._age_seconds = age_seconds
         self._max_idle = max_idle
         self._idle: dict[Origin, deque[UpstreamConnection]] = {}
-        self._dialler = Dialler()
+        self._dialler = Dialler(wheel)
         self._sweeping = wheel.deadline(self._sweep)
         self._is_closed = False
 

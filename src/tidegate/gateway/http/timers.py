@@ -3,6 +3,10 @@
 A loop timer per request costs more than the request's own parsing. Here a deadline is an attribute
 store: moving it later leaves it in its old bucket, and the wheel looks again when that bucket is due.
 Deadlines never fire early and at most two ticks late. The wheel sleeps while nothing is armed.
+
+When the loop itself stood still (a paused machine, a process without a core), what peers sent meanwhile
+lies unread in the kernel, and their silence is ours. So a turn that comes late looks at nothing yet:
+sockets are read for one tick first, and whoever has sent something moves its deadline.
 """
 
 from __future__ import annotations
@@ -62,7 +66,7 @@ class Wheel:
         per_second: ticks in a second.
     """
 
-    __slots__ = ("_buckets", "_next", "_tick", "is_running", "loop", "now", "per_second")
+    __slots__ = ("_buckets", "_is_catching_up", "_late_at", "_next", "_tick", "is_running", "loop", "now", "per_second")
 
     def __init__(self, loop: asyncio.AbstractEventLoop | None = None, *, tick: float = 0.05) -> None:
         self.loop = loop or asyncio.get_running_loop()
@@ -70,6 +74,8 @@ class Wheel:
         self.per_second = 1.0 / tick
         self._buckets: dict[int, list[Deadline]] = {}
         self.is_running = False
+        self._is_catching_up = False
+        self._late_at = _NEVER
         self._next = 0
         self.now = time.monotonic()
 
@@ -107,10 +113,19 @@ class Wheel:
         self.is_running = True
         self.now = time.monotonic()
         self._next = int(self.now * self.per_second)
+        self._turn_later(self.now)
+
+    def _turn_later(self, now: float) -> None:
+        self._late_at = now + 2 * self._tick
         self.loop.call_later(self._tick, self._turn)
 
     def _turn(self) -> None:
         self.now = now = time.monotonic()
+        if now > self._late_at and not self._is_catching_up:
+            self._is_catching_up = True  # once for each stall: a loop that is always late still has timers
+            self._turn_later(now)
+            return
+        self._is_catching_up = False
         last = int(now * self.per_second)
         for bucket in range(self._next, last + 1):
             held = self._buckets.pop(bucket, None)
@@ -119,7 +134,7 @@ class Wheel:
                     self._look(deadline, bucket, now)
         self._next = last + 1
         if self._buckets:
-            self.loop.call_later(self._tick, self._turn)
+            self._turn_later(now)
         else:
             self.is_running = False
 
