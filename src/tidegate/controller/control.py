@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 import msgspec
+import sqlalchemy as sa
 import structlog
 
 from tidegate.controller.chronicle import Chronicle
@@ -27,11 +28,13 @@ from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import RecordIngest
 from tidegate.controller.routing_table import RoutingTableReader
-from tidegate.controller.telemetry import ControlTelemetry
+from tidegate.controller.telemetry.page import ControlTelemetry
+from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.windows import Windows
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, Provider
+from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
 from tidegate.registry.idempotency import forget_before
@@ -41,6 +44,7 @@ from tidegate.runtimes.external import ExternalRuntime
 _LOG = structlog.get_logger("tidegate.control")
 _CLEAN_UP_SECONDS = 60.0
 _COMMITS_AT_ONCE = 8
+_SCRAPE_SECONDS = 2.0
 _IDEMPOTENCY_AGE = timedelta(days=7)
 
 
@@ -128,7 +132,9 @@ class Control:
         )
         self.notifier = Notifier(state, clock, [LogSink()])
         self.chronicle = Chronicle(self.observed, clock)
-        self.telemetry = ControlTelemetry(self.publisher, self.gateways, self.ingest)
+        self.telemetry = ControlTelemetry(
+            self.publisher, self.gateways, self.ingest, lambda: self.leadership.epoch is not None
+        )
         self.controller = Controller(
             state,
             clock,
@@ -162,6 +168,7 @@ class Control:
                 "notifier": self.notifier.run,
                 "chronicle": self.chronicle.run,
                 "clean-up": self._clean_up_for_ever,
+                "loop-lag": lambda: watch_loop(self.telemetry.loop_lag.observe),
             }
             self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
 
@@ -205,6 +212,16 @@ class Control:
         if head != self.telemetry.audit_head:
             self.telemetry.audit_head = head
             _LOG.info("audit_head", seq=head.seq, hash=head.hash)
+
+    async def telemetry_page(self) -> bytes:
+        """The Prometheus page; what the database knows is left out while it does not answer."""
+        try:
+            async with asyncio.timeout(_SCRAPE_SECONDS):
+                self.telemetry.stored = await read_figures(self.state)
+        except (sa.exc.SQLAlchemyError, OSError, TimeoutError) as error:
+            self.telemetry.stored = None
+            _LOG.warning("figures_unreadable", error=repr(error))
+        return self.telemetry.page()
 
     def _providers(self) -> dict[str, Provider]:
         return self.publisher.current.providers if self.publisher.is_ready else {}

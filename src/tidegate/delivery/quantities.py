@@ -14,7 +14,7 @@ _UNIT_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0, "
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|[smhdw]))+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%")
-_MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*USD")
+_MONEY = re.compile(r"(\d+(?:\.\d+)?)\s*(?:USD)?")  # as files say it, and as it is stored
 _OPERATORS: dict[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.delivery.bundle import TimeoutsSpec
+from tidegate.delivery.quantities import Dollars, Seconds, Share
 from tidegate.delivery.snapshot import Price, Segment
 
 PICO_PER_MILLION = 1_000_000  # one USD per million tokens is 10**6 pico-USD per token
@@ -46,6 +47,20 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     max_in_flight: int = 0
 
 
+class ObjectivesSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a service promises its users; alerts and reports compare with it, releases do not.
+
+    Attributes:
+        availability: share of requests that must be answered, such as ``99.5%``.
+        ttft: time to the first token that 95 % of the streams must keep.
+        cost_per_request: mean cost in USD that is expected at the most.
+    """
+
+    availability: Share | None = None
+    ttft: Seconds | None = None
+    cost_per_request: Dollars | None = None
+
+
 class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a service routes; what it serves is its stable version's matter.
 
@@ -57,6 +72,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         unit: what is randomised when the request names several.
         derive_conversation: derive a conversation id from the text when the client names none.
         max_attempts: upstream attempts a request may cost, over all deployments.
+        objectives: what it promises, for alerts and reports.
     """
 
     fallbacks: tuple[str, ...] = ()
@@ -66,3 +82,4 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     unit: Literal["request", "conversation", "user"] = "conversation"
     derive_conversation: bool = False
     max_attempts: int = 3
+    objectives: ObjectivesSpec = ObjectivesSpec()

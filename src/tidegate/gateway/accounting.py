@@ -58,6 +58,7 @@ def _count_answer(series: Series, usage: Usage, cost: int, first_token: float, p
         series.output_tokens += usage.output_tokens
     if usage.cached_tokens > 0:
         series.cached_tokens += usage.cached_tokens
+        series.cache_hits += 1
     if cost > 0:
         series.cost_nano_usd += cost
 

@@ -18,19 +18,24 @@ from tidegate.gateway.http.server import Request, Responder
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.model_pages import one_model, some_models
 from tidegate.gateway.pipeline import serve
+from tidegate.gateway.process_figures import ProcessFigures
 from tidegate.gateway.records import Records
 from tidegate.gateway.refusals import JSON, Header, Refusal, guessed_dialect
+from tidegate.gateway.siblings import PAGE_HEADERS
 from tidegate.gateway.stages import principal_of
 from tidegate.gateway.table import RoutingTable
 from tidegate.gateway.table_compiler import compile_table
 from tidegate.gateway.telemetry import Telemetry
+from tidegate.gateway.telemetry_page import render
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret, Upstreams
 from tidegate.wire.dialect_errors import error_body
 from tidegate.wire.kinds import KINDS_BY_PATH, Kind
 
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
-_METRICS: Header = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
 _MODELS = "/v1/models"
+
+
+Page = Callable[[Request, Responder], Awaitable[None] | None]
 
 
 class Recorder(Protocol):
@@ -54,6 +59,7 @@ class Gateway:
         boot: six bytes that differ between processes.
         find_proxy: gives the proxy for a provider's address.
         dropped, records_dropped: asked when scraped: what was lost since the start.
+        identity: of this gateway, a label of its telemetry; "" for none.
         report_bug: told of our own bugs: request id and exception.
         report_problem: told once, in a sentence, of each provider that cannot be used (a missing secret).
         on_cut: told when a candidate is cut off.
@@ -62,6 +68,8 @@ class Gateway:
 
     Attributes:
         holder: the table in force; put snapshots there.
+        figures: what the process uses, for its Prometheus page.
+        page: makes the Prometheus page; of this process alone, unless somebody who knows its siblings replaces it.
         is_draining: no new requests are wanted; ``/readyz`` says so.
     """
 
@@ -77,6 +85,7 @@ class Gateway:
         records: Records | None = None,
         dropped: Callable[[], int] = lambda: 0,
         records_dropped: Callable[[], int] = lambda: 0,
+        identity: str = "",
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
         report_problem: Callable[[str], None] = lambda _sentence: None,
         on_cut: Callable[[], None] = lambda: None,
@@ -87,7 +96,9 @@ class Gateway:
         self.records = records if records is not None else Records("", "")
         self.pool = pool
         self.alarms = Alarms(wheel)
-        self.telemetry = Telemetry(dropped, records_dropped)
+        self.telemetry = Telemetry(dropped, records_dropped, identity)
+        self.figures = ProcessFigures()
+        self.page: Callable[[], Awaitable[bytes]] = self.own_page
         self.trials = Cutoffs(on_cut)
         self.chance = chance
         self.report_bug = report_bug
@@ -98,7 +109,7 @@ class Gateway:
         self._upstreams = Upstreams(resolve, find_proxy)
         self._boot = boot
         self._clock_ns = clock_ns
-        self._pages: dict[str, Callable[[Request, Responder], None]] = {
+        self._pages: dict[str, Page] = {
             "/healthz": self._health,
             "/readyz": self._readiness,
             "/metrics": self._metrics,
@@ -142,13 +153,15 @@ class Gateway:
     async def _beside(self, request: Request, responder: Responder, kind: Kind | None) -> None:
         """Everything that is not a request to a model."""
         try:
-            self._page(request, kind)(request, responder)
+            waiting = self._page(request, kind)(request, responder)
+            if waiting is not None:
+                await waiting
         except Refusal as refusal:
             dialect = guessed_dialect(request.path, request.headers)
             body = error_body(dialect, refusal.status, refusal.code, refusal.message)
             responder.send(refusal.status, (JSON, *refusal.headers), body)
 
-    def _page(self, request: Request, kind: Kind | None) -> Callable[[Request, Responder], None]:
+    def _page(self, request: Request, kind: Kind | None) -> Page:
         path = request.path
         page = self._pages.get(path)
         if page is None and path.startswith(f"{_MODELS}/"):
@@ -176,8 +189,12 @@ class Gateway:
         else:
             responder.send(200, (_TEXT,), b"ready\n")
 
-    def _metrics(self, _request: Request, responder: Responder) -> None:
-        responder.send(200, (_METRICS,), self.telemetry.render())
+    async def own_page(self) -> bytes:
+        """The Prometheus page of this process alone."""
+        return await render(self.telemetry, self.figures)
+
+    async def _metrics(self, _request: Request, responder: Responder) -> None:
+        responder.send(200, PAGE_HEADERS, await self.page())
 
     def _models(self, request: Request, responder: Responder) -> None:
         responder.send(200, (JSON,), some_models(self._usable(request), is_anthropic=_is_anthropic(request)))

@@ -135,6 +135,11 @@ class ControlLink:
         """Records lost since the process started."""
         return self._records.dropped
 
+    @property
+    def spooled(self) -> int:
+        """Batches on disk that wait for control."""
+        return self._observations.waiting
+
     async def _for_ever(self, name: str, loop: Callable[[], Awaitable[None]]) -> None:
         failures = 0
         while True:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import count
 from pathlib import Path
 from secrets import token_bytes
@@ -24,10 +24,14 @@ from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.link import ControlLink, LinkSettings
 from tidegate.gateway.memory import settle_memory
 from tidegate.gateway.observer import Observer
+from tidegate.gateway.process_figures import ProcessFigures
 from tidegate.gateway.records import Records
 from tidegate.gateway.refusals import render_error
+from tidegate.gateway.siblings import Siblings
 from tidegate.gateway.stored_snapshot import load_snapshot
+from tidegate.gateway.telemetry_page import merge
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret
+from tidegate.loop_lag import watch_loop
 
 _NEWEST_SECONDS = 1.0  # a start waits so long for control's own snapshot before it serves from the stored one
 _POLL_SECONDS = 0.01
@@ -92,6 +96,7 @@ async def run_gateway(
         find_proxy=find_proxy,
         dropped=lambda: link.dropped,
         records_dropped=lambda: link.records_dropped,
+        identity=settings.id,
         report_bug=_report_bug,
         report_problem=_report_problem,
         on_cut=lambda: link.report_now(),  # noqa: PLW0108 - the link is made below
@@ -108,20 +113,37 @@ async def run_gateway(
     )
     folder = Path(settings.folder)
     link = ControlLink(identity, pool, gateway.holder, observer, records, gateway, folder)
+    siblings = Siblings(folder, pool, gateway.own_page)
     _adopt_stored(gateway, folder)
     link.start()
     await _first_snapshot(gateway, stop, is_needed=announce is not None)
     if not stop.is_set():
         server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
+        gateway.figures = ProcessFigures(lambda: server.connections, lambda: (len(observer), link.spooled))
+        gateway.page = _machine_page(gateway, siblings)
+        await siblings.open(wheel)
+        lag = asyncio.create_task(watch_loop(gateway.telemetry.loop_lag.add), name="loop-lag")
         settle_memory()
         log.info("gateway.started", gateway=settings.id, address=identity.address, pid=os.getpid())
         if announce is not None:
             announce()
         await stop.wait()
         await _drain(gateway, server, link, settings)
+        lag.cancel()
+        await siblings.close()
     await link.stop()
     log.info("gateway.stopped", gateway=settings.id)
     pool.close()
+
+
+def _machine_page(gateway: Gateway, siblings: Siblings) -> Callable[[], Awaitable[bytes]]:
+    """Every worker's figures, whichever of them a scrape reached."""
+
+    async def page() -> bytes:
+        own, others = await asyncio.gather(gateway.own_page(), siblings.pages())
+        return merge((own, *others)) if others else own
+
+    return page
 
 
 async def _first_snapshot(gateway: Gateway, stop: asyncio.Event, *, is_needed: bool) -> None:

@@ -70,6 +70,8 @@ class StreamDelivery:
             CancelledError: the client left, or a timer ran out.
         """
         is_readable = True
+        telemetry = self._call.gateway.telemetry
+        telemetry.open_streams += 1
         try:
             self._decode = decoder_of(self._response.headers.get(b"content-encoding"))
             await self._response.stream_to(self._on_data)
@@ -77,6 +79,8 @@ class StreamDelivery:
             is_readable = False
         except (HttpClientError, _Stop):
             pass  # the relay knows how far it came
+        finally:
+            telemetry.open_streams -= 1
         return self._conclude(is_readable=is_readable)
 
     def _on_data(self, data: bytes) -> None:

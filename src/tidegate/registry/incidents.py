@@ -122,6 +122,12 @@ async def list_incidents(
     return [_incident(row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def services_with_open(connection: AsyncConnection) -> list[str]:
+    """The service of each incident whose rollback is not complete."""
+    found = await connection.execute(sa.select(incidents.c.service).where(incidents.c.closed_at.is_(None)))
+    return list(found.scalars())
+
+
 def _incident(row: sa.RowMapping) -> Incident:
     return Incident(
         **{

@@ -87,3 +87,9 @@ async def prune(connection: AsyncConnection, before: datetime, limit: int = 1000
     """Forget up to ``limit`` messages sent before ``before``; returns how many."""
     old = sa.select(outbox.c.id).where(outbox.c.sent_at < to_text(before)).order_by(outbox.c.id).limit(limit)
     return (await connection.execute(sa.delete(outbox).where(outbox.c.id.in_(old)))).rowcount
+
+
+async def count_unsent(connection: AsyncConnection) -> dict[str, int]:
+    """Messages that wait, by sink."""
+    statement = sa.select(outbox.c.sink, sa.func.count()).where(outbox.c.sent_at.is_(None)).group_by(outbox.c.sink)
+    return {str(sink): int(count) for sink, count in await connection.execute(statement)}

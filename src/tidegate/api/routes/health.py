@@ -38,7 +38,7 @@ async def readiness(plane: Behind) -> Response:
 @router.get("/metrics")
 async def telemetry(plane: Behind) -> Response:
     """Telemetry in Prometheus' text format."""
-    return Response(plane.control.telemetry.page(), media_type=CONTENT_TYPE_LATEST)
+    return Response(await plane.control.telemetry_page(), media_type=CONTENT_TYPE_LATEST)
 
 
 async def _is_readable(plane: Plane) -> bool:
