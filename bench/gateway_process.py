@@ -68,7 +68,7 @@ def snapshot(upstream: str, key: str | None) -> Snapshot:
                     _variant("stable", "chat-default/v1.0.0-00000001", 9000, "mock-model-a"),
                     _variant("candidate", "chat-default/v1.1.0-00000002", 1000, "mock-model-b"),
                 ),
-                release=ReleaseContext(id="r-1", attempt=1, step=0, candidate="candidate"),
+                release=ReleaseContext(id="r-1", attempt=1, step=0),
             )
         },
     )

@@ -31,7 +31,7 @@ def one_by_one(observations) -> dict:
     for row in observations:
         if not row.release:
             continue
-        key = (row.release, row.attempt, row.step, row.variant)
+        key = (row.release, row.attempt, row.step, row.round, row.variant)
         is_new_unit = (key, row.unit_hash) not in seen
         seen.add((key, row.unit_hash))
         sums.setdefault(key, []).append(Summary.of(row, is_new_unit=is_new_unit))
@@ -54,7 +54,7 @@ def test_folding_at_once_is_adding_one_by_one(observations):
 @given(st.lists(rows, max_size=40))
 def test_requests_before_the_window_are_counted_apart(observations):
     for part in fold(observations, Units(), is_sample):
-        mine = [row for row in observations if (row.release, row.attempt, row.step, row.variant) == part.key]
+        mine = [row for row in observations if (row.release, row.attempt, row.step, row.round, row.variant) == part.key]
         early = [row for row in mine if not is_sample(row)]
         assert part.counted.early.requests == len(early)
         assert part.counted.total.requests == len(mine)

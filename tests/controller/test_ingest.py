@@ -12,7 +12,7 @@ from tidegate.registry import observations, schema
 from tidegate.registry.database import Database
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
-KEY = ("rel_1", 1, 0, "candidate")
+KEY = ("rel_1", 1, 0, 0, "candidate")
 
 
 @pytest.fixture

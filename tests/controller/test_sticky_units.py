@@ -54,7 +54,7 @@ def alarms(seed: int, *, counts: str, users: int = 300, requests: int = 6_000) -
         folded = fold(batch, units, lambda _: True)
         units.remember(folded)
         for part in folded:
-            total[part.key[3]] += getattr(part.counted, counts)
+            total[part.key[4]] += getattr(part.counted, counts)
         both = Concurrent(total["candidate"], total["stable"], WEIGHT / 10_000, {}, total["stable"])
         (verdict,) = judge_guardrails(NO_WORSE, both.candidate, both.candidate, alpha=ALPHA, least=50, concurrent=both)
         if verdict.verdict is Verdict.FAIL:

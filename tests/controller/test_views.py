@@ -28,7 +28,7 @@ def rolling_back() -> ReleaseRow:
         stable=STABLE,
         created_at=AT,
         phase=Phase.ROLLING_BACK,
-        weight=500,
+        split={"candidate": 500},
         verdict=Verdict.FAIL,
         verdicts=(FAILED,),
         breach=breach,

@@ -89,7 +89,7 @@ class World:
 
     def wanted_route(self):
         state = decode_state(self.stored)
-        release = (self.spec, state, NEW, BUNDLES[NEW]) if state.phase.is_running else None
+        release = (self.spec, state, BUNDLES) if state.phase.is_running else None
         at = {ref: (ref, BUNDLES[ref]) for ref in BUNDLES}
         return service_route(
             "bot",

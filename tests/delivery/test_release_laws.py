@@ -178,7 +178,7 @@ class ReleaseLaws(RuleBasedStateMachine):
     def beside(self, ok):
         """What stable serves meanwhile, as the share of the step has it."""
         state = self.world.state
-        share = state.share / 10_000 if state.phase is Phase.PROGRESSING else 1.0
+        share = sum(state.shares.values()) / 10_000 if state.phase is Phase.PROGRESSING else 1.0
         return traffic(round(ok * (1 - share) / share)) if share else traffic()
 
     @rule(seconds=st.sampled_from([1, 31]), passes=st.integers(1, 3), ok=st.sampled_from([40, 100]))

@@ -33,7 +33,34 @@ def test_a_state_of_another_release_of_the_program_is_still_read():
     state = new_release(release_id="rel_1", service="bot", candidate=NEW, stable=OLD, now=START)
     plain = msgspec.json.decode(encode_state(state)) | {"a_field_of_tomorrow": 1}
     assert decode_state(msgspec.json.encode(plain)) == state
-    assert set(msgspec.json.decode(encode_state(state))) == {"id", "service", "candidate", "stable", "created_at"}
+    assert set(msgspec.json.decode(encode_state(state))) == {
+        "id",
+        "service",
+        "candidate",
+        "stable",
+        "created_at",
+        "arms",
+    }
+
+
+def test_a_state_from_when_there_was_one_candidate_with_a_weight_is_still_read():
+    stored = {
+        "id": "rel_1",
+        "service": "bot",
+        "candidate": NEW,
+        "stable": OLD,
+        "created_at": START.isoformat(),
+        "phase": "progressing",
+        "weight": 500,
+        "share": 500,
+        "targets": {"internal": 2_500},
+        "accepted_units": [7, 90],
+    }
+    state = decode_state(msgspec.json.encode(stored))
+    assert (state.arms, state.split, state.shares) == ({"candidate": NEW}, {"candidate": 500}, {"candidate": 500})
+    assert state.targets == {"internal": {"candidate": 2_500}}
+    assert state.weights == {"stable": 9_500, "candidate": 500}
+    assert state.accepted_units == {"candidate": 7, "stable": 90}
 
 
 def test_intents_are_told_apart_by_their_kind():

@@ -19,11 +19,13 @@ SPEC = World().spec
 
 def route(phase: Phase, *, stable=STABLE, previous=None, is_frozen=False, weight=0, service=None, spec=SPEC):
     state = msgspec.structs.replace(
-        new_release(release_id="rel_1", service="bot", candidate=NEW, stable=OLD, now=START), phase=phase, weight=weight
+        new_release(release_id="rel_1", service="bot", candidate=NEW, stable=OLD, now=START),
+        phase=phase,
+        split={"candidate": weight},
     )
     service = service or ServiceSpec()
     return service_route(
-        "bot", service, "salt", stable, (spec, state, *CANDIDATE), is_frozen=is_frozen, previous=previous
+        "bot", service, "salt", stable, (spec, state, dict([CANDIDATE])), is_frozen=is_frozen, previous=previous
     )
 
 
@@ -41,7 +43,7 @@ def test_the_candidate_is_known_from_gating_on_with_its_weight():
     assert shares(route(Phase.GATING)) == [("stable", OLD, 10_000), ("candidate", NEW, 0)]
     made = route(Phase.PROMOTING, weight=10_000)
     assert shares(made) == [("stable", OLD, 0), ("candidate", NEW, 10_000)]
-    assert (made.release.id, made.release.candidate, made.release.on_lease_expiry) == ("rel_1", "candidate", "stable")
+    assert (made.release.id, made.release.round, made.release.on_lease_expiry) == ("rel_1", 0, "stable")
 
 
 @pytest.mark.parametrize("phase", [phase for phase in Phase if not phase.is_running] + [Phase.ROLLING_BACK])

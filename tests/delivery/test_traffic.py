@@ -94,9 +94,14 @@ def test_a_segment_holds_when_all_its_conditions_do():
 
 def targeted(weight: int, **targets: int) -> ServiceRoute:
     made = route(stable=10_000 - weight, candidate=weight)
-    context = ReleaseContext(id="rel_1", attempt=1, step=0, candidate="candidate")
+    context = ReleaseContext(id="rel_1", attempt=1, step=0)
     return ServiceRoute(
-        name="bot", stable="stable", variants=made.variants, salt="bot", release=context, targets=targets
+        name="bot",
+        stable="stable",
+        variants=made.variants,
+        salt="bot",
+        release=context,
+        targets={segment: {"candidate": share} for segment, share in targets.items()},
     )
 
 
@@ -134,3 +139,18 @@ def test_a_target_says_with_what_probability_it_chose():
     found = [arms.assign(f"u{i}") for i in range(4_000)]
     assert {(a.arm, a.propensity) for a in found} == {(0, 7_500), (1, 2_500)}
     assert 850 < sum(a.arm for a in found) < 1_150
+
+
+@given(st.lists(st.integers(1, 3_000), min_size=2, max_size=3), st.integers(0, 2), st.text(min_size=1))
+def test_an_arm_that_is_taken_out_gives_its_units_to_stable_and_moves_nobody_else(weights, index, unit):
+    out = index % len(weights)
+    left = [0 if i == out else weight for i, weight in enumerate(weights)]
+    before = Arms("bot", [10_000 - sum(weights), *weights], 0)
+    after = Arms("bot", [10_000 - sum(left), *left], 0, [0, *(w if i == out else 0 for i, w in enumerate(weights))])
+    was = before.assign(unit).arm
+    assert after.assign(unit).arm == (0 if was == out + 1 else was)
+
+
+def test_slots_and_weights_together_must_fit():
+    with pytest.raises(ValueError, match="exceed"):
+        Arms("bot", [1_000, 9_000], 0, [0, 10_001])

@@ -89,7 +89,7 @@ def service(*variants: VariantRoute, **settings: Any) -> ServiceRoute:
 
 
 def release(**settings: Any) -> ReleaseContext:
-    return ReleaseContext(**({"id": "r-7", "attempt": 2, "step": 3, "candidate": "candidate"} | settings))
+    return ReleaseContext(**({"id": "r-7", "attempt": 2, "step": 3} | settings))
 
 
 def canary(

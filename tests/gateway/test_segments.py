@@ -15,7 +15,7 @@ def targeted(weight: int, target: int):
         variant("candidate", weight=weight),
         release=release(),
         segments={"internal": Segment(header={"X-Team": "acme-*"}), "beta": Segment(metadata={"plan": "beta"})},
-        targets={"internal": target},
+        targets={"internal": {"candidate": target}},
     )
 
 

@@ -76,7 +76,7 @@ async def test_a_made_up_cursor_is_refused(database):
 
 async def test_counts_of_a_key_add_up_and_other_keys_stay_apart(database):
     one = observations.Counted(window=Summary.of(observation(duration_us=10**7)))
-    key, other = ("rel_1", 1, 0, "candidate"), ("rel_1", 2, 0, "candidate")
+    key, other = ("rel_1", 1, 0, 0, "candidate"), ("rel_1", 2, 0, 0, "candidate")
     async with database.write() as connection:
         await observations.add_counts(connection, {key: one})
         await observations.add_counts(connection, {key: one + one, other: one})
@@ -87,9 +87,9 @@ async def test_counts_of_a_key_add_up_and_other_keys_stay_apart(database):
 async def test_sums_larger_than_a_machine_word_survive(database):
     huge = observations.Counted(early=Summary.of(observation(cost_nano_usd=10**18)))
     async with database.write() as connection:
-        await observations.add_counts(connection, {("rel_1", 1, 0, "candidate"): huge})
+        await observations.add_counts(connection, {("rel_1", 1, 0, 0, "candidate"): huge})
         found = await observations.read_counts(connection, ["rel_1"])
-    assert found["rel_1"]["rel_1", 1, 0, "candidate"].total.cost.squares == 10**36
+    assert found["rel_1"]["rel_1", 1, 0, 0, "candidate"].total.cost.squares == 10**36
 
 
 async def forget(database: Database, keep: int, started_before: datetime, chunk: int = 5000) -> int:

@@ -217,12 +217,12 @@ async def test_a_segment_comes_first_and_keeps_what_it_has(world):
     )
     await world.until(submitted.id, "progressing.soaking")
     route = world.control.publisher.current.services["bot"]
-    assert (world.weights("bot")[new], route.targets) == (0, {"internal": 5_000})
+    assert (world.weights("bot")[new], route.targets) == (0, {"internal": {"candidate": 5_000}})
     inside = users(world, segments=("internal",))
     while (await world.look(submitted.id)).step == 0:
         await world.advance(1, inside)
     route = world.control.publisher.current.services["bot"]
-    assert (world.weights("bot")[new], route.targets) == (1_000, {"internal": 5_000})
+    assert (world.weights("bot")[new], route.targets) == (1_000, {"internal": {"candidate": 5_000}})
     event = next(e for e in (await world.control.queries.explain(submitted.id)).events if e.code == "routing_written")
     assert "50 % of the units of segment internal" in event.sentence
     await world.until(submitted.id, "succeeded", each=users(world, 1_500))

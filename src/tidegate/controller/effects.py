@@ -6,7 +6,9 @@ Nothing here is remembered across a crash: the next decision asks again for what
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections.abc import Callable, Coroutine
+from functools import reduce
 from typing import Any
 
 import msgspec
@@ -19,6 +21,7 @@ from tidegate.controller.gathering import Case
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.probe import Prober, ProbeReport, ProbeUnansweredError, choose_gateway
 from tidegate.controller.routing_table import RoutingTableReader
+from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.commands import Command, Deploy, RunProbe, TearDown
 from tidegate.delivery.facts import ProbeResult
 from tidegate.registry import audit
@@ -125,25 +128,32 @@ class Effects:
             await asyncio.sleep(_RETRY_SECONDS)
             return
         async with self._database.read() as connection:
-            bundle = await self._table.bundle(connection, command.version)
-        try:
-            report = await self._prober.run(
-                address,
-                service=case.row.service,
-                reference=command.version,
-                attempt=command.attempt,
-                spec=case.row.spec.probe,
-                endpoint=str(bundle.requirements.get("endpoint", "chat")),
-                request_seconds=case.facts.request_timeout.total_seconds(),
-            )
-        except ProbeUnansweredError as error:
-            _LOG.info("probe_unanswered", release=command.release, version=command.version, error=str(error))
-            await asyncio.sleep(_RETRY_SECONDS)
-            return
-        self._probes[command.release] = report
+            bundles = {version: await self._table.bundle(connection, version) for version in command.versions}
+        reports = []
+        for version, bundle in bundles.items():
+            try:
+                reports.append(await self._probe_version(case, command, address, version, bundle))
+            except ProbeUnansweredError as error:
+                _LOG.info("probe_unanswered", release=command.release, version=version, error=str(error))
+                await asyncio.sleep(_RETRY_SECONDS)
+                return
+        self._probes[command.release] = report = reduce(operator.add, reports)
         self._tries.pop(command.key, None)
         await self._record(case, report)
         self._wake()
+
+    async def _probe_version(
+        self, case: Case, command: RunProbe, address: str, version: str, bundle: Bundle
+    ) -> ProbeReport:
+        return await self._prober.run(
+            address,
+            service=case.row.service,
+            reference=version,
+            attempt=command.attempt,
+            spec=case.row.spec.probe,
+            endpoint=str(bundle.requirements.get("endpoint", "chat")),
+            request_seconds=case.facts.request_timeout.total_seconds(),
+        )
 
     async def _record(self, case: Case, report: ProbeReport) -> None:
         """Keep the answers as evidence in the audit log, for whoever asks why."""

@@ -20,7 +20,8 @@ MAX_UNITS = 200_000  # remembered for each key; beyond that a unit is no longer 
 
 
 class Units:
-    """Which units were seen in each step's window; bounded, so that a count of units is never too high."""
+    """Which units were seen in each step's window, whatever the round; bounded, so that a count of units is never too
+    high."""
 
     def __init__(self, limit: int = MAX_UNITS) -> None:
         self._limit = limit
@@ -28,18 +29,23 @@ class Units:
 
     def new(self, key: CountKey, unit_hashes: set[int]) -> set[int]:
         """Those of ``unit_hashes`` not seen before; nothing is remembered yet."""
-        seen: set[int] = self._seen.get(key, set())
+        seen: set[int] = self._seen.get(_without_round(key), set())
         return unit_hashes - seen if len(seen) < self._limit else set()
 
     def remember(self, folded: Iterable[Folded]) -> None:
         """What :func:`fold` found new is stored now."""
         for part in folded:
-            self._seen.setdefault(part.key, set()).update(part.new_units)
+            self._seen.setdefault(_without_round(part.key), set()).update(part.new_units)
 
     def forget(self, release: str) -> None:
         """The release ended."""
         for key in [key for key in self._seen if key[0] == release]:
             del self._seen[key]
+
+
+def _without_round(key: CountKey) -> CountKey:
+    release, attempt, step, _, variant = key
+    return release, attempt, step, 0, variant
 
 
 class Folded(NamedTuple):
@@ -61,7 +67,7 @@ def fold(
     is_sample: Callable[[Observation], bool],
     is_compared: Callable[[Observation], bool] = is_randomised,
 ) -> list[Folded]:
-    """Counts of the observations that belong to a release, by (release, attempt, step, variant).
+    """Counts of the observations that belong to a release, by (release, attempt, step, round, variant).
 
     A unit that returns is counted once where arms are compared, by its first request (of those that arrive
     together, the one that began first): requests of one unit are alike, and counting all of them would make
@@ -75,7 +81,7 @@ def fold(
     for row in observations:
         if not row.release or not row.propensity:  # a forced variant was chosen by nobody's hash
             continue
-        key = ((row.release, row.attempt, row.step, row.variant), is_sample(row))
+        key = ((row.release, row.attempt, row.step, row.round, row.variant), is_sample(row))
         tally = tallies.get(key)
         if tally is None:
             tally = tallies[key] = _Tally()

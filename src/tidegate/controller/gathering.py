@@ -18,6 +18,7 @@ from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.ingest import Ingest
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.routing_table import RoutingTableReader, is_frozen
+from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Phase
@@ -88,15 +89,16 @@ class Gatherer:
             intents = await open_intents(connection, [row.id for row in rows])
             declared = {service.name: service for service in await list_services(connection)}
             frozen = await list_freezes(connection)
-            contents = {row.candidate: await self._table.bundle(connection, row.candidate) for row in rows}
+            on_trial = {reference for row in rows for reference in row.state.arms.values()}
+            contents = {reference: await self._table.bundle(connection, reference) for reference in on_trial}
             await self._load_pointers(connection, declared, {row.service for row in rows})
         counts = await self._counts.read([row.id for row in rows if row.phase.is_running])
         gathered: dict[str, list[Case]] = defaultdict(list)
         for row in rows:
             siblings = [other for other in rows if other.service == row.service]
-            service, bundle = declared[row.service], contents[row.candidate]
-            ready = self._runtime.readiness(row.candidate, bundle) if row.phase.is_running else Readiness(None)
-            longest = variant_route("", row.candidate, bundle, 0, service.spec).timeouts.total
+            service, own = declared[row.service], {ref: contents[ref] for ref in row.state.arms.values()}
+            ready = self._readiness(own) if row.phase.is_running else Readiness(None)
+            longest = max(variant_route("", ref, own[ref], 0, service.spec).timeouts.total for ref in own)
             facts = Facts(
                 epoch=epoch,
                 stable=service.stable,
@@ -126,6 +128,11 @@ class Gatherer:
             for reference in (declared[name].stable, declared[name].previous_stable):
                 if reference is not None:
                     await self._table.bundle(connection, reference)
+
+    def _readiness(self, on_trial: Mapping[str, Bundle]) -> Readiness:
+        """Of all versions together: one that cannot serve, else one nobody knows of, else any."""
+        found = [self._runtime.readiness(reference, bundle) for reference, bundle in on_trial.items()]
+        return min(found, key=lambda readiness: (False, None, True).index(readiness.is_ready))
 
     def _revision_written(
         self, service: Service, row: ReleaseRow, siblings: list[ReleaseRow], *, is_held: bool
@@ -178,8 +185,9 @@ def _step_counts(row: ReleaseRow, counts: Counts | None) -> tuple[StepCounts, ..
             total=counted.total,
             window=counted.window,
             compared=counted.compared,
+            round=of_round,
         )
-        for (_, attempt, step, variant), counted in counts.get(row.id, {}).items()
+        for (_, attempt, step, of_round, variant), counted in counts.get(row.id, {}).items()
     )
 
 

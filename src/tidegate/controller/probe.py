@@ -52,6 +52,16 @@ class ProbeReport(msgspec.Struct, frozen=True, kw_only=True):
     result: ProbeResult
     answers: tuple[ProbeAnswer, ...]
 
+    def __add__(self, other: ProbeReport) -> ProbeReport:
+        """Those of two versions on trial."""
+        result = ProbeResult(
+            attempt=self.result.attempt,
+            answered=self.result.answered + other.result.answered,
+            failed=self.result.failed + other.result.failed,
+            detail=self.result.detail or other.result.detail,
+        )
+        return ProbeReport(result=result, answers=self.answers + other.answers)
+
 
 class PlannedProbe(msgspec.Struct, frozen=True, kw_only=True):
     """One request to send, and what its answer must satisfy."""

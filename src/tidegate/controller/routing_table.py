@@ -75,7 +75,8 @@ class RoutingTableReader:
         """The route of one service; the bundles it refers to have been loaded."""
         trial = None
         if release is not None:
-            trial = (release.spec, release.state, release.candidate, self._bundles[release.candidate])
+            contents = {reference: self._bundles[reference] for reference in release.state.arms.values()}
+            trial = (release.spec, release.state, contents)
         return service_route(
             service.name,
             service.spec,
@@ -134,4 +135,5 @@ def _is_running(release: ReleaseRow) -> bool:
 
 def _references(declared: list[Service], running: Mapping[str, ReleaseRow]) -> set[str]:
     pointers = {reference for service in declared for reference in (service.stable, service.previous_stable)}
-    return {reference for reference in pointers if reference} | {release.candidate for release in running.values()}
+    on_trial = {reference for release in running.values() for reference in release.state.arms.values()}
+    return {reference for reference in pointers if reference} | on_trial

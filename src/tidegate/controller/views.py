@@ -8,6 +8,7 @@ import msgspec
 
 from tidegate.controller.gateways import GatewayView
 from tidegate.delivery import release
+from tidegate.delivery.decide_forward import promoted_arm
 from tidegate.delivery.release import Phase, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.strategy import strategy_name
@@ -57,14 +58,15 @@ def release_view(row: ReleaseRow, *, is_frozen: bool = False) -> Release:
 
 def weights_of(state: ReleaseState, *, is_frozen: bool = False) -> dict[str, int]:
     """Basis points by full reference; what ended has given everything to one version."""
-    candidate = state.weight
+    split = state.split
     if state.phase is Phase.SUCCEEDED:
-        candidate = TOTAL_WEIGHT
+        split = {promoted_arm(state): TOTAL_WEIGHT}
     elif state.phase.is_terminal or state.phase is Phase.ROLLING_BACK or (is_frozen and state.stable is not None):
-        candidate = 0
-    if state.stable is None or state.stable == state.candidate:
-        return {state.candidate: candidate}
-    return {state.stable: TOTAL_WEIGHT - candidate, state.candidate: candidate}
+        split = {}
+    weights = {} if state.stable is None else {state.stable: TOTAL_WEIGHT - sum(split.values())}
+    for arm, version in state.arms.items():
+        weights[version] = weights.get(version, 0) + split.get(arm, 0)
+    return weights
 
 
 def freeze_view(freeze: freezes.Freeze) -> Freeze:

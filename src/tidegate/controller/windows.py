@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tidegate.delivery.observation import Observation
-from tidegate.delivery.release import CANDIDATE
+from tidegate.delivery.release import STABLE
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.registry.releases import ReleaseRow
 
 _Key = tuple[str, int, int]  # release, attempt, step
+_Round = tuple[str, int, int, int]
 
 
 class Windows:
@@ -15,21 +16,21 @@ class Windows:
 
     def __init__(self) -> None:
         self._opened: dict[_Key, int] = {}  # microseconds since the epoch
-        self._shares: dict[_Key, int] = {}  # basis points with which a unit goes to the candidate
+        self._shares: dict[_Round, dict[str, int]] = {}  # basis points with which a unit goes to each variant
 
     def learn(self, row: ReleaseRow) -> None:
         """The release was committed like this."""
         state = row.state
         key = (row.id, state.attempt, state.step)
         if state.phase.is_terminal:
-            for known in [known for known in self._opened if known[0] == row.id]:
-                del self._opened[known]
-                self._shares.pop(known, None)
+            self._opened = {known: at for known, at in self._opened.items() if known[0] != row.id}
+            self._shares = {known: shares for known, shares in self._shares.items() if known[0] != row.id}
         elif state.window_opened_at is None:
             self._opened.pop(key, None)
         else:
             self._opened[key] = int(state.window_opened_at.timestamp() * 1_000_000)
-            self._shares[key] = state.share
+            beside = {STABLE: TOTAL_WEIGHT - sum(state.shares.values())}
+            self._shares[*key, state.round] = beside | state.shares
 
     def is_sample(self, observation: Observation) -> bool:
         """Whether the request began in the window of its release's step."""
@@ -39,6 +40,6 @@ class Windows:
     def is_compared(self, observation: Observation) -> bool:
         """Whether its variant was chosen with the share of its step. Who belongs to another segment, or was sent to
         stable because a lease ran out, had another share or none, and tells nothing of the difference."""
-        share = self._shares.get((observation.release, observation.attempt, observation.step), 0)
-        own = observation.propensity
-        return 0 < share < TOTAL_WEIGHT and share == (own if observation.variant == CANDIDATE else TOTAL_WEIGHT - own)
+        key = (observation.release, observation.attempt, observation.step, observation.round)
+        share = self._shares.get(key, {}).get(observation.variant, 0)
+        return 0 < share < TOTAL_WEIGHT and share == observation.propensity

@@ -51,20 +51,20 @@ class WriteRouting(_Command, frozen=True, kw_only=True):
 
 
 class Deploy(_Command, frozen=True, kw_only=True):
-    """Effect: make the candidate callable; for a hosted model there is nothing to do."""
+    """Effect: make a version on trial callable; for a hosted model there is nothing to do."""
 
     version: str
 
     @property
     def action(self) -> str:
-        """One for each attempt."""
-        return "deploy"
+        """One for each version and attempt."""
+        return f"deploy:{self.version}"
 
 
 class RunProbe(_Command, frozen=True, kw_only=True):
-    """Effect: send the probes of the spec to the candidate and keep the result for ``Facts.probe``."""
+    """Effect: send the probes of the spec to each version on trial and keep the result for ``Facts.probe``."""
 
-    version: str
+    versions: tuple[str, ...]
 
     @property
     def action(self) -> str:

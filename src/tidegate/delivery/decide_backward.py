@@ -10,7 +10,7 @@ from tidegate.delivery.decide_overlay import fresh_window
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import ProbeResult
 from tidegate.delivery.intents import Intent
-from tidegate.delivery.release import CANDIDATE, MetricVerdict, Phase
+from tidegate.delivery.release import MetricVerdict, Phase
 from tidegate.delivery.snapshot import Cutoff
 from tidegate.delivery.steps import Approve
 from tidegate.stats.verdict import Verdict
@@ -37,8 +37,13 @@ def reject(draft: Draft, code: str, *, intent: Intent | None = None, **detail: s
     row = draft.fire(code, intent=intent, detail=detail, ended_at=draft.now, pause_reasons=(), paused_at=None)
     draft.change(breach=draft.breach(row))
     if was_deployed:
-        draft.records.append(TearDown(**draft.key, version=draft.state.candidate))
+        tear_down_trial(draft)
     draft.notify(draft.state.phase.value)
+
+
+def tear_down_trial(draft: Draft, *, but: str | None = None) -> None:
+    """Nobody needs the versions on trial any longer, except ``but``."""
+    draft.records += [TearDown(**draft.key, version=v) for v in draft.state.versions if v != but]
 
 
 def roll_back(
@@ -55,8 +60,8 @@ def roll_back(
     is_committed = state.phase is Phase.DRAINING
     row = draft.fire(code, intent=intent, detail=detail)
     draft.change(
-        weight=0,
-        share=0,
+        split={},
+        shares={},
         targets={},
         mirroring=None,
         pause_reasons=(),
@@ -97,7 +102,7 @@ def _open_incident(draft: Draft) -> None:
     state = draft.state
     if state.breach is None:
         return
-    exposed = draft.facts.exposed(state, CANDIDATE) or 0
+    exposed = draft.facts.exposed(state) or 0
     draft.change(exposed_requests=max(exposed, state.exposed_requests))
     draft.records.append(
         OpenIncident(
@@ -170,6 +175,7 @@ def _make_way(draft: Draft, other: str) -> None:
     draft.fire("newer_release", detail={"other": other}, ended_at=draft.now)
     if draft.state.stable is not None:
         draft.records.append(TearDown(**draft.key, version=draft.state.stable))
+    tear_down_trial(draft, but=draft.state.candidate)
     draft.notify("succeeded")
 
 
@@ -195,8 +201,9 @@ def _worst_guardrail(draft: Draft) -> MetricVerdict | None:
 
 
 def _own_cutoff(draft: Draft) -> Cutoff | None:
-    wanted = (draft.state.id, draft.state.attempt, CANDIDATE)
-    return next((c for c in draft.facts.cutoffs if (c.release, c.attempt, c.variant) == wanted), None)
+    state = draft.state
+    own = (c for c in draft.facts.cutoffs if (c.release, c.attempt) == (state.id, state.attempt))
+    return next((c for c in own if c.variant in state.arms and c.variant not in state.removed), None)
 
 
 def _is_paused_too_long(draft: Draft) -> bool:

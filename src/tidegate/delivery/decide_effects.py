@@ -26,17 +26,17 @@ def effects(before: ReleaseState, state: ReleaseState, facts: Facts) -> list[Com
     if state.phase is not Phase.GATING:
         return wished
     if facts.candidate_ready is not True:
-        wished.append(Deploy(**key, version=state.candidate))
+        wished += [Deploy(**key, version=version) for version in state.versions]
     elif not has_turned and _can_probe(state, facts) and _wants_probe(state, facts):
-        wished.append(RunProbe(**key, version=state.candidate))
+        wished.append(RunProbe(**key, versions=state.versions))
     return wished
 
 
 def _routed(state: ReleaseState) -> tuple[object, ...]:
     """All of a state that its route depends on."""
     if state.phase in {Phase.PROGRESSING, Phase.PROMOTING, Phase.GATING, Phase.DRAINING}:
-        is_draining = state.phase is Phase.DRAINING
-        return is_draining, state.attempt, state.step, state.weight, state.targets, state.mirroring
+        is_draining, mirroring = state.phase is Phase.DRAINING, state.mirroring
+        return is_draining, state.attempt, state.step, state.round, state.split, state.targets, mirroring
     return (None,)
 
 

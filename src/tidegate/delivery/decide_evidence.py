@@ -11,7 +11,7 @@ from tidegate.delivery.evidence.rules import broken_rules
 from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts
-from tidegate.delivery.release import CANDIDATE, STABLE, Phase, SubPhase
+from tidegate.delivery.release import CANDIDATE, STABLE, MetricVerdict, Phase, SubPhase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
@@ -76,10 +76,10 @@ def judge_now(draft: Draft) -> None:
         pass_alpha=alpha,
         rules=draft.state.rules,
     )
-    mismatch = judge_sample_ratio(concurrent, _under_way(draft), draft.state.accepted_units) if concurrent else None
+    mismatch = _sample_ratio(draft) if concurrent else None
     if mismatch is not None:
         verdicts = set_aside(verdicts, mismatch)
-    exposed = draft.facts.exposed(draft.state, CANDIDATE)
+    exposed = draft.facts.exposed(draft.state)
     draft.change(
         analysed_at=draft.now,
         verdicts=verdicts,
@@ -90,17 +90,20 @@ def judge_now(draft: Draft) -> None:
     )
 
 
-def compared_units(draft: Draft) -> tuple[int, int]:
-    """Units of candidate and stable that compare the arms of this step."""
-    found = (draft.facts.of_step(draft.state, variant) for variant in (CANDIDATE, STABLE))
-    candidate, stable = (counts.compared.units if counts else 0 for counts in found)
-    return candidate, stable
+def compared_units(draft: Draft) -> dict[str, int]:
+    """Units of each variant that compare the arms of this step."""
+    found = {variant: draft.facts.of_step(draft.state, variant) for variant in (STABLE, *draft.state.arms)}
+    return {variant: counts.compared.units for variant, counts in found.items() if counts is not None}
 
 
 def _concurrent(draft: Draft) -> Concurrent | None:
     """Both arms of a split, with what is frozen of stable; ``None`` where they cannot be compared."""
     state, facts = draft.state, draft.facts
-    if facts.counts is None or state.phase is not Phase.PROGRESSING or not 0 < state.share < TOTAL_WEIGHT:
+    if (
+        facts.counts is None
+        or state.phase is not Phase.PROGRESSING
+        or not 0 < state.shares.get(CANDIDATE, 0) < TOTAL_WEIGHT
+    ):
         return None
     if state.sub_phase is SubPhase.WAITING:  # an approval is awaited: the split was judged before
         return None
@@ -114,7 +117,7 @@ def _concurrent(draft: Draft) -> Concurrent | None:
     return Concurrent(
         candidate=candidate,
         stable=stable,
-        share=state.share / TOTAL_WEIGHT,
+        share=state.shares[CANDIDATE] / TOTAL_WEIGHT,
         baselines={baseline.metric: baseline for baseline in frozen},
         stable_total=beside.total if beside else Summary(),
     )
@@ -130,14 +133,17 @@ def _look_at_rules(draft: Draft, concurrent: Concurrent | None, window: Summary,
         draft.change(rules=looked)
 
 
-def _under_way(draft: Draft) -> tuple[int, int]:
+def _sample_ratio(draft: Draft) -> MetricVerdict | None:
     state, facts = draft.state, draft.facts
-    return facts.in_flight(state.candidate), facts.in_flight(state.stable) if state.stable else 0
+    versions = {STABLE: state.stable or "", **state.arms}
+    shares = {STABLE: TOTAL_WEIGHT - sum(state.shares.values())} | {arm: state.shares.get(arm, 0) for arm in state.arms}
+    under_way = {variant: facts.in_flight(version) for variant, version in versions.items()}
+    return judge_sample_ratio(compared_units(draft), shares, under_way, state.accepted_units)
 
 
 def _watch_silence(draft: Draft) -> None:
     facts, state = draft.facts, draft.state
-    is_busy = facts.in_flight(state.candidate) > 0 or _has_spool(facts)
+    is_busy = facts.in_flight(*state.versions) > 0 or _has_spool(facts)
     observed = facts.observed_at
     is_fresh = observed is not None and (
         draft.now - observed < _FRESH or (state.silent_since is not None and observed >= state.silent_since)

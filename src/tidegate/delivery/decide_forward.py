@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from tidegate.delivery.commands import CommitStable, TearDown
-from tidegate.delivery.decide_backward import close_incident, own_probe, reject, roll_back
+from tidegate.delivery.decide_backward import close_incident, own_probe, reject, roll_back, tear_down_trial
 from tidegate.delivery.decide_evidence import judge_now
 from tidegate.delivery.decide_overlay import fresh_evidence, fresh_window, is_verified
 from tidegate.delivery.draft import Draft
@@ -67,20 +67,28 @@ def _given(state: ReleaseState, step: TrafficStep | None) -> dict[str, Any]:
     """What the step gives to whom. Nobody ever gets less than before (I12); a mirror lasts for its own step."""
     match step:
         case Split(audience=None):
-            return {"weight": step.weight, "share": step.weight, "mirroring": step.mirroring}
+            one = {CANDIDATE: step.weight}
+            return {"split": one, "shares": one, "mirroring": step.mirroring}
         case Split(audience=str() as segment):
-            most = max(step.weight, state.targets.get(segment, 0))
+            most = max(step.weight, state.targets.get(segment, {}).get(CANDIDATE, 0))
             return {
-                "targets": {**state.targets, segment: most},
-                "share": step.weight,
+                "targets": {**state.targets, segment: {CANDIDATE: most}},
+                "shares": {CANDIDATE: step.weight},
                 "mirroring": step.mirroring,
             }
         case Mirror():
             return {"mirroring": step.mirroring}
         case None:
-            return {"weight": TOTAL_WEIGHT, "share": TOTAL_WEIGHT, "mirroring": None}
+            everything = {promoted_arm(state): TOTAL_WEIGHT}
+            removed = dict.fromkeys(state.removed, 0)
+            return {"split": everything, "shares": everything, "removed": removed, "mirroring": None}
         case _:
             return {"mirroring": None}
+
+
+def promoted_arm(state: ReleaseState) -> str:
+    """The arm whose version promotion makes stable."""
+    return next(arm for arm, version in state.arms.items() if version == state.candidate)
 
 
 def _start(draft: Draft) -> None:
@@ -116,7 +124,8 @@ def _leave_gating(draft: Draft) -> None:
     probe = own_probe(draft)
     if draft.state.is_paused or draft.facts.candidate_ready is not True or probe is None:
         return
-    if probe.answered >= max(1, draft.spec.probe.requests + len(draft.spec.probe.smoke)):
+    wanted = (draft.spec.probe.requests + len(draft.spec.probe.smoke)) * len(draft.state.versions)
+    if probe.answered >= max(1, wanted):
         draft.change(probe_samples=probe.answered)
         enter_step(draft, "probes_passed", 0, detail={"answered": str(probe.answered)}, gate_deadline_at=None)
 
@@ -257,6 +266,7 @@ def _finish_draining(draft: Draft) -> None:
     draft.fire("drained" if is_idle else "drain_timeout", ended_at=draft.now)
     if state.stable is not None:
         draft.records.append(TearDown(**draft.key, version=state.stable))
+    tear_down_trial(draft, but=state.candidate)
     draft.notify("succeeded")
 
 
@@ -268,15 +278,15 @@ def _finish_rollback(draft: Draft) -> None:
         return
     if state.stable_at is None:
         draft.change(stable_at=draft.now)
-    is_idle = facts.in_flight(state.candidate) == 0
+    is_idle = facts.in_flight(*state.versions) == 0
     if not is_idle and state.drain_until is not None and draft.now < state.drain_until:
         return
     target: Place = (state.lands_in or Phase.ROLLED_BACK, None)
-    exposed = facts.exposed(state, CANDIDATE) or 0
+    exposed = facts.exposed(state) or 0
     draft.change(exposed_requests=max(state.exposed_requests, exposed))
     draft.fire("stable_restored" if is_idle else "drain_timeout", target, ended_at=draft.now)
     close_incident(draft)
-    draft.records.append(TearDown(**draft.key, version=state.candidate))
+    tear_down_trial(draft)
     draft.notify(draft.state.phase.value)
 
 

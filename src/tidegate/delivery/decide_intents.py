@@ -89,7 +89,8 @@ def _fresh_attempt(state: ReleaseState) -> dict[str, object]:
     fresh = ReleaseState(
         id=state.id,
         service=state.service,
-        candidate=state.candidate,
+        candidate=next(iter(state.arms.values())),
+        arms=state.arms,
         stable=state.stable,
         created_at=state.created_at,
         attempt=state.attempt + 1,

@@ -89,7 +89,8 @@ def fresh_evidence() -> dict[str, Any]:
         "verdicts": (),
         "baselines": (),
         "rules": {},
-        "accepted_units": (0, 0),
+        "accepted_units": {},
+        "round": 0,
     }
 
 

@@ -178,7 +178,8 @@ class Draft:
         if isinstance(found, Mirror):
             return f"copies of {found.mirroring.share / 100:g} % of stable's requests"
         audience = found.audience if isinstance(found, Split) else None
-        return f"{self.state.share / 100:g} % of the units" + (f" of segment {audience}" if audience else "")
+        share = sum(self.state.shares.values()) / 100
+        return f"{share:g} % of the units" + (f" of segment {audience}" if audience else "")
 
     def _sentence_facts(self, intent: Intent | None) -> dict[str, str]:
         return {

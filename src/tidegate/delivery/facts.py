@@ -3,7 +3,9 @@ knows*, never zero and never good news."""
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime, timedelta
+from functools import reduce
 from typing import Literal
 
 import msgspec
@@ -14,7 +16,7 @@ from tidegate.delivery.snapshot import Cutoff
 
 
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How the candidate answered the probes of one attempt.
+    """How the arms answered the probes of one attempt, together.
 
     Attributes:
         attempt: of the release.
@@ -50,7 +52,7 @@ class GatewayFact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What was observed of one variant in one step.
+    """What was observed of one variant in one round of one step.
 
     Attributes:
         total: every request assigned in the step; hard limits watch these, verified or not.
@@ -65,6 +67,19 @@ class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
     total: Summary
     window: Summary
     compared: Summary = Summary()
+    round: int = 0
+
+    def __add__(self, other: StepCounts) -> StepCounts:
+        """Both of one variant and step: what they add up to, in the later round."""
+        return StepCounts(
+            attempt=self.attempt,
+            step=self.step,
+            variant=self.variant,
+            total=self.total + other.total,
+            window=self.window + other.window,
+            compared=self.compared + other.compared,
+            round=max(self.round, other.round),
+        )
 
 
 class NewerRelease(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,8 +98,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         stable: the service's stable version now.
         revision_written: revision since which the published route of the service is the one this state
             asks for (``routing.service_route``); ``None`` while it is another.
-        candidate_ready: whether the candidate can serve; ``False`` means it never will or no longer does,
-            ``None`` that nobody knows yet.
+        candidate_ready: whether every version on trial can serve; ``False`` means that one never will or no longer
+            does, ``None`` that nobody knows yet.
         candidate_detail: one sentence for ``False``.
         probe: the last probe of the release; results of other attempts are ignored.
         gateways: every known gateway.
@@ -114,11 +129,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     clock_jump: timedelta = timedelta(0)
     request_timeout: timedelta = timedelta(seconds=300)
 
-    def in_flight(self, version: str) -> int:
-        """Requests under way at ``version``, over all live and draining gateways."""
-        return sum(
-            gateway.in_flight.get(version, 0) for gateway in self.gateways if gateway.is_live or gateway.is_draining
-        )
+    def in_flight(self, *versions: str) -> int:
+        """Requests under way at any of ``versions``, over all live and draining gateways."""
+        known = [gateway.in_flight for gateway in self.gateways if gateway.is_live or gateway.is_draining]
+        return sum(in_flight.get(version, 0) for in_flight in known for version in versions)
 
     def is_acknowledged(self, epoch: int, revision: int) -> bool:
         """Whether every live gateway serves ``revision`` of ``epoch`` or a later one; without any, it is."""
@@ -130,9 +144,15 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return any(gateway.is_live for gateway in self.gateways)
 
     def of_step(self, state: ReleaseState, variant: str) -> StepCounts | None:
-        """Counts of a variant in the state's attempt and step."""
+        """Counts of a variant in the state's attempt and step, over all its rounds."""
+        found = self.rounds_of_step(state, variant)
+        return reduce(operator.add, found) if found else None
+
+    def rounds_of_step(self, state: ReleaseState, variant: str) -> list[StepCounts]:
+        """The same by round, oldest first."""
         wanted = (state.attempt, state.step, variant)
-        return next((c for c in self.counts or () if (c.attempt, c.step, c.variant) == wanted), None)
+        found = (c for c in self.counts or () if (c.attempt, c.step, c.variant) == wanted)
+        return sorted(found, key=lambda counts: counts.round)
 
     def before_step(self, state: ReleaseState, variant: str) -> StepCounts | None:
         """Counts of a variant in the latest earlier step of the attempt that compared anything."""
@@ -143,11 +163,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         ]
         return max(earlier, key=lambda c: c.step, default=None)
 
-    def exposed(self, state: ReleaseState, variant: str) -> int | None:
-        """Requests assigned to a variant over the whole attempt; ``None`` when nobody knows."""
+    def exposed(self, state: ReleaseState, variant: str | None = None) -> int | None:
+        """Requests assigned to ``variant``, or to all that is on trial, over the whole attempt; ``None`` when nobody
+        knows."""
         if self.counts is None:
             return None
-        return sum(c.total.requests for c in self.counts if (c.attempt, c.variant) == (state.attempt, variant))
+        wanted = state.arms if variant is None else {variant}
+        return sum(c.total.requests for c in self.counts if c.attempt == state.attempt and c.variant in wanted)
 
 
 def may_serve(

@@ -76,6 +76,7 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
     malformed_events: int
     finish_reason: str
     model: str  # the model that answered, as the upstream names it
+    round: int = 0  # of the step: how often its weights had been set anew
 
 
 COLUMNS: tuple[str, ...] = Observation.__struct_fields__

@@ -6,8 +6,11 @@ UTC and absolute, so a restart neither shortens nor extends a soak.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 
@@ -167,14 +170,19 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     Attributes:
         id: of the release.
         service: whose traffic it moves.
-        candidate: full reference of the version on trial.
+        candidate: full reference of the version on trial, the one that promotion makes stable; of several arms the
+            first, until one has won.
         stable: full reference of the stable version when it started; ``None`` for a service's first.
         attempt: from 1, rises with each retry.
         step: index of the traffic step; ``len(program.steps)`` in promoting and draining.
         sub_phase: within a step or promoting, else ``None``.
-        weight: basis points of the candidate; stable has the rest.
-        targets: segment -> basis points its units give to the candidate, where that is more than ``weight``.
-        share: basis points with which the units that the step compares go to the candidate.
+        arms: variant -> full reference of each arm beside stable, in the order of their points.
+        split: arm -> basis points; stable has the rest.
+        targets: segment -> the split of its units, where the arms have more of it.
+        shares: arm -> basis points with which the units that the step compares go there.
+        round: how often the split of this step was re-weighted; evidence is stratified by it.
+        removed: arms that a guardrail took out -> their basis points then, which went to stable and nobody else; in
+            this attempt they never come back.
         mirroring: copies of stable's requests that the candidate gets now, ``None`` without any.
         mirror_cost, mirror_tokens: what the copies of this step have cost so far, nano-USD and tokens.
         pause_reasons: sorted; not empty means paused.
@@ -196,7 +204,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         verdicts: one for each guardrail.
         baselines: what was frozen of stable for this step.
         rules: guardrail -> whether its rule was broken, newest last.
-        accepted_units: units of candidate and stable up to which a person accepted a sample-ratio mismatch.
+        accepted_units: variant -> units up to which a person accepted a sample-ratio mismatch.
         probe_samples: answered probes of this attempt.
         samples: judged requests of the candidate in the current step's window; pairs in a step that mirrors.
         exposed_requests: user requests assigned to the candidate in this attempt.
@@ -218,9 +226,12 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     attempt: int = 1
     step: int = 0
     sub_phase: SubPhase | None = None
-    weight: int = 0
-    targets: dict[str, int] = {}
-    share: int = 0
+    arms: dict[str, str] = {}
+    split: dict[str, int] = {}
+    targets: dict[str, dict[str, int]] = {}
+    shares: dict[str, int] = {}
+    round: int = 0
+    removed: dict[str, int] = {}
     mirroring: Mirroring | None = None
     mirror_cost: int = 0
     mirror_tokens: int = 0
@@ -244,7 +255,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     verdicts: tuple[MetricVerdict, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     rules: dict[str, tuple[bool, ...]] = {}
-    accepted_units: tuple[int, int] = (0, 0)
+    accepted_units: dict[str, int] = {}
     probe_samples: int = 0
     samples: int = 0
     exposed_requests: int = 0
@@ -257,9 +268,19 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ended_at: datetime | None = None
 
     @property
+    def weight(self) -> int:
+        """Basis points of everything on trial."""
+        return sum(self.split.values())
+
+    @property
     def weights(self) -> dict[str, int]:
         """Basis points by variant."""
-        return {STABLE: TOTAL_WEIGHT - self.weight, CANDIDATE: self.weight}
+        return {STABLE: TOTAL_WEIGHT - self.weight} | {arm: self.split.get(arm, 0) for arm in self.arms}
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Full references on trial, each once; never stable's, which an arm of an A/A test has too."""
+        return tuple(dict.fromkeys(ref for ref in self.arms.values() if ref != self.stable))
 
     @property
     def is_paused(self) -> bool:
@@ -272,9 +293,28 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return self.stable_at - self.breach.at if self.stable_at and self.breach else None
 
 
-def new_release(*, release_id: str, service: str, candidate: str, stable: str | None, now: datetime) -> ReleaseState:
-    """A release that was accepted at ``now`` and waits for its first decision."""
-    return ReleaseState(id=release_id, service=service, candidate=candidate, stable=stable, created_at=now)
+def new_release(
+    *,
+    release_id: str,
+    service: str,
+    candidate: str,
+    stable: str | None,
+    now: datetime,
+    arms: Mapping[str, str] = MappingProxyType({}),
+) -> ReleaseState:
+    """A release that was accepted at ``now`` and waits for its first decision.
+
+    Args:
+        arms: variant -> full reference; without any, the candidate is the only one.
+    """
+    return ReleaseState(
+        id=release_id,
+        service=service,
+        candidate=candidate,
+        stable=stable,
+        created_at=now,
+        arms=dict(arms) or {CANDIDATE: candidate},
+    )
 
 
 def encode_state(state: ReleaseState) -> bytes:
@@ -289,4 +329,13 @@ def decode_state(data: bytes | str) -> ReleaseState:
     Raises:
         msgspec.DecodeError: it is something else.
     """
-    return msgspec.json.decode(data, type=ReleaseState)
+    stored = msgspec.json.decode(data, type=dict[str, Any])
+    return msgspec.convert(stored if "arms" in stored else _with_arms(stored), ReleaseState, str_keys=True)
+
+
+def _with_arms(stored: dict[str, Any]) -> dict[str, Any]:
+    """A state from when a release had one candidate and its weight."""
+    one = {name: {CANDIDATE: stored[old]} for name, old in (("split", "weight"), ("shares", "share")) if old in stored}
+    targets = {segment: {CANDIDATE: weight} for segment, weight in stored.get("targets", {}).items()}
+    accepted = dict(zip((CANDIDATE, STABLE), stored.get("accepted_units", ()), strict=False))
+    return {**stored, **one, "targets": targets, "accepted_units": accepted, "arms": {CANDIDATE: stored["candidate"]}}

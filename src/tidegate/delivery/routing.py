@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tidegate.delivery.bundle import Bundle, TimeoutsSpec
-from tidegate.delivery.release import CANDIDATE, STABLE, Phase, ReleaseSpec, ReleaseState
+from tidegate.delivery.release import STABLE, Phase, ReleaseSpec, ReleaseState
 from tidegate.delivery.service import ServiceSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT, ReleaseContext, ServiceRoute, Target, Timeouts, VariantRoute
 from tidegate.wire.insertion import Insertion
 
 Versioned = tuple[str, Bundle]  # full reference and content
+Trial = tuple[ReleaseSpec, ReleaseState, Mapping[str, Bundle]]  # contents by the full references of its arms
 
 # The phases in which gateways know the candidate. While rolling back they do not: nothing can reach it any more,
 # and requests under way keep the snapshot they started with.
@@ -27,7 +28,7 @@ def service_route(
     service: ServiceSpec,
     salt: str,
     stable: Versioned | None,
-    release: tuple[ReleaseSpec, ReleaseState, str, Bundle] | None,
+    release: Trial | None,
     *,
     is_frozen: bool,
     previous: Versioned | None = None,
@@ -39,29 +40,37 @@ def service_route(
         service: as declared.
         salt: of its assignment.
         stable: the version its pointer names, ``None`` before the first one.
-        release: the one that is not in pending or a terminal phase, with its candidate; ``None`` without.
+        release: the one that is not in pending or a terminal phase, with the content of its arms; ``None`` without.
         is_frozen: everything goes to stable, whatever the release wants.
         previous: the version stable before the commit, which draining keeps warm.
     """
     if release is None or is_frozen or release[1].phase not in _WITH_CANDIDATE:
         return _route(name, service, salt, _alone(service, stable), service.unit, None)
-    spec, state, reference, bundle = release
+    spec, state, contents = release
     before = previous if state.phase is Phase.DRAINING else stable
     if state.phase is Phase.DRAINING and before is None:
         return _route(name, service, salt, _alone(service, stable), service.unit, None)
-    variants = [variant_route(CANDIDATE, reference, bundle, state.weight, service)]
+    variants = [
+        variant_route(
+            arm, reference, contents[reference], state.split.get(arm, 0), service, slot=state.removed.get(arm, 0)
+        )
+        for arm, reference in state.arms.items()
+    ]
     if before is not None:
         variants.insert(0, variant_route(STABLE, *before, TOTAL_WEIGHT - state.weight, service))
     unit, context = spec.assignment.unit or service.unit, _context(state, before is None)
     return _route(name, service, salt, tuple(variants), unit, context, state.targets)
 
 
-def variant_route(name: str, reference: str, bundle: Bundle, weight: int, service: ServiceSpec) -> VariantRoute:
+def variant_route(
+    name: str, reference: str, bundle: Bundle, weight: int, service: ServiceSpec, *, slot: int = 0
+) -> VariantRoute:
     """One arm: the version's own settings over the service's over the built-in ones."""
     return VariantRoute(
         name=name,
         version=reference,
         weight=weight,
+        slot=slot,
         provider=bundle.provider,
         insertion=Insertion(
             model=bundle.upstream_model,
@@ -85,7 +94,7 @@ def _route(
     variants: tuple[VariantRoute, ...],
     unit: str,
     context: ReleaseContext | None,
-    targets: Mapping[str, int] = MappingProxyType({}),
+    targets: Mapping[str, dict[str, int]] = MappingProxyType({}),
 ) -> ServiceRoute:
     return ServiceRoute(
         name=name,
@@ -96,7 +105,7 @@ def _route(
         derive_conversation=service.derive_conversation,
         segments=service.segments,
         release=context,
-        targets={segment: weight for segment, weight in targets.items() if segment in service.segments},
+        targets={segment: split for segment, split in targets.items() if segment in service.segments},
     )
 
 
@@ -112,7 +121,7 @@ def _context(state: ReleaseState, is_first: bool) -> ReleaseContext:
         id=state.id,
         attempt=state.attempt,
         step=state.step,
-        candidate=CANDIDATE,
+        round=state.round,
         on_lease_expiry="hold" if is_held else "stable",
         mirroring=None if is_first else state.mirroring,
     )

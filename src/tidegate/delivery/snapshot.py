@@ -78,11 +78,20 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VariantRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """One arm: a version, its share of new units, and what it puts into each request."""
+    """One arm: a version, its share of new units, and what it puts into each request.
 
-    name: str  # "stable", "candidate", or an experiment's own
-    version: str  # support-bot/v1.4.0-3fa9c1d2
-    weight: int  # basis points
+    Attributes:
+        name: ``stable``, ``candidate``, or an experiment's own.
+        version: such as support-bot/v1.4.0-3fa9c1d2.
+        weight: basis points.
+        slot: basis points kept free for it, where that is more than its weight; the rest of them is stable's. An arm
+            that is taken out thereby moves no unit between the others.
+    """
+
+    name: str
+    version: str
+    weight: int
+    slot: int = 0
     provider: str
     insertion: Insertion
     fallbacks: tuple[Target, ...] = ()
@@ -91,16 +100,17 @@ class VariantRoute(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
-    """Which release, attempt and step the observations of this revision belong to.
+    """Which release, attempt, step and round the observations of this revision belong to.
 
     Attributes:
+        round: how often the weights of the step were set anew.
         mirroring: copies of stable's requests for the candidate, ``None`` where nothing is mirrored.
     """
 
     id: str
     attempt: int
     step: int
-    candidate: str  # variant name
+    round: int = 0
     cutoff_failures: int = 5  # hard failures in a row after which a gateway stops using the candidate
     on_lease_expiry: Literal["stable", "hold"] = "stable"
     mirroring: Mirroring | None = None
@@ -119,8 +129,8 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     """How one service is served. ``variants`` is empty until it has a first version.
 
     Attributes:
-        targets: segment -> basis points its units give to the release's candidate, at stable's cost, where that is
-            more than the candidate's weight.
+        targets: segment -> arm -> basis points its units give to it, at stable's cost, where that is more than the
+            arm's weight.
     """
 
     name: str
@@ -131,7 +141,7 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     derive_conversation: bool = False
     segments: dict[str, Segment] = {}
     release: ReleaseContext | None = None
-    targets: dict[str, int] = {}
+    targets: dict[str, dict[str, int]] = {}
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,8 @@
 The gateway calls it for each request, control for ``explain-route``; both get the same answer, because
 nothing else takes part. The hash is murmur3 of ``salt:unit``; the candidate owns the points from 0 up to
 its weight and stable the rest, so that raising a weight moves units from stable to the candidate and
-never back.
+never back. Several arms stand one after another, each with the slot it began with: one that is taken out
+gives its points to stable and moves nobody else.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ class Arms:
         salt: of the service; another salt shuffles all units.
         weights: basis points, summing to 10,000, in the order of the route's variants.
         stable: index of stable in ``weights``.
+        slots: basis points kept for each, where that is more than its weight; stable has the difference.
 
     Raises:
         ValueError: weights that are negative or do not sum to 10,000 (invariant I1).
@@ -55,18 +57,25 @@ class Arms:
 
     __slots__ = ("_bounds", "_prefix", "_sole", "_weights")
 
-    def __init__(self, salt: str, weights: Sequence[int], stable: int) -> None:
+    def __init__(self, salt: str, weights: Sequence[int], stable: int, slots: Sequence[int] = ()) -> None:
         if any(weight < 0 for weight in weights) or sum(weights) != TOTAL_WEIGHT:
             raise ValueError(f"weights {list(weights)} must be >= 0 and sum to {TOTAL_WEIGHT}")
-        order = [index for index in range(len(weights)) if index != stable] + [stable]
         bounds: list[tuple[int, int]] = []
         upper = 0
-        for index in order:
-            upper += weights[index]
-            if weights[index]:
-                bounds.append((upper, index))
+        for index, (weight, slot) in enumerate(zip(weights, slots or weights, strict=True)):
+            if index == stable:
+                continue
+            if weight:
+                bounds.append((upper + weight, index))
+            upper += max(weight, slot)
+            if slot > weight:
+                bounds.append((upper, stable))
+        if upper > TOTAL_WEIGHT:
+            raise ValueError(f"slots {list(slots)} beside weights {list(weights)} exceed {TOTAL_WEIGHT}")
+        if upper < TOTAL_WEIGHT:
+            bounds.append((TOTAL_WEIGHT, stable))
         self._bounds = tuple(bounds)
-        self._sole = bounds[0][1] if len(bounds) == 1 else None
+        self._sole = bounds[0][1] if len({index for _, index in bounds}) == 1 else None
         self._weights = tuple(weights)
         self._prefix = f"{salt}:"
 
@@ -91,11 +100,15 @@ def arms_of(route: ServiceRoute) -> Arms:
     """
     names = [variant.name for variant in route.variants]
     stable = names.index(route.stable) if route.stable in names else len(names) - 1
-    return Arms(route.salt, [variant.weight for variant in route.variants], stable)
+    return Arms(route.salt, [variant.weight for variant in route.variants], stable, _slots(route))
+
+
+def _slots(route: ServiceRoute) -> list[int]:
+    return [variant.slot for variant in route.variants]
 
 
 def targeted_arms(route: ServiceRoute) -> tuple[tuple[str, Arms], ...]:
-    """The arms of each segment that gets more of the candidate than everybody, the greatest share first.
+    """The arms of each segment that gets more of what is on trial than everybody, the greatest share first.
 
     A unit of several takes the first: raising a target or the weight therefore never moves anybody back (I12).
 
@@ -103,16 +116,16 @@ def targeted_arms(route: ServiceRoute) -> tuple[tuple[str, Arms], ...]:
         ValueError: a target that breaks I1.
     """
     names = [variant.name for variant in route.variants]
-    if route.release is None or route.stable not in names or route.release.candidate not in names:
+    if route.release is None or route.stable not in names:
         return ()
-    stable, candidate = names.index(route.stable), names.index(route.release.candidate)
+    stable = names.index(route.stable)
+    everybody = [variant.weight for variant in route.variants]
     found: list[tuple[str, Arms]] = []
-    for segment, target in sorted(route.targets.items(), key=lambda item: (-item[1], item[0])):
-        weights = [variant.weight for variant in route.variants]
-        more = target - weights[candidate]
-        if more > 0:
-            weights[candidate], weights[stable] = target, weights[stable] - more
-            found.append((segment, Arms(route.salt, weights, stable)))
+    for segment, split in sorted(route.targets.items(), key=lambda item: (-sum(item[1].values()), item[0])):
+        weights = [max(weight, split.get(name, 0)) for name, weight in zip(names, everybody, strict=True)]
+        weights[stable] = TOTAL_WEIGHT - sum(weights) + weights[stable]
+        if weights != everybody:
+            found.append((segment, Arms(route.salt, weights, stable, _slots(route))))
     return tuple(found)
 
 

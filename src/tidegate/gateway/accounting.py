@@ -119,7 +119,7 @@ def _observation(
     assert route is not None
     release = route.route.release
     is_own = served is not None and arm is not None and served is arm.order[0]
-    # By position, in the order of its fields: 34 keywords would cost ten times as much.
+    # By position, in the order of its fields: 35 keywords would cost ten times as much.
     return Observation(
         call.request_id,
         call.started_at_us,
@@ -155,4 +155,5 @@ def _observation(
         relay.malformed_events if relay is not None else 0,
         call.finish_reason or (relay.finish_reason if relay is not None else ""),
         call.model or (relay.model if relay is not None else ""),
+        release.round if release is not None else 0,
     )

@@ -20,7 +20,7 @@ from tidegate.registry.batches import is_new
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests
 
-CountKey = tuple[str, int, int, str]  # release, attempt, step, variant
+CountKey = tuple[str, int, int, int, str]  # release, attempt, step, round, variant
 
 _ENCODER = msgspec.json.Encoder()
 _ROW_DECODER = msgspec.json.Decoder(Observation)
@@ -28,7 +28,7 @@ _INSERT_ROWS = requests.insert()
 
 
 class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Counts of one (release, attempt, step, variant).
+    """Counts of one (release, attempt, step, round, variant).
 
     Attributes:
         early: requests that began before every gateway served the step's weights: hard limits watch them,
@@ -88,8 +88,8 @@ async def store_batch(
 
 async def add_counts(connection: AsyncConnection, added: Mapping[CountKey, Counted]) -> None:
     """Add to what each key counted before."""
-    for (release, attempt, step, variant), more in added.items():
-        key = {"release": release, "attempt": attempt, "step": step, "variant": variant}
+    for found, more in added.items():
+        key = dict(zip(("release", "attempt", "step", "round", "variant"), found, strict=True))
         where = sa.and_(*(counts.c[name] == value for name, value in key.items()))
         known = await connection.scalar(sa.select(counts.c.summary).where(where))
         total = more if known is None else _COUNTED_DECODER.decode(known) + more
@@ -104,7 +104,9 @@ async def read_counts(connection: AsyncConnection, releases: Iterable[str]) -> d
     """All counts of each of ``releases``; a release nobody was observed in maps to an empty dict."""
     found: dict[str, dict[CountKey, Counted]] = {release: {} for release in releases}
     for row in await connection.execute(sa.select(counts).where(counts.c.release.in_(found))):
-        found[row.release][(row.release, row.attempt, row.step, row.variant)] = _COUNTED_DECODER.decode(row.summary)
+        found[row.release][(row.release, row.attempt, row.step, row.round, row.variant)] = _COUNTED_DECODER.decode(
+            row.summary
+        )
     return found
 
 

@@ -220,6 +220,7 @@ counts = sa.Table(
     sa.Column("release", sa.Text, primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("round", sa.Integer, primary_key=True),
     sa.Column("variant", sa.Text, primary_key=True),
     sa.Column("summary", sa.Text, nullable=False),  # registry.observations.Counted as JSON
 )

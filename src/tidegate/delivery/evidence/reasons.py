@@ -25,7 +25,7 @@ COMPARISONS: dict[str, str] = {
     "breaks {margin} surely, over {samples} and {stable_samples} units; more units of the smaller arm decide it",
     "too_few_compared": "{metric} compares {samples} units with {stable_samples} of stable and needs {least} of each",
     "no_baseline": "{metric} has no threshold yet: 100 units of stable freeze it",
-    MISMATCH: "the arms have {samples} and {stable_samples} units, which a share of {share} cannot explain: "
+    MISMATCH: "the variants have so many units: {units}, which their shares cannot explain ({shares}): "
     "assignment or counting is broken, and nothing can be compared until that is mended",
     "rule_broken": "{metric} is {estimate} against {stable} of stable: {rule} held in {times} of the last {among} analyses",
     "rule_kept": "{metric} is {estimate} against {stable} of stable: {rule} held in {times} of the last {among} analyses, "

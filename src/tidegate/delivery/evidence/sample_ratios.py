@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from tidegate.delivery.evidence.comparisons import Concurrent
 from tidegate.delivery.evidence.reasons import COMPARISONS, MISMATCH, REASONS
-from tidegate.delivery.release import MetricVerdict
+from tidegate.delivery.release import STABLE, MetricVerdict
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.stats import sample_ratio
 from tidegate.stats.verdict import Verdict
 
 
 def judge_sample_ratio(
-    both: Concurrent, missing: tuple[int, int], accepted: tuple[int, int] = (0, 0)
+    units: Mapping[str, int],
+    shares: Mapping[str, int],
+    missing: Mapping[str, int],
+    accepted: Mapping[str, int] = MappingProxyType({}),
 ) -> MetricVerdict | None:
-    """An inconclusive verdict when the units of the arms cannot be explained by their share, else ``None``.
+    """An inconclusive verdict when the units of the variants cannot be explained by their shares, else ``None``.
 
     Args:
-        both: the arms.
-        missing: units of candidate and stable that may be under way; slow ones are reported late, so the mismatch
-            must hold however many of them there are.
+        units: that were compared so far, by variant.
+        shares: basis points of each variant, stable's too; they sum to 10,000.
+        missing: units that may be under way; slow ones are reported late, so the mismatch must hold however many of
+            them there are.
         accepted: units that were there when a person looked at an earlier alarm; they are left out.
     """
-    units = [max(0, n - left) for n, left in zip((both.candidate.units, both.stable.units), accepted, strict=True)]
-    candidate, stable = units
-    wanted = (candidate + stable) * both.share
-    if candidate < wanted:
-        candidate = min(candidate + missing[0], max(candidate, round(stable * both.share / (1 - both.share))))
-    else:
-        stable = min(stable + missing[1], max(stable, round(candidate * (1 - both.share) / both.share)))
-    if sample_ratio.log_mismatch((candidate, stable), (both.share, 1 - both.share)) < -math.log(sample_ratio.ALARM):
+    names = [variant for variant, share in shares.items() if share]
+    weights = [shares[name] / TOTAL_WEIGHT for name in names]
+    seen = [max(0, units.get(name, 0) - accepted.get(name, 0)) for name in names]
+    full = max(count / weight for count, weight in zip(seen, weights, strict=True))
+    filled = [
+        min(count + missing.get(name, 0), max(count, round(full * weight)))
+        for name, count, weight in zip(names, seen, weights, strict=True)
+    ]
+    if sample_ratio.log_mismatch(filled, weights) < -math.log(sample_ratio.ALARM):
         return None
+    on_trial = [index for index, name in enumerate(names) if name != STABLE]
     return MetricVerdict(
         metric="sample_ratio",
         verdict=Verdict.INCONCLUSIVE,
         code=MISMATCH,
-        sentence=_mismatch_sentence(both),
-        limit=both.share,
-        estimate=units[0] / sum(units),
-        samples=both.candidate.units,
-        stable_samples=both.stable.units,
+        sentence=_mismatch_sentence({name: units.get(name, 0) for name in names}, shares),
+        limit=sum(weights[index] for index in on_trial),
+        estimate=sum(seen[index] for index in on_trial) / sum(seen),
+        samples=sum(units.get(names[index], 0) for index in on_trial),
+        stable_samples=units.get(STABLE, 0),
     )
 
 
@@ -65,7 +72,7 @@ def _without_meaning(verdict: MetricVerdict, sentence: str) -> MetricVerdict:
     )
 
 
-def _mismatch_sentence(both: Concurrent) -> str:
-    return REASONS[MISMATCH].format(
-        samples=both.candidate.units, stable_samples=both.stable.units, share=f"{both.share * 100:g} %"
-    )
+def _mismatch_sentence(units: Mapping[str, int], shares: Mapping[str, int]) -> str:
+    found = ", ".join(f"{name} {count}" for name, count in units.items())
+    wanted = ", ".join(f"{name} {shares[name] / 100:g} %" for name in units)
+    return REASONS[MISMATCH].format(units=found, shares=wanted)

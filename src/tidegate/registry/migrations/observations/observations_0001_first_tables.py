@@ -50,9 +50,10 @@ def upgrade() -> None:
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("variant", sa.Text(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("release", "attempt", "step", "variant"),
+        sa.PrimaryKeyConstraint("release", "attempt", "step", "round", "variant"),
     )
     op.create_table(
         "erasures",
