@@ -182,6 +182,7 @@ class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
     malformed_events: int
     finish_reason: str
     model: str
+    round: int
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True):
