@@ -8,7 +8,6 @@ import msgspec
 
 from tidegate.controller.gateways import GatewayView
 from tidegate.delivery import release
-from tidegate.delivery.decide_forward import promoted_arm
 from tidegate.delivery.release import Phase, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.strategy import strategy_name
@@ -59,9 +58,8 @@ def release_view(row: ReleaseRow, *, is_frozen: bool = False) -> Release:
 def weights_of(state: ReleaseState, *, is_frozen: bool = False) -> dict[str, int]:
     """Basis points by full reference; what ended has given everything to one version."""
     split = state.split
-    if state.phase is Phase.SUCCEEDED:
-        split = {promoted_arm(state): TOTAL_WEIGHT}
-    elif state.phase.is_terminal or state.phase is Phase.ROLLING_BACK or (is_frozen and state.stable is not None):
+    is_over = state.phase is Phase.ROLLING_BACK or (state.phase.is_terminal and state.phase is not Phase.SUCCEEDED)
+    if is_over or (is_frozen and state.stable is not None):
         split = {}
     weights = {} if state.stable is None else {state.stable: TOTAL_WEIGHT - sum(split.values())}
     for arm, version in state.arms.items():

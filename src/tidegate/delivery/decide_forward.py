@@ -99,7 +99,7 @@ def _start(draft: Draft) -> None:
             reject(draft, "refused_while_running", other=facts.other_running)
         return
     if facts.stable == state.candidate:
-        draft.fire("already_stable", ended_at=draft.now)
+        draft.fire("already_stable", split={promoted_arm(state): TOTAL_WEIGHT}, ended_at=draft.now)
         draft.notify("succeeded")
     elif draft.program.needs_stable and facts.stable is None:
         reject(draft, "needs_stable")
@@ -206,8 +206,8 @@ def _pass(draft: Draft, step_code: str, promote_code: str) -> None:
 
 def _finish(draft: Draft, code: str) -> None:
     """T7: the end of a release that was never to promote; stable has served every user all along."""
-    draft.fire(code, weight=0, share=0, targets={}, mirroring=None, deadline_at=None, ended_at=draft.now)
-    draft.records.append(TearDown(**draft.key, version=draft.state.candidate))
+    draft.fire(code, split={}, shares={}, targets={}, mirroring=None, deadline_at=None, ended_at=draft.now)
+    tear_down_trial(draft)
     draft.notify("finished")
 
 
