@@ -6,7 +6,7 @@ and returns a result; :mod:`tidegate.client.transport` runs both kinds, synchron
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, BinaryIO, Generic, Literal, TypeVar
 from urllib.parse import quote
 
@@ -20,7 +20,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
 
     Attributes:
         path: below ``/api/v1``, already quoted.
-        query: what is ``None`` is left out.
+        query: what is ``None`` is left out; several values become several parameters.
         body: sent as JSON; ``None`` sends nothing.
         content: makes the raw body anew for each try; instead of ``body``.
         returns: what the JSON answer is decoded into; ``str`` takes the text as it is.
@@ -32,7 +32,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     method: Literal["GET", "POST", "PUT", "DELETE"]
     path: str
     returns: type[T]
-    query: Mapping[str, str | int | None] = {}
+    query: Mapping[str, str | int | Sequence[str] | None] = {}
     body: Any = None
     content: Callable[[], Iterable[bytes]] | None = None
     headers: Mapping[str, str] = {}

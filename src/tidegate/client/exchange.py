@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import ip_address
 from typing import Any, TypeVar, cast
 from urllib.parse import urlencode, urlsplit
@@ -109,9 +109,9 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
         identity = {"authorization": f"Bearer {self.key}"} if self.key else {}
         return identity | ({"x-tidegate-actor": self.actor} if self.actor else {})
 
-    def _address(self, path: str, query: Mapping[str, str | int]) -> str:
+    def _address(self, path: str, query: Mapping[str, str | int | Sequence[str]]) -> str:
         address = f"{self.url.rstrip('/')}{API}{path}"
-        return f"{address}?{urlencode(query)}" if query else address
+        return f"{address}?{urlencode(query, doseq=True)}" if query else address
 
 
 def content_of(call: Call[Any]) -> bytes | Iterable[bytes] | None:

@@ -30,6 +30,7 @@ from tidegate.controller.record_ingest import RecordIngest
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
+from tidegate.controller.traffic import TrafficQueries
 from tidegate.controller.windows import Windows
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.records import RecordBatch
@@ -152,6 +153,7 @@ class Control:
         )
         self.operations = Operations(state, clock, self.publisher, self._wanted.set)
         self.queries = Queries(state, clock, self.publisher, self.gateways, news)
+        self.traffic = TrafficQueries(self.observed, clock)
 
     async def start(self, *, is_background: bool = True) -> None:
         """Take the lead if it is free, publish the first snapshot, begin to work.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.clock import Clock
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.news import News
+from tidegate.controller.program_view import program_steps
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.views import event_view, freeze_view, gateway_view, incident_view, release_view
 from tidegate.delivery.release import PauseReason, Phase
@@ -19,17 +20,12 @@ from tidegate.delivery.traffic import SegmentRule, arms_of, targeted_arms, unit_
 from tidegate.errors import NotFoundError
 from tidegate.registry import incidents
 from tidegate.registry.database import Database
-from tidegate.registry.freezes import freeze_of
-from tidegate.registry.releases import (
-    ReleaseRow,
-    events_of,
-    list_releases,
-    read_release,
-    unfinished_of,
-)
-from tidegate.registry.services import get_service, list_services
+from tidegate.registry.freezes import EVERYTHING, Freeze, freeze_of, list_freezes
+from tidegate.registry.releases import ReleaseRow, current_of, events_of, list_releases, read_release
+from tidegate.registry.services import Service, get_service, page_of_services
 from tidegate.shapes.records import Gateway
 from tidegate.shapes.releases import Event, Explanation, Incident, Release, RouteExplanation, Status
+from tidegate.shapes.traffic import ReleaseProgram
 
 _PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting
 
@@ -53,12 +49,29 @@ class Queries:
             NotFoundError: no such service.
         """
         async with self._database.read() as connection:
-            return await self._status(connection, service)
+            found = await get_service(connection, service)
+            shown = await current_of(connection, [service])
+            return _status(found, shown[service], await freeze_of(connection, service))
 
-    async def statuses(self) -> list[Status]:
-        """Every service by name."""
+    async def statuses(
+        self, *, after: str | None = None, limit: int = 100, contains: str = "", only: Collection[str] = ()
+    ) -> list[Status]:
+        """Services by name, each with its running release, else its latest one.
+
+        Args:
+            after: name of the last one seen.
+            limit: most of them.
+            contains: what the name must contain.
+            only: these services; empty means every one.
+        """
         async with self._database.read() as connection:
-            return [await self._status(connection, service.name) for service in await list_services(connection)]
+            found = await page_of_services(connection, after=after, limit=limit, contains=contains, only=only)
+            shown = await current_of(connection, [service.name for service in found])
+            freezes = {freeze.scope: freeze for freeze in await list_freezes(connection)}
+        return [
+            _status(service, shown[service.name], freezes.get(service.name) or freezes.get(EVERYTHING))
+            for service in found
+        ]
 
     async def release(self, identifier: str) -> Release:
         """One release.
@@ -69,8 +82,23 @@ class Queries:
         async with self._database.read() as connection:
             return await _viewed(connection, await read_release(connection, identifier))
 
-    async def history(self, service: str | None = None, *, before: str | None = None, limit: int = 50) -> list[Release]:
+    async def history(
+        self,
+        service: str | None = None,
+        *,
+        version: str | None = None,
+        is_running: bool | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> list[Release]:
         """Releases, newest first; ``before`` is the id of the last one seen.
+
+        Args:
+            service: only this one's.
+            version: only those whose candidate it is, a full reference.
+            is_running: only those that are not over, or only those that are.
+            before: id of the last one seen.
+            limit: most of them.
 
         Raises:
             NotFoundError: no such service.
@@ -78,8 +106,21 @@ class Queries:
         async with self._database.read() as connection:
             if service is not None:
                 await get_service(connection, service)
-            rows = await list_releases(connection, service=service, before=before, limit=limit)
+            rows = await list_releases(
+                connection, service=service, candidate=version, is_running=is_running, before=before, limit=limit
+            )
             return [await _viewed(connection, row) for row in rows]
+
+    async def program(self, identifier: str) -> ReleaseProgram:
+        """Where a release is in its program.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        async with self._database.read() as connection:
+            row = await read_release(connection, identifier)
+            events = await events_of(connection, identifier)
+        return ReleaseProgram(release=row.id, steps=program_steps(row.spec, row.state, events))
 
     async def explain(self, identifier: str) -> Explanation:
         """Why a release is where it is.
@@ -199,20 +240,17 @@ class Queries:
             sentence=_route_sentence(service, chosen.kind, chosen.id, variant, propensity),
         )
 
-    async def _status(self, connection: AsyncConnection, service: str) -> Status:
-        found = await get_service(connection, service)
-        unfinished = await unfinished_of(connection, service)
-        running = [row for row in unfinished if row.phase is not Phase.PENDING]
-        latest = running or await list_releases(connection, service=service, limit=1)
-        held = await freeze_of(connection, service)
-        return Status(
-            service=service,
-            stable=found.stable,
-            previous_stable=found.previous_stable,
-            release=release_view(latest[0], is_frozen=held is not None) if latest else None,
-            waiting=tuple(row.id for row in unfinished if row.phase is Phase.PENDING),
-            freeze=None if held is None else freeze_view(held),
-        )
+
+def _status(service: Service, shown: Sequence[ReleaseRow], held: Freeze | None) -> Status:
+    running = [row for row in shown if row.phase.is_running] or list(shown[-1:])
+    return Status(
+        service=service.name,
+        stable=service.stable,
+        previous_stable=service.previous_stable,
+        release=release_view(running[0], is_frozen=held is not None) if running else None,
+        waiting=tuple(row.id for row in shown if row.phase is Phase.PENDING),
+        freeze=None if held is None else freeze_view(held),
+    )
 
 
 async def _viewed(connection: AsyncConnection, row: ReleaseRow) -> Release:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
@@ -140,11 +140,24 @@ async def unfinished_of(connection: AsyncConnection, service: str) -> list[Relea
     return [_release(row) for row in (await connection.execute(statement)).mappings()]
 
 
+async def current_of(connection: AsyncConnection, services: Collection[str]) -> dict[str, list[ReleaseRow]]:
+    """What is going on at each service: its releases that are not over, oldest first, else its latest one."""
+    found: dict[str, list[ReleaseRow]] = {service: [] for service in services}
+    latest = sa.select(sa.func.max(releases.c.id)).where(releases.c.service.in_(services)).group_by(releases.c.service)
+    wanted = sa.or_(sa.and_(releases.c.service.in_(services), releases.c.is_running), releases.c.id.in_(latest))
+    for row in (await connection.execute(sa.select(releases).where(wanted).order_by(releases.c.id))).mappings():
+        release = _readable(row)
+        if release is not None:
+            found[release.service].append(release)
+    return {name: [row for row in rows if not row.phase.is_terminal] or rows for name, rows in found.items()}
+
+
 async def list_releases(
     connection: AsyncConnection,
     *,
     service: str | None = None,
     candidate: str | None = None,
+    is_running: bool | None = None,
     before: str | None = None,
     limit: int = 50,
 ) -> list[ReleaseRow]:
@@ -154,6 +167,8 @@ async def list_releases(
         statement = statement.where(releases.c.service == service)
     if candidate is not None:
         statement = statement.where(releases.c.candidate == candidate)
+    if is_running is not None:
+        statement = statement.where(releases.c.is_running if is_running else sa.not_(releases.c.is_running))
     if before is not None:
         statement = statement.where(releases.c.id < before)
     return [_release(row) for row in (await connection.execute(statement)).mappings()]

@@ -106,7 +106,14 @@ sa.Index(
     sqlite_where=sa.and_(releases.c.is_running, releases.c.phase != "pending"),
     postgresql_where=sa.and_(releases.c.is_running, releases.c.phase != "pending"),
 )
-sa.Index("releases_by_service", releases.c.service, releases.c.created_at)
+sa.Index("releases_by_service", releases.c.service, releases.c.id)
+sa.Index("releases_by_candidate", releases.c.candidate, releases.c.id)
+sa.Index(
+    "unfinished_releases",
+    releases.c.id,
+    sqlite_where=releases.c.is_running,
+    postgresql_where=releases.c.is_running,
+)
 
 intents = sa.Table(
     "intents",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -98,6 +99,25 @@ async def get_service(connection: AsyncConnection, name: str) -> Service:
 async def list_services(connection: AsyncConnection) -> list[Service]:
     """Every service, by name."""
     return [_decoded(row) for row in (await connection.execute(sa.select(services).order_by(services.c.name))).all()]
+
+
+async def page_of_services(
+    connection: AsyncConnection,
+    *,
+    after: str | None = None,
+    limit: int = 100,
+    contains: str = "",
+    only: Collection[str] = (),
+) -> list[Service]:
+    """At most ``limit`` services by name, those behind ``after``; ``only`` and ``contains`` narrow them down."""
+    statement = sa.select(services).order_by(services.c.name).limit(limit)
+    if after is not None:
+        statement = statement.where(services.c.name > after)
+    if contains:
+        statement = statement.where(services.c.name.contains(contains, autoescape=True))
+    if only:
+        statement = statement.where(services.c.name.in_(only))
+    return [_decoded(row) for row in (await connection.execute(statement)).all()]
 
 
 async def set_stable(

@@ -72,11 +72,15 @@ async def list_releases(
     plane: Behind,
     caller: Reader,
     service: Annotated[str | None, Query(description="Only this service's.")] = None,
+    version: Annotated[str | None, Query(description="Only those of this candidate, a full reference.")] = None,
+    running: Annotated[bool | None, Query(description="Only those under way, or only those that are over.")] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
     """Releases, newest first."""
-    rows = await plane.control.queries.history(caller.scope(service), before=cursor, limit=limit + 1)
+    rows = await plane.control.queries.history(
+        caller.scope(service), version=version, is_running=running, before=cursor, limit=limit + 1
+    )
     shown, following = page(rows, limit, lambda row: row.id)
     return reply(Releases(items=tuple(shown), next=following))
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Body, Query
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Cursor, IfMatch, Limit, Once, Operator, Reader
-from tidegate.api.replies import after, answers, page, plain, reply
+from tidegate.api.replies import answers, page, plain, reply
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.service import ServiceSpec
 from tidegate.documents import Document, decode
@@ -43,11 +43,16 @@ class RouteBody(BaseModel):
 
 
 @router.get("/services", responses=answers(Statuses, "A page of services."))
-async def list_services(plane: Behind, caller: Reader, limit: Limit = 100, cursor: Cursor = None) -> Response:
+async def list_services(
+    plane: Behind,
+    caller: Reader,
+    contains: Annotated[str, Query(max_length=128, description="Only those whose name contains this.")] = "",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
     """Every service with what its users get and its running release, by name."""
-    views = await plane.control.queries.statuses()
-    seen = [view for view in views if not caller.services or view.service in caller.services]
-    shown, following = page(after(seen, cursor, lambda view: view.service), limit, lambda view: view.service)
+    views = await plane.control.queries.statuses(after=cursor, limit=limit + 1, contains=contains, only=caller.services)
+    shown, following = page(views, limit, lambda view: view.service)
     return reply(Statuses(items=tuple(shown), next=following))
 
 

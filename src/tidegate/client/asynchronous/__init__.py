@@ -10,6 +10,7 @@ from tidegate.client.asynchronous.installation import InstallationOperations
 from tidegate.client.asynchronous.records import RecordsOperations
 from tidegate.client.asynchronous.releases import ReleasesOperations
 from tidegate.client.asynchronous.services import ServicesOperations
+from tidegate.client.asynchronous.traffic import TrafficOperations
 from tidegate.client.asynchronous.versions import VersionsOperations
 from tidegate.client.exchange import DEFAULT_URL, Server
 from tidegate.client.transport import AsyncTransport
@@ -18,7 +19,12 @@ __all__ = ["AsyncClient"]
 
 
 class AsyncClient(
-    VersionsOperations, ServicesOperations, ReleasesOperations, RecordsOperations, InstallationOperations
+    VersionsOperations,
+    ServicesOperations,
+    ReleasesOperations,
+    TrafficOperations,
+    RecordsOperations,
+    InstallationOperations,
 ):
     """The same client for asyncio; errors are those of :mod:`tidegate.errors`, as the server raised them.
 

@@ -27,9 +27,9 @@ class ServicesOperations:
         """
         return await self._transport.run(services.status(service))
 
-    async def services(self, *, limit: int = 100, cursor: str | None = None) -> Statuses:
-        """A page of every service's status, by name."""
-        return await self._transport.run(services.services(limit=limit, cursor=cursor))
+    async def services(self, *, contains: str = "", limit: int = 100, cursor: str | None = None) -> Statuses:
+        """A page of every service's status, by name; ``contains`` is part of the name."""
+        return await self._transport.run(services.services(contains=contains, limit=limit, cursor=cursor))
 
     async def service(self, name: str) -> Service:
         """What is declared of a service.

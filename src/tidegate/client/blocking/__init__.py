@@ -10,6 +10,7 @@ from tidegate.client.blocking.installation import InstallationOperations
 from tidegate.client.blocking.records import RecordsOperations
 from tidegate.client.blocking.releases import ReleasesOperations
 from tidegate.client.blocking.services import ServicesOperations
+from tidegate.client.blocking.traffic import TrafficOperations
 from tidegate.client.blocking.versions import VersionsOperations
 from tidegate.client.exchange import DEFAULT_URL, Server
 from tidegate.client.transport import SyncTransport
@@ -17,7 +18,14 @@ from tidegate.client.transport import SyncTransport
 __all__ = ["Client"]
 
 
-class Client(VersionsOperations, ServicesOperations, ReleasesOperations, RecordsOperations, InstallationOperations):
+class Client(
+    VersionsOperations,
+    ServicesOperations,
+    ReleasesOperations,
+    TrafficOperations,
+    RecordsOperations,
+    InstallationOperations,
+):
     """Blocking client of the admin API; errors are those of :mod:`tidegate.errors`, as the server raised them.
 
     Args:

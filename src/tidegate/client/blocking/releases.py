@@ -37,9 +37,27 @@ class ReleasesOperations:
         """
         return self._transport.run(releases.release(service, version, spec=spec, reason=reason))
 
-    def releases(self, *, service: str | None = None, limit: int = 50, cursor: str | None = None) -> Releases:
-        """A page of releases, newest first, of every service or of one."""
-        return self._transport.run(releases.releases(service=service, limit=limit, cursor=cursor))
+    def releases(
+        self,
+        *,
+        service: str | None = None,
+        version: str | None = None,
+        is_running: bool | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Releases:
+        """A page of releases, newest first.
+
+        Args:
+            service: only this one's.
+            version: only those of this candidate, a full reference.
+            is_running: only those under way, or only those that are over.
+            limit: of one page.
+            cursor: ``next`` of the page before.
+        """
+        return self._transport.run(
+            releases.releases(service=service, version=version, is_running=is_running, limit=limit, cursor=cursor)
+        )
 
     def release_by_id(self, release: str) -> Release:
         """One release.

@@ -27,9 +27,9 @@ class ServicesOperations:
         """
         return self._transport.run(services.status(service))
 
-    def services(self, *, limit: int = 100, cursor: str | None = None) -> Statuses:
-        """A page of every service's status, by name."""
-        return self._transport.run(services.services(limit=limit, cursor=cursor))
+    def services(self, *, contains: str = "", limit: int = 100, cursor: str | None = None) -> Statuses:
+        """A page of every service's status, by name; ``contains`` is part of the name."""
+        return self._transport.run(services.services(contains=contains, limit=limit, cursor=cursor))
 
     def service(self, name: str) -> Service:
         """What is declared of a service.

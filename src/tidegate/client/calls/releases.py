@@ -31,9 +31,25 @@ def release(service: str, version: str, *, spec: Mapping[str, Any] | None = None
     return Call(method="POST", path="/releases", returns=Release, body=body, is_keyed=True)
 
 
-def releases(*, service: str | None = None, limit: int = 50, cursor: str | None = None) -> Call[Releases]:
-    """A page of releases, newest first, of every service or of one."""
-    query = {"service": service, "limit": limit, "cursor": cursor}
+def releases(
+    *,
+    service: str | None = None,
+    version: str | None = None,
+    is_running: bool | None = None,
+    limit: int = 50,
+    cursor: str | None = None,
+) -> Call[Releases]:
+    """A page of releases, newest first.
+
+    Args:
+        service: only this one's.
+        version: only those of this candidate, a full reference.
+        is_running: only those under way, or only those that are over.
+        limit: of one page.
+        cursor: ``next`` of the page before.
+    """
+    running = None if is_running is None else str(is_running).lower()
+    query = {"service": service, "version": version, "running": running, "limit": limit, "cursor": cursor}
     return Call(method="GET", path="/releases", returns=Releases, query=query)
 
 

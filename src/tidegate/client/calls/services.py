@@ -19,9 +19,10 @@ def status(service: str) -> Call[Status]:
     return Call(method="GET", path=f"/services/{in_path(service)}", returns=Status)
 
 
-def services(*, limit: int = 100, cursor: str | None = None) -> Call[Statuses]:
-    """A page of every service's status, by name."""
-    return Call(method="GET", path="/services", returns=Statuses, query={"limit": limit, "cursor": cursor})
+def services(*, contains: str = "", limit: int = 100, cursor: str | None = None) -> Call[Statuses]:
+    """A page of every service's status, by name; ``contains`` is part of the name."""
+    query = {"contains": contains or None, "limit": limit, "cursor": cursor}
+    return Call(method="GET", path="/services", returns=Statuses, query=query)
 
 
 def service(name: str) -> Call[Service]:

@@ -177,7 +177,16 @@ def upgrade() -> None:
         sqlite_where=sa.text("is_running = 1 AND phase != 'pending'"),
         postgresql_where=sa.text("is_running AND phase != 'pending'"),
     )
-    op.create_index("releases_by_service", "releases", ["service", "created_at"], unique=False)
+    op.create_index("releases_by_service", "releases", ["service", "id"], unique=False)
+    op.create_index("releases_by_candidate", "releases", ["candidate", "id"], unique=False)
+    op.create_index(
+        "unfinished_releases",
+        "releases",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("is_running"),
+        postgresql_where=sa.text("is_running"),
+    )
     op.create_table(
         "intents",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),

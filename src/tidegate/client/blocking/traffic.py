@@ -1,0 +1,51 @@
+"""Traffic over time, how evidence grew, and where a release is in its program.
+
+Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.traffic`.
+"""
+
+from __future__ import annotations
+
+from tidegate.client.calls import traffic
+from tidegate.client.transport import SyncTransport
+from tidegate.shapes.traffic import CurrentTraffics, EvidenceHistory, ReleaseProgram, Traffic
+
+
+class TrafficOperations:
+    """The operations of :mod:`tidegate.client.calls.traffic`; part of :class:`~tidegate.client.Client`."""
+
+    _transport: SyncTransport
+
+    def traffic(self, service: str, *, last_seconds: int = 3600, release: str | None = None) -> Traffic:
+        """What users of a service got over time, by version.
+
+        Args:
+            service: its name.
+            last_seconds: how far back; the longer, the coarser the steps.
+            release: only requests of this release.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return self._transport.run(traffic.traffic(service, last_seconds=last_seconds, release=release))
+
+    def current_traffic(
+        self, *, services: tuple[str, ...] = (), limit: int = 100, cursor: str | None = None
+    ) -> CurrentTraffics:
+        """What users of each service get now, by name, or of these services in this order."""
+        return self._transport.run(traffic.current_traffic(services=services, limit=limit, cursor=cursor))
+
+    def evidence(self, release: str, *, attempt: int | None = None) -> EvidenceHistory:
+        """How the evidence of a release grew, of its latest attempt or another one.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        return self._transport.run(traffic.evidence(release, attempt=attempt))
+
+    def program(self, release: str) -> ReleaseProgram:
+        """Where a release is in its program.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        return self._transport.run(traffic.program(release))

@@ -1,0 +1,52 @@
+"""Traffic over time, how evidence grew, and where a release is in its program."""
+
+from __future__ import annotations
+
+from tidegate.client.call import Call, in_path
+from tidegate.shapes.traffic import CurrentTraffics, EvidenceHistory, ReleaseProgram, Traffic
+
+
+def traffic(service: str, *, last_seconds: int = 3600, release: str | None = None) -> Call[Traffic]:
+    """What users of a service got over time, by version.
+
+    Args:
+        service: its name.
+        last_seconds: how far back; the longer, the coarser the steps.
+        release: only requests of this release.
+
+    Raises:
+        NotFoundError: no such service.
+    """
+    query = {"last_seconds": last_seconds, "release": release}
+    return Call(method="GET", path=f"/services/{in_path(service)}/traffic", returns=Traffic, query=query)
+
+
+def current_traffic(
+    *, services: tuple[str, ...] = (), limit: int = 100, cursor: str | None = None
+) -> Call[CurrentTraffics]:
+    """What users of each service get now, by name, or of these services in this order."""
+    query = {"service": services or None, "limit": limit, "cursor": cursor}
+    return Call(method="GET", path="/traffic", returns=CurrentTraffics, query=query)
+
+
+def evidence(release: str, *, attempt: int | None = None) -> Call[EvidenceHistory]:
+    """How the evidence of a release grew, of its latest attempt or another one.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    return Call(
+        method="GET",
+        path=f"/releases/{in_path(release)}/evidence",
+        returns=EvidenceHistory,
+        query={"attempt": attempt},
+    )
+
+
+def program(release: str) -> Call[ReleaseProgram]:
+    """Where a release is in its program.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    return Call(method="GET", path=f"/releases/{in_path(release)}/program", returns=ReleaseProgram)
