@@ -53,7 +53,7 @@ class Running:
     def __init__(self, simulator, installation, client, traffic) -> None:
         self.simulator = simulator
         self.supervisor = installation.supervisor
-        self.gateway_url = installation.gateway_url
+        self.gateway_url, self.control_url = installation.gateway_url, installation.control_url
         self.client = client
         self.traffic = traffic
 

@@ -34,7 +34,7 @@ async def test_every_name_in_rules_and_dashboards_exists(tmp_path):
         panels = json.loads(board.read_text())["panels"]
         asked[board.name] = {name for p in panels for target in p["targets"] for name in named_in(target["expr"])}
     assert all(asked.values()), "each asks for something"
-    assert {where: names - known for where, names in asked.items()} == dict.fromkeys(asked, set())
+    assert {where: names - known for where, names in asked.items()} == {where: set() for where in asked}
 
 
 def test_every_alert_says_what_to_do_and_is_tried_out():
