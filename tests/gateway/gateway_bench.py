@@ -11,6 +11,7 @@ import httpx2
 import msgspec
 
 from tidegate.delivery.observation import Observation
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.snapshot import (
     AccessKey,
     Price,
@@ -40,6 +41,7 @@ class Observations:
 
     def __init__(self) -> None:
         self.rows: list[Observation] = []
+        self.pairs: list[PairRecord] = []
         self.record = self.rows.append
 
     @property

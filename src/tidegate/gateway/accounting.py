@@ -35,32 +35,42 @@ def account(call: Call) -> None:
         telemetry.overhead.add(call.own_seconds)
     if route is None:
         return
+    observation, first_token, pace = observation_of(call, outcome, duration)
+    if served is not None:
+        _count_answer(served.series, observation, first_token, pace)
+    gateway.observer.record(observation)
+    if call.copy is not None:
+        call.copy.user_answered(observation)
+
+
+def observation_of(call: Call, outcome: Outcome, duration: float) -> tuple[Observation, float, float]:
+    """What is recorded of a request to a known service, with its time to first token and its pace in seconds."""
     usage, is_estimated = tokens_of(call, outcome)
     first_token = pace = 0.0
     cost = -1
-    if served is not None:
-        cost = cost_nano_usd(call.kind, usage, served.price)
+    if call.served is not None:
+        cost = cost_nano_usd(call.kind, usage, call.served.price)
         if call.first_content_at:
-            first_token = call.first_content_at - received_at
+            first_token = call.first_content_at - call.request.received_at
             pace = _pace(duration, first_token, usage.output_tokens)
-        _count_answer(served.series, usage, cost, first_token, pace)
-    gateway.observer.record(_observation(call, outcome, usage, is_estimated, cost, duration, first_token, pace))
+    observation = _observation(call, outcome, usage, is_estimated, cost, duration, first_token, pace)
+    return observation, first_token, pace
 
 
-def _count_answer(series: Series, usage: Usage, cost: int, first_token: float, pace: float) -> None:
+def _count_answer(series: Series, answer: Observation, first_token: float, pace: float) -> None:
     if first_token:
         series.first_token.add(first_token)
     if pace:
         series.per_token.add(pace)
-    if usage.input_tokens > 0:
-        series.input_tokens += usage.input_tokens
-    if usage.output_tokens > 0:
-        series.output_tokens += usage.output_tokens
-    if usage.cached_tokens > 0:
-        series.cached_tokens += usage.cached_tokens
+    if answer.input_tokens > 0:
+        series.input_tokens += answer.input_tokens
+    if answer.output_tokens > 0:
+        series.output_tokens += answer.output_tokens
+    if answer.cached_tokens > 0:
+        series.cached_tokens += answer.cached_tokens
         series.cache_hits += 1
-    if cost > 0:
-        series.cost_nano_usd += cost
+    if answer.cost_nano_usd > 0:
+        series.cost_nano_usd += answer.cost_nano_usd
 
 
 def tokens_of(call: Call, outcome: Outcome) -> tuple[Usage, bool]:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from tidegate.delivery.observation import Observation
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.snapshot import BreakerState, Cutoff, Snapshot
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
@@ -16,6 +17,7 @@ from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import Request, Responder
 from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.mirror.mirrors import Mirrors
 from tidegate.gateway.model_pages import one_model, some_models
 from tidegate.gateway.pipeline import serve
 from tidegate.gateway.process_figures import ProcessFigures
@@ -63,6 +65,7 @@ class Gateway:
         report_bug: told of our own bugs: request id and exception.
         report_problem: told once, in a sentence, of each provider that cannot be used (a missing secret).
         on_cut: told when a candidate is cut off.
+        record_pair: takes each pair of answers to a mirrored request.
         chance: uniform in [0, 1), for jitter.
         clock_ns: nanoseconds since the Unix epoch.
 
@@ -89,6 +92,7 @@ class Gateway:
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
         report_problem: Callable[[str], None] = lambda _sentence: None,
         on_cut: Callable[[], None] = lambda: None,
+        record_pair: Callable[[PairRecord], object] = lambda _: None,
         chance: Callable[[], float] = random.random,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -100,6 +104,7 @@ class Gateway:
         self.figures = ProcessFigures()
         self.page: Callable[[], Awaitable[bytes]] = self.own_page
         self.trials = Cutoffs(on_cut)
+        self.mirrors = Mirrors(record_pair)
         self.chance = chance
         self.report_bug = report_bug
         self._report_problem = report_problem
@@ -124,6 +129,7 @@ class Gateway:
         """
         table = compile_table(snapshot, secrets, upstreams=self._upstreams, telemetry=self.telemetry, boot=self._boot)
         self.trials.keep(table.trials())
+        self.mirrors.keep(table.mirrors())
         self.telemetry.show_table(snapshot.revision, table.weights())
         problems = frozenset(table.problems())
         for problem in sorted(problems - self._problems):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tidegate.gateway.app import Gateway
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.http.server import Request, Responder
+    from tidegate.gateway.mirror.copying import Copy
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
     from tidegate.gateway.upstreams import Deployment
     from tidegate.wire.exchange import StreamRelay
@@ -42,6 +43,7 @@ class Call:
         relay: of the attempt under way, if it streams.
         told: headers of the last upstream that are for the client.
         outcome: the user's; ``None`` while it is not known.
+        copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
     """
 
     # Slots, all of them filled on arrival: a default in the class would be found by two failed look-ups each time.
@@ -52,6 +54,7 @@ class Call:
         "attempts",
         "barred",
         "body",
+        "copy",
         "facts",
         "fallbacks",
         "finish_reason",
@@ -117,6 +120,7 @@ class Call:
         self.finish_reason = self.model = ""
         self.assigned_outcome: Outcome | None = None
         self.outcome: Outcome | None = None
+        self.copy: Copy | None = None
 
     @property
     def is_sent(self) -> bool:

@@ -1,7 +1,8 @@
 """The way of a request through the gateway, in one list.
 
 Deciding is synchronous and cannot be interrupted; carrying out is the one place that waits; recording
-happens on every way out, also when the client leaves or we have a bug.
+happens on every way out, also when the client leaves or we have a bug. Between deciding and carrying out some requests
+are copied for a candidate that no user meets (:mod:`tidegate.gateway.mirror`); nothing below knows of it.
 """
 
 from __future__ import annotations
@@ -42,6 +43,9 @@ async def serve(call: Call) -> None:
     try:
         for stage in DECIDE:
             stage(call)
+        plan = call.route.mirror  # type: ignore[union-attr]  # find_service has set it
+        if plan is not None:
+            call.gateway.mirrors.fork(call, plan)
         await CARRY_OUT(call)
     except Refusal as refusal:
         refuse(call, refusal)

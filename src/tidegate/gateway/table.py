@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tidegate.delivery.snapshot import Price, ServiceRoute, Snapshot, Timeouts, VariantRoute
+    from tidegate.gateway.mirror.plan import MirrorPlan
     from tidegate.gateway.telemetry import Series
     from tidegate.gateway.upstreams import Account, Deployment
     from tidegate.wire.insertion import Insertion
@@ -114,9 +115,21 @@ class CompiledRoute:
         arms: variants by the index that ``weights`` gives; empty without a first version.
         stable: the arm that rescues, ``None`` without one.
         targeted: segments whose units have weights of their own, in the order they are asked.
+        mirror: which of stable's requests are copied, ``None`` where none are.
     """
 
-    __slots__ = ("arms", "by_reference", "headers", "name", "route", "segments", "stable", "targeted", "weights")
+    __slots__ = (
+        "arms",
+        "by_reference",
+        "headers",
+        "mirror",
+        "name",
+        "route",
+        "segments",
+        "stable",
+        "targeted",
+        "weights",
+    )
 
     def __init__(
         self,
@@ -124,8 +137,10 @@ class CompiledRoute:
         arms: tuple[Arm, ...],
         weights: Arms | None,
         targeted: Sequence[tuple[str, Arms]] = (),
+        mirror: MirrorPlan | None = None,
     ) -> None:
         self.route = route
+        self.mirror = mirror
         self.name = route.name
         self.arms = arms
         self.weights = weights
@@ -187,6 +202,10 @@ class RoutingTable:
     def trials(self) -> Iterable[Trial]:
         """Every variant on trial in this table."""
         return (arm.trial for route in self.routes.values() for arm in route.arms if arm.trial is not None)
+
+    def mirrors(self) -> Iterable[MirrorPlan]:
+        """What is mirrored by this table."""
+        return (route.mirror for route in self.routes.values() if route.mirror is not None)
 
     def problems(self) -> tuple[str, ...]:
         """One sentence for each provider that a service uses and that cannot be used, for the operator's log."""

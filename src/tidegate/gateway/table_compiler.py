@@ -11,9 +11,11 @@ from tidegate.delivery.snapshot import Price, Provider, ServiceRoute, Snapshot, 
 from tidegate.delivery.traffic import arms_of, targeted_arms
 from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
+from tidegate.gateway.mirror.plan import MirrorPlan
+from tidegate.gateway.mirror.tally import MirrorKey
 from tidegate.gateway.rescue import Role
 from tidegate.gateway.table import FALLBACK, Arm, CompiledRoute, Leg, Principal, RoutingTable
-from tidegate.gateway.telemetry import Telemetry
+from tidegate.gateway.telemetry import Series, Telemetry
 from tidegate.gateway.upstreams import Upstreams
 from tidegate.wire.insertion import Insertion
 
@@ -70,7 +72,33 @@ class _Compiler:
         stable = next((variant for variant in route.variants if variant.name == route.stable), None)
         rescue = self._stable_order(route.name, stable) if stable else ()
         arms = tuple(self._arm(route, variant, rescue) for variant in route.variants)
-        return CompiledRoute(route, arms, weights, targeted)
+        return CompiledRoute(route, arms, weights, targeted, self._mirror(route, arms))
+
+    def _mirror(self, route: ServiceRoute, arms: tuple[Arm, ...]) -> MirrorPlan | None:
+        """Copies go to the candidate under a load, breaker and counts of their own: they cost users nothing."""
+        release = route.release
+        if release is None or release.mirroring is None or route.stable is None:
+            return None
+        arm = next((arm for arm in arms if arm.route.name == release.candidate), None)
+        if arm is None:
+            return None
+        own, provider = arm.order[0], self._providers[arm.route.provider]
+        account = self._upstreams.beside(own.account)
+        deployment = self._upstreams.deployment(provider, account, f"{own.insertion.model} (mirror)")
+        series = Series(route.name, own.version, "mirror")  # shown nowhere: copies are no user's requests
+        leg = Leg(
+            own.role,
+            own.variant,
+            own.version,
+            own.insertion,
+            account,
+            deployment,
+            own.price,
+            series,
+            own.timeouts,
+        )
+        key = MirrorKey(route.name, release.id, release.attempt, release.step)
+        return MirrorPlan(key, Arm(arm.route, (leg,), None), release.mirroring, own.account.load)
 
     def _arm(self, route: ServiceRoute, variant: VariantRoute, rescue: tuple[Leg, ...]) -> Arm:
         if variant.name == route.stable:

@@ -7,6 +7,7 @@ keeps its breaker; one with a mended key starts with a clean one, and one bad ke
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -153,6 +154,12 @@ class Upstreams:
         except (TidegateError, ValueError, OSError) as error:
             problem = f"The provider {provider.name!r} cannot be used: {error}"
             return Account(provider, load, None, None, problem)
+
+    def beside(self, account: Account) -> Account:
+        """The same account with a load of its own, for copies."""
+        twin = copy(account)
+        twin.load = self._loads.setdefault(f"{account.name} (mirror)", Load())
+        return twin
 
     def deployment(self, provider: Provider, account: Account, model: str) -> Deployment:
         """The deployment of ``model`` there, with the breaker it already has."""

@@ -1,0 +1,187 @@
+"""One copy of a request: asked of the candidate, and paired with the user's observation once both are known."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from asyncio import CancelledError
+from typing import TYPE_CHECKING
+
+from tidegate.delivery.observation import Outcome
+from tidegate.delivery.pairs import PairRecord
+from tidegate.delivery.similarity import similarity
+from tidegate.gateway.accounting import observation_of
+from tidegate.gateway.attempt import attempt
+from tidegate.gateway.call import Call
+from tidegate.gateway.http.requests import Request
+from tidegate.gateway.mirror.recording import Recording, Sink, Tee
+from tidegate.gateway.rescue import outcome_of
+from tidegate.wire.answer_text import answer_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tidegate.delivery.observation import Observation
+    from tidegate.gateway.failure import Failure
+    from tidegate.gateway.mirror.plan import MirrorPlan
+    from tidegate.gateway.mirror.tally import Tally
+
+LATEST_START = 0.05
+"""Seconds a copy may have waited for the event loop; one that waited longer is shed, for users are waiting too."""
+SHED = "behind"
+REST_SECONDS = 5.0
+"""Without copies after a rate limit that did not say how long."""
+_READABLE = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.FILTERED})
+
+
+class Copy:
+    """Lives from the fork until both answers are known, or its user leaves.
+
+    Args:
+        call: the user's; its answer is recorded on the way.
+        plan: whom to ask.
+        tally: of the plan's step.
+        record: takes the pair.
+        on_end: told when nothing is under way any more.
+
+    Attributes:
+        body_bytes: of the request, held until the copy ends.
+    """
+
+    __slots__ = (
+        "_forked_at",
+        "_kept",
+        "_on_end",
+        "_record",
+        "_sink",
+        "_tally",
+        "_task",
+        "_theirs",
+        "_users",
+        "_was_sent",
+        "body_bytes",
+        "call",
+        "plan",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        plan: MirrorPlan,
+        tally: Tally,
+        record: Callable[[PairRecord], object],
+        on_end: Callable[[Copy], None],
+    ) -> None:
+        self._forked_at = time.monotonic()
+        self.plan = plan
+        self._tally = tally
+        self._record = record
+        self._on_end = on_end
+        self._sink = Sink()
+        self._users: Observation | None = None
+        self._theirs: Observation | None = None
+        self._was_sent = False
+        self.body_bytes = len(call.request.body)
+        self.call = _second_call(call, plan, self._sink)
+        tee = Tee(call.responder)
+        call.responder = tee  # type: ignore[assignment]  # it does all that a responder does
+        self._kept = tee.recording
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="mirror")
+        self._task.add_done_callback(self._conclude)
+        tally.in_flight += 1
+
+    def end(self) -> None:
+        """Nobody wants its answer any more."""
+        self._task.cancel()
+
+    def user_answered(self, observation: Observation) -> None:
+        """The user's request is over, in whatever way; one whose user left ends with it."""
+        self._users = observation
+        if observation.outcome == Outcome.CANCELLED:
+            self.end()
+        self._pair()
+
+    async def _run(self) -> None:
+        """The user's request was written before this begins."""
+        if time.monotonic() - self._forked_at > LATEST_START:
+            self._tally.results[SHED] += 1
+            return
+        self._was_sent = True
+        try:
+            await self._ask()
+        except CancelledError:
+            self.call.outcome = Outcome.CANCELLED
+        except Exception as error:
+            self.call.outcome = Outcome.INTERNAL_ERROR
+            self.call.gateway.report_bug(self.call.request_id, error)
+
+    async def _ask(self) -> None:
+        call, leg, alarms = self.call, self.plan.leg, self.call.gateway.alarms
+        call.request.received_at = time.monotonic()
+        call.alarm = alarms.take()
+        call.attempts = 1
+        try:
+            call.alarm.begin(leg.timeouts.total)
+            failure = await attempt(call, leg)
+        finally:
+            call.alarm.rest()
+            alarms.give_back(call.alarm)
+        if failure is not None:
+            self._failed(failure)
+
+    def _failed(self, failure: Failure) -> None:
+        call = self.call
+        outcome = outcome_of(failure.cause, is_content_filter=failure.is_content_filter)
+        call.outcome = Outcome.CALLER_ERROR if failure.is_unrenderable else outcome
+        call.status = failure.status
+        if outcome is Outcome.RATE_LIMITED:  # the quota is often shared with stable, and users come first
+            self._tally.rests_until = time.monotonic() + (failure.asked_wait or REST_SECONDS)
+
+    def _conclude(self, _: asyncio.Task[None]) -> None:
+        """Also when the task was cancelled before it had begun."""
+        self._tally.in_flight -= 1
+        self._on_end(self)
+        if not self._was_sent:
+            return
+        call = self.call
+        outcome = call.outcome or Outcome.INTERNAL_ERROR
+        found, _, _ = observation_of(call, outcome, time.monotonic() - call.request.received_at)
+        self._theirs = found
+        self._tally.book(found.cost_nano_usd, max(0, found.input_tokens) + max(0, found.output_tokens))
+        self._tally.results["cancelled" if outcome is Outcome.CANCELLED else "pair"] += 1
+        self._pair()
+
+    def _pair(self) -> None:
+        if self._users is not None and self._theirs is not None:
+            asyncio.get_running_loop().call_soon(self._tell, self._users, self._theirs)
+            self._users = None
+
+    def _tell(self, users: Observation, theirs: Observation) -> None:
+        texts = self._text(users, self._kept), self._text(theirs, self._sink.recording)
+        both = (texts[0], texts[1]) if texts[0] is not None and texts[1] is not None else None
+        self._record(
+            PairRecord(
+                stable=users,
+                candidate=theirs,
+                is_exact=None if both is None else both[0].strip() == both[1].strip(),
+                similarity=None if both is None else similarity(*both),
+            )
+        )
+
+    def _text(self, observation: Observation, recording: Recording) -> str | None:
+        if recording.is_cut or observation.outcome not in _READABLE or observation.served != observation.variant:
+            return None
+        return answer_text(self.call.kind, recording.body, is_stream=observation.stream)
+
+
+def _second_call(call: Call, plan: MirrorPlan, sink: Sink) -> Call:
+    """The same request for the candidate: body, facts and headers are shared, never copied."""
+    first = call.request
+    request = Request(first.method, first.target, first.headers, is_keep_alive=False, is_http10=False)
+    request.body, request.received_at = first.body, first.received_at
+    made = Call(call.gateway, call.table, call.kind, request, sink, call.started_at_us)  # type: ignore[arg-type]
+    made.request_id = call.request_id
+    made.principal, made.body, made.facts, made.route = call.principal, call.body, call.facts, call.route
+    made.arm, made.order, made.unit_hash = plan.arm, plan.arm.order, call.unit_hash
+    made.is_forced = True  # its failures cut nobody off: control judges them
+    return made

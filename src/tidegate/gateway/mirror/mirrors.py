@@ -1,0 +1,124 @@
+"""All copies of one gateway process: who is copied, and what is shed first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from tidegate.gateway.mirror.copying import Copy
+from tidegate.gateway.mirror.harmless import harm_of
+from tidegate.gateway.mirror.pulse import Pulse
+from tidegate.gateway.mirror.tally import MirrorKey, Tally
+
+if TYPE_CHECKING:
+    from tidegate.delivery.pairs import PairRecord
+    from tidegate.gateway.call import Call
+    from tidegate.gateway.mirror.plan import MirrorPlan
+
+MOST_HELD_BYTES = 32 << 20
+"""Bodies that copies may hold together after their users were answered."""
+_BYTES_PER_TOKEN = 4
+_LIKELY_OUTPUT = 512
+
+
+class Mirrors:
+    """Forks copies beside requests; :meth:`fork` never waits and never fails a request.
+
+    Args:
+        record: takes each pair.
+        pulse: how busy the process is.
+    """
+
+    def __init__(self, record: Callable[[PairRecord], object], pulse: Pulse | None = None) -> None:
+        self._record = record
+        self._pulse = pulse or Pulse()
+        self._tallies: dict[MirrorKey, Tally] = {}
+        self._copies: set[Copy] = set()
+        self._held_bytes = 0
+        self._is_stopped = False
+
+    def fork(self, call: Call, plan: MirrorPlan) -> None:
+        """Copy the request if it is one of the sampled and nothing stands against it.
+
+        Only what stable answers is copied, and only under a lease: without control nobody counts the cost.
+        """
+        assert call.route is not None
+        if call.arm is not call.route.stable or call.is_forced or not plan.samples(call.request_id):
+            return
+        tally = self.tally(plan)
+        reason = self._obstacle(call, plan, tally)
+        if reason:
+            tally.results[reason] += 1
+            return
+        copy = Copy(call, plan, tally, self._record, self._ended)
+        call.copy = copy
+        self._copies.add(copy)
+        self._held_bytes += copy.body_bytes
+
+    def tally(self, plan: MirrorPlan) -> Tally:
+        """The tally of the plan's step."""
+        found = self._tallies.get(plan.key)
+        if found is None:
+            found = self._tallies[plan.key] = Tally(plan.arm.route.version)
+        return found
+
+    def keep(self, plans: Iterable[MirrorPlan]) -> None:
+        """A new table is in force: copies of attempts that it does not mirror end at once, those of an earlier step
+        may end by themselves."""
+        known = {plan.key for plan in plans}
+        attempts = {key[:3] for key in known}
+        for copy in [copy for copy in self._copies if copy.plan.key[:3] not in attempts]:
+            copy.end()
+        for key in [key for key in self._tallies if key not in known]:
+            del self._tallies[key]
+
+    def stop(self) -> None:
+        """The process drains: users' requests may finish, copies do not."""
+        self._is_stopped = True
+        for copy in tuple(self._copies):
+            copy.end()
+
+    @property
+    def in_flight(self) -> int:
+        """Copies under way."""
+        return len(self._copies)
+
+    def tallies(self) -> Iterable[tuple[MirrorKey, Tally]]:
+        """Each step that is mirrored now."""
+        return self._tallies.items()
+
+    def _obstacle(self, call: Call, plan: MirrorPlan, tally: Tally) -> str:
+        """Why the request is not copied, "" when it is; the cheapest questions first."""
+        leg, bounds, users = plan.leg, plan.mirroring, plan.users
+        if self._is_stopped or not call.gateway.holder.is_lease_valid:
+            return "no_lease"
+        if tally.in_flight >= bounds.max_concurrency:
+            return "max_concurrency"
+        if self._pulse.is_busy():
+            return "busy"
+        now = time.monotonic()
+        if now < tally.rests_until:
+            return "rate_limited"
+        if leg.account.origin is None or not leg.deployment.breaker.admits(now):
+            return "unavailable"
+        if users.bound and 2 * (users.in_flight + leg.account.load.in_flight) >= users.bound:
+            return "provider_busy"  # half of the places are the users' alone
+        if self._held_bytes + len(call.request.body) > MOST_HELD_BYTES:
+            return "memory"
+        if not tally.affords(bounds, *_likely(call, plan)):
+            return "spent"
+        return harm_of(call)
+
+    def _ended(self, copy: Copy) -> None:
+        self._copies.discard(copy)
+        self._held_bytes -= copy.body_bytes
+
+
+def _likely(call: Call, plan: MirrorPlan) -> tuple[int, int]:
+    """Nano-USD and tokens that a copy may cost, from the size of its request, before any has ended."""
+    read = len(call.request.body) // _BYTES_PER_TOKEN
+    written = call.facts.max_output_tokens or _LIKELY_OUTPUT
+    price = plan.leg.price
+    cost = 0 if price is None else (read * price.input + written * price.output) // 1000
+    return cost, read + written
