@@ -49,7 +49,7 @@ async def bench() -> AsyncIterator[Bench]:
         boot=os.urandom(6),
         report_bug=lambda _, error: bugs.append(error),
         chance=lambda: 0.0,
-        record_pair=observations.pairs.append,
+        records=observations.records,
     )
     server = await listen(("127.0.0.1", 0), gateway.handle, render_error=render_error, wheel=wheel)
     made = Bench(gateway, server, observations)

@@ -26,6 +26,7 @@ from tidegate.delivery.snapshot import (
 from tidegate.errors import OperatorError
 from tidegate.gateway.app import Gateway
 from tidegate.gateway.http.server import Server
+from tidegate.gateway.records import Records
 from tidegate.simulator import Simulator
 from tidegate.wire.insertion import Insertion
 
@@ -41,8 +42,16 @@ class Observations:
 
     def __init__(self) -> None:
         self.rows: list[Observation] = []
-        self.pairs: list[PairRecord] = []
+        self.records = Records("gateway", "boot")
+        self._pairs: list[PairRecord] = []
         self.record = self.rows.append
+
+    @property
+    def pairs(self) -> list[PairRecord]:
+        """Of mirrored requests, so far."""
+        batch = self.records.take()
+        self._pairs += [record for record in (batch.decoded() if batch else []) if isinstance(record, PairRecord)]
+        return self._pairs
 
     @property
     def only(self) -> Observation:

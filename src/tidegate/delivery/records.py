@@ -15,6 +15,8 @@ from collections.abc import Iterable
 
 import msgspec
 
+from tidegate.delivery.pairs import PairRecord
+
 
 class FeedbackRecord(msgspec.Struct, tag_field="kind", tag="feedback", frozen=True, kw_only=True):
     """What a user or an application says about an answer, later.
@@ -73,7 +75,7 @@ class ContentRecord(msgspec.Struct, tag_field="kind", tag="content", frozen=True
     keep_seconds: int = 0
 
 
-Record = FeedbackRecord | ContentRecord
+Record = FeedbackRecord | ContentRecord | PairRecord
 
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Record)

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from tidegate.delivery.observation import Observation
-from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.snapshot import BreakerState, Cutoff, Snapshot
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
@@ -54,7 +53,7 @@ class Gateway:
 
     Args:
         observer: takes one observation per request.
-        records: takes feedback and kept content; ``None`` makes one that nobody empties.
+        records: takes feedback, kept content and mirrored pairs; ``None`` makes one that nobody empties.
         pool: connections to upstreams.
         wheel: the event loop's timers.
         resolve: gives the secrets that snapshots refer to.
@@ -65,7 +64,6 @@ class Gateway:
         report_bug: told of our own bugs: request id and exception.
         report_problem: told once, in a sentence, of each provider that cannot be used (a missing secret).
         on_cut: told when a candidate is cut off.
-        record_pair: takes each pair of answers to a mirrored request.
         chance: uniform in [0, 1), for jitter.
         clock_ns: nanoseconds since the Unix epoch.
 
@@ -92,7 +90,6 @@ class Gateway:
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
         report_problem: Callable[[str], None] = lambda _sentence: None,
         on_cut: Callable[[], None] = lambda: None,
-        record_pair: Callable[[PairRecord], object] = lambda _: None,
         chance: Callable[[], float] = random.random,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -104,7 +101,7 @@ class Gateway:
         self.figures = ProcessFigures()
         self.page: Callable[[], Awaitable[bytes]] = self.own_page
         self.trials = Cutoffs(on_cut)
-        self.mirrors = Mirrors(record_pair)
+        self.mirrors = Mirrors(self.records.put)
         self.chance = chance
         self.report_bug = report_bug
         self._report_problem = report_problem

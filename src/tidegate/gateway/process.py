@@ -158,6 +158,7 @@ async def _first_snapshot(gateway: Gateway, stop: asyncio.Event, *, is_needed: b
 
 async def _drain(gateway: Gateway, server: Server, link: ControlLink, settings: GatewaySettings) -> None:
     gateway.is_draining = True
+    gateway.mirrors.stop()
     log.info("gateway.draining", gateway=settings.id, in_flight=sum(gateway.in_flight_by_version().values()))
     await asyncio.gather(server.drain(settings.drain_seconds), link.announce_stopping())
 

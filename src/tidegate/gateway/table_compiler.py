@@ -79,7 +79,7 @@ class _Compiler:
         release = route.release
         if release is None or release.mirroring is None or route.stable is None:
             return None
-        arm = next((arm for arm in arms if arm.route.name == release.candidate), None)
+        arm = next((arm for arm in arms if arm.route.name != route.stable), None)
         if arm is None:
             return None
         own, provider = arm.order[0], self._providers[arm.route.provider]

@@ -137,7 +137,7 @@ class Copy:
         if outcome is Outcome.RATE_LIMITED:  # the quota is often shared with stable, and users come first
             self._tally.rests_until = time.monotonic() + (failure.asked_wait or REST_SECONDS)
 
-    def _conclude(self, _: asyncio.Task[None]) -> None:
+    def _conclude(self, _done: asyncio.Task[None]) -> None:
         """Also when the task was cancelled before it had begun."""
         self._tally.in_flight -= 1
         self._on_end(self)
