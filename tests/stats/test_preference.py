@@ -85,7 +85,7 @@ def test_a_worse_one_is_known_to_be_worse():
 
 
 def test_equal_arms_looked_at_after_each_pair_alarm_less_than_alpha():
-    generator, runs, units = np.random.default_rng(9), 400, 400
+    generator, runs, units = np.random.default_rng(9), 300, 240
     outcomes = generator.choice(3, p=[0.4, 0.2, 0.4], size=(runs, units))
     found = 0
     for run in outcomes:
