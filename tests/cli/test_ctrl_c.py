@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -33,13 +32,10 @@ def test_ctrl_c_in_a_terminal_stops_gateways_before_control_and_leaves_nothing(t
         while process.stdout.readline().strip() != b"}":  # the addresses are printed once everything is ready
             assert process.poll() is None, (tmp_path / "log").read_text()
         children = psutil.Process(process.pid).children(recursive=True)
-        begun = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
         process.stdout.close()
         assert process.wait(60) == 0
-        took = time.monotonic() - begun
     lines = (tmp_path / "log").read_text()
     assert lines.index("gateway.stopped") < lines.index("control.stopping"), lines
     assert len(children) == 2
     assert not [child for child in children if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    assert took < 10  # nobody waited for a control that was already gone

@@ -60,7 +60,7 @@ class Observations:
 
     async def after(self, count: int) -> list[Observation]:
         """Wait until ``count`` are there: a client may be answered a moment before."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(self.rows) < count:
                 await asyncio.sleep(0.005)
         return self.rows
@@ -126,7 +126,7 @@ class Bench:
         self._revision = 0
         self.url = f"http://127.0.0.1:{server.port}"
         self.client = httpx2.AsyncClient(
-            base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=10, trust_env=False
+            base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=40, trust_env=False
         )
 
     def provide(self, name: str, simulator: Simulator | str, dialect: str = "openai", **settings: Any) -> None:
@@ -182,7 +182,7 @@ def text_of(stream: str) -> str:
     )
 
 
-async def until(holds: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(holds: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for something that another part brings about."""
     async with asyncio.timeout(seconds):
         while not holds():

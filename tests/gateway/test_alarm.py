@@ -3,69 +3,74 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from tests.gateway.http.hand_wheel import HandWheel
 
 from tidegate.gateway.alarm import Alarm, Alarms
-from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.rescue import Cause
 
 
 @pytest.fixture
-async def alarm() -> Alarm:
-    return Alarm(Wheel(tick=0.01))
+async def wheel() -> HandWheel:
+    return HandWheel()
 
 
-async def ring(alarm: Alarm) -> Cause:
-    """Wait until the alarm ends the waiting."""
+@pytest.fixture
+async def alarm(wheel) -> Alarm:
+    return Alarm(wheel)
+
+
+async def ring(alarm: Alarm, wheel: HandWheel) -> tuple[Cause, float]:
+    """Let time pass until the alarm ends the waiting: what it says, and after how long."""
+    began = wheel.seconds
     try:
-        await asyncio.sleep(5)
+        await wheel.advance(60)
     except asyncio.CancelledError:
         assert alarm.has_rung()
-        return alarm.cause
+        return alarm.cause, wheel.seconds - began
     raise AssertionError("it did not ring")
 
 
-async def test_it_rings_with_the_cause_that_is_watched(alarm):
+async def test_it_rings_with_the_cause_that_is_watched(alarm, wheel):
     alarm.begin(5.0)
     alarm.watch(Cause.SILENT, 0.05)
-    assert await ring(alarm) is Cause.SILENT
+    cause, seconds = await ring(alarm, wheel)
+    assert cause is Cause.SILENT
+    assert 0.05 <= seconds <= 0.07
 
 
-async def test_total_comes_first_when_it_is_due_first(alarm):
-    alarm.begin(0.05)
-    alarm.watch(Cause.SILENT, 2.0)
-    assert await ring(alarm) is Cause.OUT_OF_TIME
-    alarm.begin(0.05)
-    alarm.watch_idle(2.0)
-    assert await ring(alarm) is Cause.OUT_OF_TIME
-    alarm.begin(0.05)
-    alarm.watch_total()
-    assert await ring(alarm) is Cause.OUT_OF_TIME
+async def test_total_comes_first_when_it_is_due_first(alarm, wheel):
+    for watch in (lambda: alarm.watch(Cause.SILENT, 2.0), lambda: alarm.watch_idle(2.0), alarm.watch_total):
+        alarm.begin(0.05)
+        watch()
+        cause, seconds = await ring(alarm, wheel)
+        assert cause is Cause.OUT_OF_TIME
+        assert 0.05 <= seconds <= 0.07
 
 
-async def test_activity_puts_idle_off(alarm):
-    loop = asyncio.get_running_loop()
+async def test_activity_puts_idle_off(alarm, wheel):
     alarm.begin(5.0)
-    begun = loop.time()
     alarm.watch_idle(0.1)
-    loop.call_later(0.08, lambda: setattr(alarm, "active_at", loop.time()))
-    assert await ring(alarm) is Cause.TIMED_OUT
-    assert loop.time() - begun >= 0.18
+    await wheel.advance(0.08)
+    alarm.active_at = wheel.seconds
+    cause, seconds = await ring(alarm, wheel)
+    assert cause is Cause.TIMED_OUT
+    assert 0.1 <= seconds <= 0.12
 
 
-async def test_a_client_that_does_not_keep_up_is_not_the_upstreams_silence(alarm):
-    loop = asyncio.get_running_loop()
+async def test_a_client_that_does_not_keep_up_is_not_the_upstreams_silence(alarm, wheel):
     alarm.begin(0.4)
     alarm.watch_idle(0.05)
     alarm.is_held = True
-    assert await ring(alarm) is Cause.OUT_OF_TIME
-    assert loop.time() > 0
+    cause, seconds = await ring(alarm, wheel)
+    assert cause is Cause.OUT_OF_TIME
+    assert seconds >= 0.4
 
 
-async def test_a_resting_alarm_does_not_ring(alarm):
+async def test_a_resting_alarm_does_not_ring(alarm, wheel):
     alarm.begin(5.0)
     alarm.watch(Cause.SILENT, 0.02)
     alarm.rest()
-    await asyncio.sleep(0.08)
+    await wheel.advance(1)
     assert not alarm.has_rung()
 
 
@@ -74,7 +79,7 @@ async def test_somebody_elses_cancellation_is_told_apart(alarm):
         alarm.begin(5.0)
         alarm.watch(Cause.SILENT, 3.0)
         try:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             return alarm.has_rung()
         return True
@@ -90,7 +95,7 @@ async def test_both_at_once_is_the_client_leaving(alarm):
         alarm.begin(5.0)
         alarm.watch(Cause.SILENT, 3.0)
         try:
-            await asyncio.sleep(5)
+            await asyncio.Event().wait()
         except asyncio.CancelledError:
             return alarm.has_rung()
         return True
@@ -102,8 +107,8 @@ async def test_both_at_once_is_the_client_leaving(alarm):
     assert await task is False
 
 
-async def test_alarms_are_used_again():
-    alarms = Alarms(Wheel(tick=0.01))
+async def test_alarms_are_used_again(wheel):
+    alarms = Alarms(wheel)
     first = alarms.take()
     alarms.give_back(first)
     assert alarms.take() is first

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,15 +11,17 @@ import pytest
 from tests.gateway.gateway_bench import KEY, Bench, canary, chat_body, service, until
 
 
-async def leave_after(bench: Bench, seconds: float, **body: Any) -> None:
-    """Ask, wait, and close the connection."""
-    _, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
+async def leave_when(bench: Bench, holds: Callable[[], bool], *, heard: bytes = b"", **body: Any) -> None:
+    """Ask, wait until something holds and ``heard`` has come, and close the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
     content = msgspec.json.encode(chat_body(**body))
     writer.write(
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
         % (KEY.encode(), len(content), content)
     )
-    await asyncio.sleep(seconds)
+    await until(holds)
+    if heard:
+        await reader.readuntil(heard)
     writer.close()
 
 
@@ -27,8 +30,8 @@ async def leave_after(bench: Bench, seconds: float, **body: Any) -> None:
     [
         (True, {"faults": [{"kind": "hang", "before": "headers"}]}),
         (True, {"faults": [{"kind": "hang", "before": "content"}]}),
-        (True, {"answer": "one two three four five six", "token_seconds": 0.08}),
-        (False, {"first_token_seconds": 5.0}),
+        (True, {"answer": "one two three four five six", "token_seconds": 1.0}),
+        (False, {"first_token_seconds": 30.0}),
     ],
     ids=["before headers", "before content", "mid-stream", "whole"],
 )
@@ -36,8 +39,9 @@ async def test_the_upstream_is_cancelled_at_once(bench, simulate, stream, behavi
     sim = await simulate({"stable-model": behaviour})
     bench.provide("sim", sim)
     bench.publish(service())
-    await leave_after(bench, 0.25, stream=stream)
-    await until(lambda: sim.stats()["aborted"] == 1, 2.0)
+    heard = b'"one' if "token_seconds" in behaviour else b""
+    await leave_when(bench, lambda: bool(sim.requests), heard=heard, stream=stream)
+    await until(lambda: sim.stats()["aborted"] == 1)
     row = (await bench.observations.after(1))[0]
     assert (row.outcome, row.assigned_outcome, row.is_estimated) == ("cancelled", "cancelled", True)
     assert row.input_tokens > 0
@@ -49,10 +53,10 @@ async def test_the_upstream_is_cancelled_at_once(bench, simulate, stream, behavi
 
 
 async def test_a_client_that_leaves_says_nothing_about_breaker_or_candidate(bench, simulate):
-    sim = await simulate({"candidate-model": {"first_token_seconds": 5.0}})
+    sim = await simulate({"candidate-model": {"first_token_seconds": 30.0}})
     bench.provide("sim", sim)
     bench.publish(canary(cutoff_failures=1))
-    await leave_after(bench, 0.1)
+    await leave_when(bench, lambda: bool(sim.requests))
     await bench.observations.after(1)
     assert bench.gateway.cutoffs() == ()
     assert bench.gateway.breaker_states() == ()
@@ -62,13 +66,13 @@ async def test_a_client_that_leaves_during_a_rescue_leaves_the_candidates_failur
     sim = await simulate(
         {
             "candidate-model": {"faults": [{"kind": "error", "status": 500}]},
-            "stable-model": {"first_token_seconds": 5.0},
+            "stable-model": {"first_token_seconds": 30.0},
         }
     )
     bench.provide("sim", sim)
     bench.publish(canary())
-    await leave_after(bench, 0.2)
-    await until(lambda: sim.stats()["aborted"] == 1, 2.0)
+    await leave_when(bench, lambda: len(sim.requests) == 2)
+    await until(lambda: sim.stats()["aborted"] == 1)
     row = (await bench.observations.after(1))[0]
     assert (row.outcome, row.assigned_outcome, row.attempts) == ("cancelled", "upstream_error", 2)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from tests.gateway.gateway_bench import OPERATOR_KEY, Bench, canary, release, service, variant
 
@@ -74,8 +76,14 @@ async def test_without_a_lease_stable_serves_alone_or_the_split_holds(bench, sim
     assert (await bench.chat()).headers["x-tidegate-variant"] == "candidate"
 
 
+def breaker_of(bench: Bench) -> breaker_module.Breaker:
+    table = bench.gateway.holder.current
+    assert table is not None
+    return table.routes["bot"].arms[0].order[0].deployment.breaker
+
+
 async def test_a_blocking_deployment_is_passed_over_and_admitted_after_a_probe(bench, simulate, monkeypatch):
-    monkeypatch.setattr(breaker_module.Breaker.__init__, "__defaults__", (2, 0.3, 1.0))
+    monkeypatch.setattr(breaker_module.Breaker.__init__, "__defaults__", (2, 60.0, 60.0))
     sim = await simulate({"stable-model": {"faults": [error(503, first=2)]}})
     bench.provide("sim", sim)
     bench.publish(service(variant(fallbacks=("sim/other",))))
@@ -83,9 +91,7 @@ async def test_a_blocking_deployment_is_passed_over_and_admitted_after_a_probe(b
     assert [state.state for state in bench.gateway.breaker_states()] == ["blocking"]
     answer = await bench.chat()
     assert (answer.headers["x-tidegate-variant"], answer.headers["x-tidegate-attempts"]) == ("fallback", "1")
-    import asyncio
-
-    await asyncio.sleep(0.35)
+    breaker_of(bench).blocked_until = time.monotonic()
     assert bench.gateway.breaker_states()[0].state == "probing"
     assert (await bench.chat()).headers["x-tidegate-variant"] == "stable"
     assert bench.gateway.breaker_states() == ()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from tests.gateway.gateway_bench import Bench, StartSimulator, canary, service, text_of, variant
+from tests.gateway.gateway_bench import Bench, StartSimulator, canary, service, text_of, until, variant
 
 from tidegate.delivery.snapshot import Price
 from tidegate.wire.insertion import Insertion
@@ -284,27 +286,28 @@ async def test_a_large_answer_is_passed_through(bench, simulate):
 
 
 async def test_a_full_provider_is_passed_over_or_answers_429(bench, simulate):
-    slow = await simulate({"*": {"first_token_seconds": 0.3}})
+    slow = await simulate({"stable-model": {"faults": [{"kind": "hang", "first": 1}]}})
     bench.provide("sim", slow, max_in_flight=1)
     bench.provide("spare", await simulate())
     bench.publish(service(variant(fallbacks=("spare/m",))), service(variant(), name="alone"))
-    import asyncio
-
-    first, second, third = await asyncio.gather(bench.chat(), bench.chat(), bench.chat(model="alone"))
-    assert first.headers["x-tidegate-variant"] == "stable"
+    holding = asyncio.ensure_future(bench.chat())
+    await until(lambda: bool(slow.requests))
+    second, third = await bench.chat(), await bench.chat(model="alone")
     assert second.headers["x-tidegate-variant"] == "fallback"
     assert (third.status_code, third.headers["retry-after"]) == (429, "1")
+    holding.cancel()
+    await bench.observations.after(3)
     assert (await bench.chat(model="alone")).status_code == 200
-    assert {row.outcome for row in await bench.observations.after(4)} == {"ok", "rate_limited"}
+    outcomes = [row.outcome for row in await bench.observations.after(4)]
+    assert outcomes == ["ok", "rate_limited", "cancelled", "ok"]
 
 
 async def test_a_request_keeps_the_table_it_started_with(bench, simulate):
-    import asyncio
-
-    bench.provide("sim", await simulate({"*": {"first_token_seconds": 0.2}}))
+    sim = await simulate({"stable-model": {"first_token_seconds": 0.2}})
+    bench.provide("sim", sim)
     bench.publish(service())
     under_way = asyncio.ensure_future(bench.chat(stream=True))
-    await asyncio.sleep(0.05)
+    await until(lambda: bool(sim.requests))
     bench.publish(service(variant(version="bot/v2.0.0-dddddddd", insertion=Insertion(model="new-model"))))
     assert (await under_way).headers["x-tidegate-version"] == "bot/v1.0.0-aaaaaaaa"
     assert (await bench.chat()).headers["x-tidegate-version"] == "bot/v2.0.0-dddddddd"

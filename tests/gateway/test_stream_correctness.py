@@ -71,10 +71,11 @@ async def test_the_model_that_answered_is_the_one_reported(bench: Bench, simulat
 
 async def test_new_tables_never_cut_a_stream_and_the_old_version_books_it(bench: Bench, simulate: StartSimulator):
     words = "one two three four five six"
-    bench.provide("sim", await simulate({"stable-model": {"answer": words, "token_seconds": 0.05}}))
+    sim = await simulate({"stable-model": {"answer": words, "token_seconds": 0.05}})
+    bench.provide("sim", sim)
     bench.publish(service())
     under_way = asyncio.ensure_future(bench.chat(stream=True))
-    await until(lambda: bool(bench.gateway.in_flight_by_version()))
+    await until(lambda: bool(sim.requests))
     for number in range(3):
         await asyncio.sleep(0.05)
         bench.publish(service(variant(version=f"bot/v2.0.{number}-dddddddd", insertion=Insertion(model="new-model"))))

@@ -171,7 +171,7 @@ async def test_refusals_and_filtered_answers_are_told_from_answers(bench, simula
 async def test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault(bench, simulate):
     sim = await simulate({"stable-model": {"answer": "x" * 2000, "tokens": 60_000}})
     bench.provide("sim", sim)
-    bench.publish(service(variant(timeouts=Timeouts(connect=1, first_token=5, idle=0.3, total=20))))
+    bench.publish(service(variant(timeouts=Timeouts(connect=2, first_token=20, idle=0.5, total=50))))
     reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port, limit=1024)
     body = b'{"model":"bot","stream":true,"messages":[{"role":"user","content":"hi"}]}'
     writer.write(
@@ -179,7 +179,7 @@ async def test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault(bench, simu
         b"content-length: %d\r\n\r\n%b" % (len(body), body)
     )
     await reader.read(100)
-    await asyncio.sleep(0.8)
+    await asyncio.sleep(1.2)
     assert sim.stats()["concurrent"] == 1, "the upstream must not have been read to its end"
     received = bytearray()
     while piece := await reader.read(65_536):
@@ -196,7 +196,7 @@ async def test_an_endless_stream_without_content_is_not_held_for_ever(bench, sim
         simulate,
         {"faults": [{"kind": "hang", "before": "content", "keepalive_seconds": 0.02}]},
         fallbacks=("sim/other",),
-        timeouts=Timeouts(connect=1, first_token=0.2, idle=5, total=5),
+        timeouts=Timeouts(connect=2, first_token=0.5, idle=20, total=20),
     )
     assert text_of((await bench.chat(stream=True)).text) == "fine"
 

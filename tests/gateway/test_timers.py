@@ -23,13 +23,13 @@ async def give(bench: Bench, simulate: StartSimulator, fault, *, fallbacks=(), *
 
 @pytest.mark.parametrize("fault", [HANG_BEFORE_CONTENT, HANG_BEFORE_HEADERS], ids=["keepalives", "silence"])
 async def test_first_token_fails_over_without_waiting_again(bench, simulate, fault):
-    sim = await give(bench, simulate, fault, first_token=0.2, fallbacks=("sim/other",))
+    sim = await give(bench, simulate, fault, first_token=0.5, fallbacks=("sim/other",))
     answer = await bench.chat(stream=True)
     assert text_of(answer.text) == "fine"
     assert [request.model for request in sim.requests] == ["stable-model", "other"]
     row = (await bench.observations.after(1))[0]
     assert (row.assigned_outcome, row.outcome) == ("timeout", "ok")
-    assert 200_000 <= row.duration_us < 2_000_000
+    assert row.duration_us >= 500_000
     await until(lambda: sim.stats()["aborted"] == 1)
 
 
@@ -85,16 +85,20 @@ async def test_a_candidate_never_takes_the_time_of_its_rescue(bench, simulate):
         {"candidate-model": {"faults": [HANG_BEFORE_HEADERS]}, "stable-model": {"first_token_seconds": 0.2}}
     )
     bench.provide("sim", sim)
-    bench.publish(canary(candidate={"timeouts": Timeouts(total=0.3)}, stable={"timeouts": Timeouts(total=1.0)}))
+    bench.publish(canary(candidate={"timeouts": Timeouts(total=0.3)}, stable={"timeouts": Timeouts(total=30.0)}))
     answer = await bench.chat()
     assert (answer.status_code, answer.headers["x-tidegate-variant"]) == (200, "stable")
     assert (await bench.observations.after(1))[0].assigned_outcome == "timeout"
 
 
 async def test_many_timeouts_leave_the_connection_usable(bench, simulate):
-    await give(bench, simulate, HANG_BEFORE_HEADERS | {"first": 3}, total=0.1)
-    statuses = [(await bench.chat()).status_code for _ in range(4)]
+    sim = await give(bench, simulate, HANG_BEFORE_HEADERS | {"first": 3}, total=0.1)
+    statuses = [(await bench.chat()).status_code for _ in range(3)]
+    bench.publish(service(variant(timeouts=Timeouts(total=30.0))))
+    statuses.append((await bench.chat()).status_code)
     assert statuses == [504, 504, 504, 200]
+    assert bench.server.connections == 1
+    assert len(sim.requests) == 4
 
 
 async def test_the_error_event_of_a_stall_reaches_the_client(bench, simulate):

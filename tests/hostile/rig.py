@@ -92,11 +92,11 @@ class Running:
         return int(self._seen.num_fds())
 
     def connect(self, *, receive_buffer: int = 0) -> socket.socket:
-        """A new connection, which gives up after twenty seconds."""
+        """A new connection, which gives up when all hope is gone."""
         channel = socket.socket()
         if receive_buffer:
             channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        channel.settimeout(20)
+        channel.settimeout(40)
         channel.connect(("127.0.0.1", self.port))
         return channel
 
@@ -114,7 +114,7 @@ class Running:
         return int(head[9:12]), msgspec.json.decode(body)
 
 
-def rest_of(channel: socket.socket, seconds: float = 20.0) -> bytes:
+def rest_of(channel: socket.socket, seconds: float = 40.0) -> bytes:
     """Everything until the other side closes.
 
     Raises:
@@ -206,7 +206,7 @@ def running_simulator(folder: Path, models: dict[str, Any]) -> Iterator[str]:
         process.stdout.close()
 
 
-def wait_for(holds: Callable[[], bool], seconds: float = 30.0) -> None:
+def wait_for(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     """Until something is so."""
     until = time.monotonic() + seconds
     while not holds():

@@ -8,7 +8,6 @@ why it was set is enough, and alarms are used again: a deadline left behind in t
 from __future__ import annotations
 
 import asyncio
-import time
 
 from tidegate.gateway.http.timers import Deadline, Wheel
 from tidegate.gateway.rescue import Cause
@@ -24,9 +23,21 @@ class Alarm:
         is_held: the client does not keep up, so the upstream's silence is not its own fault.
     """
 
-    __slots__ = ("_deadline", "_has_rung", "_idle", "_loop", "_task", "_total_due", "active_at", "cause", "is_held")
+    __slots__ = (
+        "_clock",
+        "_deadline",
+        "_has_rung",
+        "_idle",
+        "_loop",
+        "_task",
+        "_total_due",
+        "active_at",
+        "cause",
+        "is_held",
+    )
 
     def __init__(self, wheel: Wheel) -> None:
+        self._clock = wheel.clock
         self._deadline: Deadline = wheel.deadline(self._ring)
         self._loop = wheel.loop
         self._task: asyncio.Task[object] | None = None
@@ -41,12 +52,12 @@ class Alarm:
         """A request begins, or stable takes over from a candidate: ``total`` seconds from now."""
         self._task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
         self._has_rung = False
-        self._total_due = time.monotonic() + total
+        self._total_due = self._clock() + total
 
     @property
     def left(self) -> float:
         """Seconds until total runs out."""
-        return self._total_due - time.monotonic()
+        return self._total_due - self._clock()
 
     def watch(self, cause: Cause, seconds: float) -> None:
         """Ring with ``cause`` in ``seconds``, or with ``OUT_OF_TIME`` when total comes first."""
@@ -57,13 +68,13 @@ class Alarm:
         """Ring when total runs out, and not before."""
         self._idle = 0.0
         self.cause = Cause.OUT_OF_TIME
-        self._deadline.set(self._total_due - time.monotonic())
+        self._deadline.set(self._total_due - self._clock())
 
     def watch_idle(self, idle: float) -> None:
         """Ring when ``active_at`` lies ``idle`` seconds back."""
         self._idle = idle
         self.is_held = False
-        self.active_at = time.monotonic()
+        self.active_at = self._clock()
         self._arm(Cause.TIMED_OUT, idle)
 
     def rest(self) -> None:
@@ -79,7 +90,7 @@ class Alarm:
 
     def _ring(self) -> None:
         if self._idle and self.cause is Cause.TIMED_OUT:
-            quiet = 0.0 if self.is_held else time.monotonic() - self.active_at
+            quiet = 0.0 if self.is_held else self._clock() - self.active_at
             if quiet < self._idle:
                 self._arm(Cause.TIMED_OUT, self._idle - quiet)
                 return

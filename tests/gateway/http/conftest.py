@@ -34,7 +34,7 @@ class Raw:
 
     async def answer(self, *, head_only: bool = False) -> tuple[int, dict[bytes, bytes], bytes]:
         """One answer with content-length or chunked framing."""
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 10)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
         lines = head.split(b"\r\n")
         headers = dict(line.lower().split(b": ", 1) for line in lines[1:] if line)
         body = b""
@@ -52,7 +52,7 @@ class Raw:
         """Everything until the server closes."""
         data = b""
         with contextlib.suppress(ConnectionError):
-            while piece := await asyncio.wait_for(self.reader.read(65536), 10):
+            while piece := await asyncio.wait_for(self.reader.read(65536), 30):
                 data += piece
         return data
 
@@ -71,8 +71,8 @@ class Place:
     clients: list[Raw] = field(default_factory=list)
 
     async def serve(self, handler: Callable, **options) -> Server:
-        limits = options.pop("limits", Limits())
-        server = await listen(("127.0.0.1", 0), handler, limits=limits, wheel=self.wheel, **options)
+        limits, wheel = options.pop("limits", Limits()), options.pop("wheel", self.wheel)
+        server = await listen(("127.0.0.1", 0), handler, limits=limits, wheel=wheel, **options)
         self.servers.append(server)
         return server
 
@@ -102,7 +102,7 @@ def echo_handler():
     return echo
 
 
-async def eventually(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.005)

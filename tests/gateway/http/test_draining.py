@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from tests.gateway.http.hand_wheel import HandWheel
+
 from tidegate.gateway.http.server import Limits, listen
 
 GET = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n"
@@ -63,7 +65,7 @@ async def test_clients_that_hammer_kept_connections_move_from_one_server_to_the_
     for generation in range(1, 6):
         await asyncio.sleep(0.05)
         fresh = await listen(shared.dup(), named(b"%d" % generation), wheel=wheel)
-        await asyncio.wait_for(serving.drain(5), 4)
+        await asyncio.wait_for(serving.drain(60), 40)  # hang guards; the idle ones get a second
         serving = fresh
     await asyncio.sleep(0.05)
     stop.set()
@@ -77,51 +79,56 @@ async def test_clients_that_hammer_kept_connections_move_from_one_server_to_the_
 
 
 async def test_an_idle_connection_may_be_used_once_more_and_is_told_that_this_was_the_last_time(place, echo_handler):
-    server = await place.serve(echo_handler)
+    server = await place.serve(echo_handler, wheel=HandWheel())
     client = await place.connect(server)
     await client.send(GET)
     assert b"connection" not in (await client.answer())[1]
-    drained = asyncio.create_task(server.drain(5))
-    await asyncio.sleep(0.05)
+    drained = asyncio.create_task(server.drain(60))
+    await asyncio.sleep(0)
     await client.send(GET)
     status, headers, _ = await client.answer()
     assert (status, headers[b"connection"]) == (200, b"close")
     assert await client.rest() == b""
-    await asyncio.wait_for(drained, 2)
+    await asyncio.wait_for(drained, 30)
 
 
 async def test_a_connection_whose_stream_began_before_the_drain_is_not_closed_in_its_clients_face(place):
-    go = asyncio.Event()
+    begun, go = asyncio.Event(), asyncio.Event()
 
     async def stream(request, responder):
         responder.start(200, ())
         responder.write(b"one")
+        begun.set()
         await go.wait()
         responder.end()
 
-    server = await place.serve(stream)
+    server = await place.serve(stream, wheel=HandWheel())
     client = await place.connect(server)
     await client.send(GET)
-    await asyncio.sleep(0.05)
-    drained = asyncio.create_task(server.drain(5))
-    await asyncio.sleep(0.02)
+    await begun.wait()
+    drained = asyncio.create_task(server.drain(60))
+    await asyncio.sleep(0)
     go.set()
     _, headers, body = await client.answer()
     assert (b"connection" in headers, body) == (False, b"one")
     await client.send(GET)  # nothing told this client not to
     _, headers, body = await client.answer()
     assert (headers[b"connection"], body) == (b"close", b"one")
-    await asyncio.wait_for(drained, 2)
+    await asyncio.wait_for(drained, 30)
 
 
-async def test_a_request_that_crosses_the_end_of_an_idle_connection_is_not_reset(place, echo_handler):
-    server = await place.serve(echo_handler, limits=Limits(idle_seconds=0.05))
+async def test_a_request_that_crosses_the_end_of_an_idle_connection_is_not_reset(place, echo_handler, until):
+    hand = HandWheel()
+    server = await place.serve(echo_handler, limits=Limits(idle_seconds=0.05), wheel=hand)
     client = await place.connect(server)
-    assert await asyncio.wait_for(client.reader.read(1), 5) == b""  # the server's end of it
+    await until(lambda: server.connections == 1)
+    await hand.advance(0.1)
+    assert await asyncio.wait_for(client.reader.read(1), 30) == b""  # the server's end of it
     for _ in range(3):
         await client.send(GET)
-        await asyncio.sleep(0.03)
+    turning = asyncio.create_task(hand.keep_turning())
     assert await client.reader.read() == b""  # a reset would raise
+    turning.cancel()
 
 
 async def test_connections_that_arrive_in_the_instant_of_the_drain_are_served_by_either(wheel, echo_handler):
@@ -130,11 +137,11 @@ async def test_connections_that_arrive_in_the_instant_of_the_drain_are_served_by
     old, new = [await listen(shared.dup(), echo_handler, wheel=wheel) for _ in range(2)]
     made = [socket.create_connection(shared.getsockname()) for _ in range(40)]  # in the kernel's queue by now
     opened = [await asyncio.open_connection(sock=each) for each in made]
-    drained = asyncio.create_task(old.drain(5))
+    drained = asyncio.create_task(old.drain(60))
     for reader, writer in opened:
         writer.write(GET)
-        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 200")
         writer.close()
-    await asyncio.wait_for(drained, 4)
+    await asyncio.wait_for(drained, 40)
     await new.drain(0)
     shared.close()

@@ -3,10 +3,12 @@ import gc
 import json
 import socket
 import struct
+import time
 import weakref
 
 import psutil
 import pytest
+from tests.gateway.http.hand_wheel import HandWheel
 
 from tidegate.gateway.http.connection import Connection
 from tidegate.gateway.http.server import Limits
@@ -322,30 +324,40 @@ async def test_dribbling_does_not_extend_the_time_for_headers_or_body(place, ech
     for head in (b"GET /a HTTP/1.1\r\nX: ", b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n"):
         client = await place.connect(server)
         await client.send(head)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not client.reader._buffer:
                 client.writer.write(b"x")
                 await asyncio.sleep(0.01)
         assert (await client.answer())[0] == 408
 
 
-async def test_a_slow_body_that_makes_progress_is_read(place, echo_handler):
-    client = await place.connect(await place.serve(echo_handler, limits=Limits(body_seconds=0.2)))
-    await client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 12000\r\n\r\n")
-    for _ in range(6):
+async def test_a_slow_body_that_makes_progress_is_read(place, echo_handler, until):
+    hand = HandWheel()
+    server = await place.serve(echo_handler, limits=Limits(body_seconds=0.2), wheel=hand)
+    client = await place.connect(server)
+    await client.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 12001\r\n\r\n")
+    await until(lambda: bool(server._connections))
+    [connection] = server._connections
+    for number in range(1, 7):
         await client.send(b"x" * 2000)
-        await asyncio.sleep(0.07)
+        await until(lambda read=2000 * number: connection._reader.body_bytes >= read)
+        await hand.advance(0.15)
+    await client.send(b"x")
     assert (await client.answer())[0] == 200
 
 
-async def test_an_idle_connection_is_closed_silently(place, echo_handler):
-    server = await place.serve(echo_handler, limits=Limits(idle_seconds=0.05))
+async def test_an_idle_connection_is_closed_silently(place, echo_handler, until):
+    hand = HandWheel()
+    server = await place.serve(echo_handler, limits=Limits(idle_seconds=0.05), wheel=hand)
     fresh = await place.connect(server)
     used = await place.connect(server)
     await used.send(GET)
     await used.answer()
+    await until(lambda: server.connections == 2)
+    turning = asyncio.create_task(hand.keep_turning())
     assert await fresh.rest() == b""
     assert await used.rest() == b""
+    turning.cancel()
 
 
 async def test_a_slow_reader_pauses_the_writer_and_bounds_memory(place, until):
@@ -428,19 +440,19 @@ async def test_twenty_megabytes_do_not_stall_the_loop(place):
 
     async def heartbeat():
         nonlocal longest
-        loop = asyncio.get_running_loop()
         while True:
-            began = loop.time()
-            await small.send(GET)
-            await small.answer()
-            longest = max(longest, loop.time() - began)
+            began = time.thread_time()  # what this thread computed, whatever else the machine does
+            await asyncio.sleep(0)
+            longest = max(longest, time.thread_time() - began)
 
     beat = asyncio.create_task(heartbeat())
     client.writer.write(post(body))
+    await small.send(GET)
     assert (await client.answer())[0] == 200
     beat.cancel()
     assert (20_000_006, b"abc", b"xyz") in seen
-    assert longest < 1.0  # far above one piece, far below a whole-body pass on any machine
+    assert (await small.answer())[0] == 200
+    assert longest < 0.1  # far above one piece, below a pass of Python over the whole body
 
 
 async def test_too_many_connections_are_told_so(place, echo_handler):

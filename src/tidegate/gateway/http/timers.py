@@ -44,7 +44,7 @@ class Deadline:
         wheel = self._wheel
         if not wheel.is_running:
             wheel.start()
-        self.due = due = time.monotonic() + seconds  # the wheel's own clock lags, and a busy loop lets it lag far
+        self.due = due = wheel.clock() + seconds  # the time of the last turn lags, and a busy loop lets it lag far
         bucket = int(due * wheel.per_second) + 1
         if self.bucket < 0 or bucket < self.bucket:
             wheel.put(self, bucket)
@@ -60,16 +60,35 @@ class Wheel:
     """Deadlines of one event loop, looked at every ``tick`` seconds.
 
     Attributes:
-        now: the monotonic clock at the last tick; exact to one tick while any deadline is armed.
+        clock: monotonic seconds; not the loop's, which stands still while a callback runs.
+        now: the clock at the last tick; exact to one tick while any deadline is armed.
         loop: the event loop.
         is_running: whether it ticks; it sleeps while nothing is armed.
         per_second: ticks in a second.
     """
 
-    __slots__ = ("_buckets", "_is_catching_up", "_late_at", "_next", "_tick", "is_running", "loop", "now", "per_second")
+    __slots__ = (
+        "_buckets",
+        "_is_catching_up",
+        "_late_at",
+        "_next",
+        "_tick",
+        "clock",
+        "is_running",
+        "loop",
+        "now",
+        "per_second",
+    )
 
-    def __init__(self, loop: asyncio.AbstractEventLoop | None = None, *, tick: float = 0.05) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        tick: float = 0.05,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.loop = loop or asyncio.get_running_loop()
+        self.clock = clock
         self._tick = tick
         self.per_second = 1.0 / tick
         self._buckets: dict[int, list[Deadline]] = {}
@@ -77,7 +96,7 @@ class Wheel:
         self._is_catching_up = False
         self._late_at = _NEVER
         self._next = 0
-        self.now = time.monotonic()
+        self.now = self.clock()
 
     def after(self, seconds: float, callback: Callable[[], None]) -> Deadline:
         """Call ``callback`` once, ``seconds`` from now, unless cleared before."""
@@ -96,7 +115,7 @@ class Wheel:
     def read(self) -> float:
         """The monotonic clock, exact to one tick even while nothing is armed."""
         if not self.is_running:
-            self.now = time.monotonic()
+            self.now = self.clock()
         return self.now
 
     def put(self, deadline: Deadline, bucket: int) -> None:
@@ -111,7 +130,7 @@ class Wheel:
     def start(self) -> None:
         """Wake up; called by the first deadline."""
         self.is_running = True
-        self.now = time.monotonic()
+        self.now = self.clock()
         self._next = int(self.now * self.per_second)
         self._turn_later(self.now)
 
@@ -120,7 +139,7 @@ class Wheel:
         self.loop.call_later(self._tick, self._turn)
 
     def _turn(self) -> None:
-        self.now = now = time.monotonic()
+        self.now = now = self.clock()
         if now > self._late_at and not self._is_catching_up:
             self._is_catching_up = True  # once for each stall: a loop that is always late still has timers
             self._turn_later(now)
