@@ -1,138 +1,158 @@
+from collections import defaultdict
 from functools import reduce
 from operator import add
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.observations import observation
 
-from tidegate.controller.folding import Units, fold
+from tidegate.controller.folding import fold, sort_rows
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Outcome
+from tidegate.registry.observations import Counted
 
 rows = st.builds(
     observation,
     release=st.sampled_from(["", "rel_1", "rel_2"]),
     step=st.integers(0, 1),
+    round=st.integers(0, 1),
     variant=st.sampled_from(["stable", "candidate"]),
     served=st.sampled_from(["stable", "candidate", "fallback", ""]),
     unit_hash=st.integers(0, 5),
+    has_own_unit=st.booleans(),
+    propensity=st.sampled_from([500, 10_000]),
     assigned_outcome=st.sampled_from([*Outcome]).map(str),
     stream=st.booleans(),
     duration_us=st.integers(-1, 10**9),
     ttft_us=st.integers(0, 10**7),
     tpot_us=st.integers(0, 10**6),
+    input_tokens=st.integers(-1, 10**5),
     output_tokens=st.integers(-1, 10**5),
+    cached_tokens=st.integers(-1, 10**3),
     cost_nano_usd=st.integers(-1, 10**12),
+    keeps_format=st.integers(-1, 1),
 )
 
 
-def one_by_one(observations) -> dict:
-    sums, seen = {}, set()
-    for row in observations:
-        if not row.release:
-            continue
-        key = (row.release, row.attempt, row.step, row.round, row.variant)
-        is_new_unit = (key, row.unit_hash) not in seen
-        seen.add((key, row.unit_hash))
-        sums.setdefault(key, []).append(Summary.of(row, is_new_unit=is_new_unit))
-    return {key: reduce(add, parts, Summary()) for key, parts in sums.items()}
-
-
-def is_sample(row) -> bool:
-    return row.duration_us % 2 == 0
-
-
-def windows(parts) -> dict:
-    return {part.key: part.counted.window for part in parts if part.counted.window.requests}
-
-
-@given(st.lists(rows, max_size=40))
-def test_folding_at_once_is_adding_one_by_one(observations):
-    assert windows(fold(observations, Units(), is_sample)) == one_by_one(filter(is_sample, observations))
-
-
-@given(st.lists(rows, max_size=40))
-def test_requests_before_the_window_are_counted_apart(observations):
-    for part in fold(observations, Units(), is_sample):
-        mine = [row for row in observations if (row.release, row.attempt, row.step, row.round, row.variant) == part.key]
-        early = [row for row in mine if not is_sample(row)]
-        assert part.counted.early.requests == len(early)
-        assert part.counted.total.requests == len(mine)
-        assert part.counted.early.latency == one_by_one(early).get(part.key, Summary()).latency
-
-
-@given(st.lists(rows, max_size=40), st.integers(0, 40))
-def test_folding_in_two_batches_adds_up_to_folding_one(observations, cut):
-    units = Units()
-    total: dict = {}
-    for batch in (observations[:cut], observations[cut:]):
-        parts = fold(batch, units, lambda _: True)
-        units.remember(parts)
-        for key, window in windows(parts).items():
-            total[key] = total.get(key, Summary()) + window
-    assert total == one_by_one(observations)
-
-
-def test_a_forced_variant_is_no_evidence():
-    assert fold([observation(release="rel_1", propensity=0)], Units(), is_sample) == []
-
-
-def test_a_unit_is_new_until_its_batch_was_remembered():
-    units = Units()
-    batch = [observation(release="rel_1", unit_hash=7)]
-    assert fold(batch, units, lambda _: True)[0].counted.window.units == 1
-    units.remember(fold(batch, units, lambda _: True))
-    assert fold(batch, units, lambda _: True)[0].counted.window.units == 0
-    units.forget("rel_1")
-    assert fold(batch, units, lambda _: True)[0].counted.window.units == 1
-
-
-def test_beyond_its_bound_units_are_counted_too_low_never_too_high():
-    units = Units(limit=3)
-    for unit_hash in range(10):
-        units.remember(fold([observation(release="rel_1", unit_hash=unit_hash)], units, lambda _: True))
-    assert fold([observation(release="rel_1", unit_hash=99)], units, lambda _: True)[0].counted.window.units == 0
-
-
-def compared(parts) -> dict:
-    return {part.key: part.counted.compared for part in parts if part.counted.compared.requests}
-
-
-@given(st.lists(rows, max_size=40), st.integers(0, 40))
-def test_where_arms_are_compared_each_unit_counts_once_however_batches_are_cut(observations, cut):
-    split = [
-        observation(**{**as_fields(row), "propensity": 5_000, "started_at_us": i}) for i, row in enumerate(observations)
-    ]
-    units, total = Units(), {}
-    for batch in (split[:cut], split[cut:]):
-        parts = fold(batch, units, lambda _: True)
-        units.remember(parts)
-        for key, counts in compared(parts).items():
-            total[key] = total.get(key, Summary()) + counts
-    seen, firsts = set(), []
-    for row in split:
-        unit = (row.release, row.attempt, row.step, row.variant, row.unit_hash)
-        if unit not in seen:
-            seen.add(unit)
-            firsts.append(row)
-    assert total == one_by_one(firsts)
+@st.composite
+def traffic(draw):
+    """Requests in the order they began, some of them reported while they were open."""
+    found = []
+    for n, row in enumerate(draw(st.lists(rows, max_size=8))):
+        fields = {**as_fields(row), "started_at_us": n // 2, "request_id": f"req_{n}"}
+        age = 0
+        for longer in draw(st.lists(st.integers(1, 10**6), max_size=2)):
+            has_content = 0 < fields["ttft_us"] <= age + longer
+            report = {"is_open": True, "duration_us": age + longer, "ttft_us": fields["ttft_us"] if has_content else 0}
+            found.append(observation(**{**fields, **report, "outcome": "", "assigned_outcome": "", "waited_us": age}))
+            age += longer
+        found.append(observation(**{**fields, "waited_us": age}))
+    return found
 
 
 def as_fields(row) -> dict:
     return {name: getattr(row, name) for name in row.__struct_fields__}
 
 
-def test_of_requests_that_arrive_together_the_first_of_a_unit_is_the_one_that_began_first():
+def key_of(row):
+    return row.release, row.attempt, row.step, row.round, row.variant
+
+
+def is_sample(row) -> bool:
+    return row.started_at_us >= 3
+
+
+class Folder:
+    """Folds batches, remembering what a database would."""
+
+    def __init__(self):
+        self.firsts, self.counts = {}, {}
+
+    def store(self, batch):
+        arranged = sort_rows(batch, is_sample)
+        folded = fold(arranged, {at: self.firsts[at] for at in arranged.returning() if at in self.firsts})
+        for key, (added, removed) in folded.counts.items():
+            self.counts[key] = (self.counts.get(key, Counted()) + added).without(removed)
+        self.firsts |= folded.firsts
+
+
+def expected(observations) -> dict:
+    """The same counts by the definition: every row by itself, each unit by its first request."""
+    parts = defaultdict(lambda: ([], [], []))
+    by_unit, own = defaultdict(list), []
+    for row in observations:
+        if not row.release:
+            continue
+        early, window, _ = parts[key_of(row)]
+        (window if is_sample(row) else early).append(Summary.of(row, is_new_unit=False))
+        if is_sample(row):
+            unit = (row.release, row.attempt, row.step, row.variant, row.unit_hash)  # whatever the round
+            own.append(row) if row.has_own_unit else by_unit[unit].append(row)
+    for row in own:
+        parts[key_of(row)][1].append(Summary(units=not row.is_open))
+        if row.propensity == 500:
+            parts[key_of(row)][2].append(Summary.of(row, is_new_unit=not row.is_open))
+    for mine in by_unit.values():
+        began = min((row.started_at_us, row.request_id) for row in mine)
+        first = [row for row in mine if (row.started_at_us, row.request_id) == began]
+        _, window, compared = parts[key_of(first[0])]
+        window.append(Summary(units=1))
+        if first[0].propensity == 500:
+            compared.extend(Summary.of(row, is_new_unit=n == 0) for n, row in enumerate(first))
+    return {key: Counted(*(reduce(add, each, Summary()) for each in three)) for key, three in parts.items()}
+
+
+@settings(max_examples=80)
+@given(traffic(), st.data())
+def test_however_rows_are_ordered_and_cut_into_batches_the_counts_are_those_of_the_definition(observations, data):
+    order = data.draw(st.permutations(observations))
+    folder = Folder()
+    while order:
+        size = data.draw(st.integers(1, len(order)))
+        folder.store(order[:size])
+        order = order[size:]
+    assert folder.counts == expected(observations)
+
+
+@settings(max_examples=30)
+@given(traffic())
+def test_of_an_ended_request_nothing_is_left_of_its_reports(observations):
+    folder = Folder()
+    folder.store(observations)
+    for counted in folder.counts.values():
+        for part in (counted.early, counted.window, counted.compared):
+            assert (part.open_latency.count, part.open_latency.buckets, part.open_ttft.buckets) == (0, {}, {})
+
+
+def test_an_open_request_counts_as_lasting_at_least_its_age():
+    folder = Folder()
+    fields = {"release": "rel_1", "propensity": 500, "started_at_us": 5, "stream": True}
+    folder.store([observation(**fields, is_open=True, duration_us=2_000_000)])
+    compared = folder.counts["rel_1", 1, 0, 0, "stable"].compared
+    assert (compared.requests, compared.units, compared.open_latency.count) == (0, 1, 1)
+    assert compared.open_ttft.above(1_900_000) == 1
+
+
+def test_a_forced_variant_is_no_evidence():
+    folder = Folder()
+    folder.store([observation(release="rel_1", propensity=0)])
+    assert folder.counts == {}
+
+
+def test_a_unit_counts_by_its_request_that_began_first_even_when_that_arrives_last():
+    folder = Folder()
     late = observation(release="rel_1", propensity=500, started_at_us=20, assigned_outcome="timeout")
-    early = observation(release="rel_1", propensity=500, started_at_us=10)
-    (part,) = fold([late, early], Units(), lambda _: True)
-    assert part.counted.compared.outcomes == {"ok": 1}
-    assert part.counted.window.outcomes == {"ok": 1, "timeout": 1}
+    early = observation(release="rel_1", propensity=500, started_at_us=10, request_id="req_0")
+    folder.store([late])
+    assert folder.counts["rel_1", 1, 0, 0, "stable"].compared.outcomes == {"timeout": 1}
+    folder.store([early])
+    counted = folder.counts["rel_1", 1, 0, 0, "stable"]
+    assert (counted.compared.outcomes, counted.compared.units) == ({"ok": 1}, 1)
+    assert counted.window.outcomes == {"ok": 1, "timeout": 1}
 
 
 def test_a_variant_that_no_coin_chose_is_not_compared():
-    sole = observation(release="rel_1", propensity=10_000)
-    assert compared(fold([sole], Units(), lambda _: True)) == {}
-    drawn = observation(release="rel_1", propensity=500)
-    assert compared(fold([drawn], Units(), lambda _: True, lambda _: False)) == {}
-    assert compared(fold([drawn], Units(), lambda _: False)) == {}
+    folder = Folder()
+    folder.store([observation(release="rel_1", propensity=10_000, started_at_us=9)])
+    assert folder.counts["rel_1", 1, 0, 0, "stable"].compared == Summary()
+    assert folder.counts["rel_1", 1, 0, 0, "stable"].window.units == 1

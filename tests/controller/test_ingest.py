@@ -70,6 +70,54 @@ async def test_a_batch_that_lacks_a_column_is_refused_whole(database):
     assert await ingest.store(good)
 
 
+async def test_batches_of_an_older_gateway_lack_the_columns_that_came_later(database):
+    ingest = Ingest(database, ManualClock(NOW))
+    whole = batch([sample(unit_hash=n) for n in range(3)])
+    later = ("has_own_unit", "keeps_format", "is_open", "waited_us")
+    old = {name: values for name, values in whole.columns.items() if name not in later}
+    assert await ingest.store(msgspec.structs.replace(whole, columns=old))
+    assert (await counted(database))[KEY].window.requests == 3
+
+
+async def test_restarts_and_two_control_processes_count_each_unit_once(database):
+    rows = [
+        sample(unit_hash=n % 7, request_id=f"req_{n}", started_at_us=1_000 - n, propensity=500, duration_us=1_000 * n)
+        for n in range(40)
+    ]
+    once = Ingest(database, ManualClock(NOW))
+    await once.store(batch(rows))
+    whole = (await counted(database))[KEY]
+    async with database.engine.begin() as connection:
+        for table in (schema.counts, schema.units, schema.batches):
+            await connection.execute(table.delete())
+    for n, row in enumerate(rows):
+        await Ingest(database, ManualClock(NOW)).store(batch([row], sequence=n))
+    assert (await counted(database))[KEY] == whole
+    assert (whole.compared.units, whole.compared.requests, whole.window.requests) == (7, 7, 40)
+
+
+async def test_units_of_an_ended_release_are_forgotten(database):
+    ingest = Ingest(database, ManualClock(NOW))
+    await ingest.store(batch([sample(unit_hash=2**64 - 1, propensity=500)]))
+    ingest.ended("rel_1")
+    await ingest.clean_up()
+    async with database.read() as connection:
+        assert (await connection.execute(schema.units.select())).all() == []
+    assert (await counted(database))[KEY].compared.units == 1
+
+
+async def test_reports_of_open_requests_are_counted_and_not_kept_as_requests(database):
+    ingest = Ingest(database, ManualClock(NOW))
+    fields = {"propensity": 500, "request_id": "req_slow"}
+    await ingest.store(batch([sample(**fields, is_open=True, duration_us=4_000_000)]))
+    assert (await counted(database))[KEY].compared.open_latency.count == 1
+    async with database.read() as connection:
+        assert await observations.newest(connection) == []
+    await ingest.store(batch([sample(**fields, duration_us=9_000_000, waited_us=4_000_000)], sequence=2))
+    compared = (await counted(database))[KEY].compared
+    assert (compared.open_latency.count, compared.latency.count, compared.units) == (0, 1, 1)
+
+
 async def test_a_column_of_a_newer_gateway_is_ignored(database):
     ingest = Ingest(database, ManualClock(NOW))
     good = batch([sample()])

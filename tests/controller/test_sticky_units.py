@@ -8,7 +8,7 @@ import random
 import pytest
 from tests.fakes.observations import observation
 
-from tidegate.controller.folding import Units, fold
+from tidegate.controller.folding import fold, sort_rows
 from tidegate.delivery.evidence.analysis import Concurrent, judge_guardrails
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Change
@@ -49,12 +49,12 @@ def day(seed: int, users: int, requests: int) -> list[list[object]]:
 
 def alarms(seed: int, *, counts: str, users: int = 300, requests: int = 6_000) -> bool:
     """Whether any look at an equal candidate fails it."""
-    units, total = Units(), {"stable": Summary(), "candidate": Summary()}
+    firsts, total = {}, {"stable": Summary(), "candidate": Summary()}
     for batch in day(seed, users, requests):
-        folded = fold(batch, units, lambda _: True)
-        units.remember(folded)
-        for part in folded:
-            total[part.key[4]] += getattr(part.counted, counts)
+        folded = fold(sort_rows(batch, lambda _: True), firsts)
+        firsts |= folded.firsts
+        for key, (added, removed) in folded.counts.items():
+            total[key[4]] = (total[key[4]] + getattr(added, counts)).without(getattr(removed, counts))
         both = Concurrent(total["candidate"], total["stable"], WEIGHT / 10_000, {}, total["stable"])
         (verdict,) = judge_guardrails(NO_WORSE, both.candidate, both.candidate, alpha=ALPHA, least=50, concurrent=both)
         if verdict.verdict is Verdict.FAIL:

@@ -233,13 +233,15 @@ class Control:
         self.chronicle.learn(row)
         self.notifier.wake()
         if row.phase.is_terminal:
-            self.ingest.units.forget(row.id)
+            self.ingest.ended(row.id)
 
     async def _remember_releases(self) -> None:
         async with self.state.read() as connection:
             for row in (*reversed(await list_releases(connection, limit=500)), *await active_releases(connection)):
                 self.telemetry.learn(row)
                 self.windows.learn(row)
+                if row.phase.is_terminal:
+                    self.ingest.ended(row.id)
 
     async def _clean_up_for_ever(self) -> None:
         while True:

@@ -11,11 +11,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
-from tidegate.controller.folding import Folded, Units, fold, is_randomised
+from tidegate.controller.folding import fold, is_randomised, sort_rows
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.delivery.tally import tally
 from tidegate.errors import InvalidInputError
-from tidegate.registry import observations
+from tidegate.registry import observations, units
 from tidegate.registry.database import Database
 from tidegate.registry.traffic import add_traffic, age_traffic
 
@@ -60,7 +60,7 @@ class Ingest:
         self._is_compared = is_compared
         self._retention = retention or RetentionSettings()
         self._writing = asyncio.Lock()
-        self.units = Units()
+        self._ended: set[str] = set()
         self._observed_at: dict[str, datetime] = {}
         self.stored = 0
         self.repeated_batches = 0
@@ -73,15 +73,18 @@ class Ingest:
         """
         rows = _rows(batch)
         async with self._writing:
-            added = await self._store(batch, rows)
-        if added is None:
+            is_new = await self._store(batch, rows)
+        if not is_new:
             self.repeated_batches += 1
             return False
         self.stored += len(rows)
         for service in {row.service for row in rows}:
             self._observed_at[service] = self._clock.now()
-        self.units.remember(added)
         return True
+
+    def ended(self, release: str) -> None:
+        """Nothing compares the release's arms any more: its units are forgotten with the next clean-up."""
+        self._ended.add(release)
 
     def observed_at(self, service: str) -> datetime | None:
         """When this process last stored an observation of ``service``."""
@@ -102,8 +105,15 @@ class Ingest:
             total += gone
             if gone == 0:
                 break
+        await self._forget_units()
         await self._age_traffic(now)
         return total
+
+    async def _forget_units(self) -> None:
+        ended = sorted(self._ended)
+        async with self._writing:
+            await self._database.transact(lambda connection: units.forget_units(connection, ended))
+        self._ended.difference_update(ended)
 
     async def _age_traffic(self, now: datetime) -> None:
         for _ in range(_MOST_CHUNKS):
@@ -111,16 +121,21 @@ class Ingest:
                 if await self._database.transact(lambda connection: age_traffic(connection, now)) == 0:
                     return
 
-    async def _store(self, batch: ObservationBatch, rows: list[Observation]) -> list[Folded] | None:
+    async def _store(self, batch: ObservationBatch, rows: list[Observation]) -> bool:
         now = self._clock.now()
+        arranged = sort_rows(rows, self._is_sample)
+        ended = [row for row in rows if not row.is_open]
 
-        async def change(connection: AsyncConnection) -> list[Folded] | None:
-            if not await observations.store_batch(connection, batch, rows, now):
-                return None
-            added = fold(rows, self.units, self._is_sample, self._is_compared)
-            await observations.add_counts(connection, {part.key: part.counted for part in added})
-            await add_traffic(connection, tally(rows))
-            return added
+        async def change(connection: AsyncConnection) -> bool:
+            if not await observations.store_batch(connection, batch, ended, now):
+                return False
+            known = await units.read_firsts(connection, arranged.returning())
+            folded = fold(arranged, known, self._is_compared)
+            added, removed = ({key: part[side] for key, part in folded.counts.items()} for side in (0, 1))
+            await observations.add_counts(connection, added, removed)
+            await units.write_firsts(connection, folded.firsts, known)
+            await add_traffic(connection, tally(ended))
+            return True
 
         return await self._database.transact(change)
 

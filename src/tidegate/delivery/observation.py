@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +41,11 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
     Durations are integer microseconds of a monotonic clock, times integer microseconds since the Unix
     epoch, cost integer nano-USD with -1 for *unknown*; token counts are -1 when nobody told them.
+
+    A request that takes long may be reported before it ends: ``is_open``, its age as ``duration_us`` and no outcome
+    yet. Each later row of it names the age reported last in ``waited_us``.
+
+    Columns are added at the end, with a default for batches and rows written before they existed.
     """
 
     request_id: str
@@ -77,9 +83,14 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
     finish_reason: str
     model: str  # the model that answered, as the upstream names it
     round: int = 0  # of the step: how often its weights had been set anew
+    has_own_unit: bool = False  # the unit is this request alone and will not return
+    keeps_format: int = -1  # 1 the answer is the JSON that was asked for, 0 it is not, -1 nobody asked or looked
+    is_open: bool = False  # not ended: its end will be told
+    waited_us: int = 0  # age at which the request was last reported as open, 0 if never
 
 
 COLUMNS: tuple[str, ...] = Observation.__struct_fields__
+_DEFAULTS = dict(zip(reversed(COLUMNS), reversed(Observation.__struct_defaults__), strict=False))
 
 
 class ObservationBatch(msgspec.Struct, kw_only=True):
@@ -105,10 +116,16 @@ class ObservationBatch(msgspec.Struct, kw_only=True):
         return len(next(iter(self.columns.values()), ()))
 
     def rows(self) -> list[Observation]:
-        """The observations again; columns a newer gateway added are ignored.
+        """The observations again; columns a newer gateway added are ignored, those an older one lacks are defaults.
 
         Raises:
-            KeyError: a column is missing.
+            KeyError: a column without a default is missing.
             ValueError: columns differ in length.
         """
-        return [Observation(*row) for row in zip(*(self.columns[name] for name in COLUMNS), strict=True)]
+        length = len(next(iter(self.columns.values()), ()))
+        return [Observation(*row) for row in zip(*(self._column(name, length) for name in COLUMNS), strict=True)]
+
+    def _column(self, name: str, length: int) -> Sequence[Any]:
+        if name not in self.columns and name in _DEFAULTS:
+            return (_DEFAULTS[name],) * length
+        return self.columns[name]

@@ -166,4 +166,6 @@ def _observation(
         call.finish_reason or (relay.finish_reason if relay is not None else ""),
         call.model or (relay.model if relay is not None else ""),
         release.round if release is not None else 0,
+        call.has_own_unit,
+        call.keeps_format,
     )

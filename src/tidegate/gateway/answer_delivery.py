@@ -10,6 +10,7 @@ from tidegate.gateway.failure import Failure, failure_of
 from tidegate.gateway.http.client import HttpClientError, UpstreamResponse
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause
+from tidegate.wire.json_format import format_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     call.usage = answer.usage
     call.finish_reason = answer.finish_reason
     call.model = answer.model
+    call.keeps_format = format_kept(call.kind, call.body, answer.body)
     call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
     call.served = leg
     call.status = 200

@@ -36,12 +36,14 @@ class Call:
         body, facts: *read*.
         route: *find_service*.
         arm: *assign*: the variant the unit belongs to, or the one an operator forced.
+        has_own_unit: the unit is this request alone.
         propensity: basis points with which it was chosen; 0 when forced, for nothing was chosen.
         order: *reflect*: who is asked, in order of rescue.
         assigned_outcome: outcome of the first attempt at ``arm``; ``None`` while it is not known.
         served: who answers, set when the answer begins.
         relay: of the attempt under way, if it streams.
         told: headers of the last upstream that are for the client.
+        keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
         outcome: the user's; ``None`` while it is not known.
         copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
     """
@@ -60,8 +62,10 @@ class Call:
         "finish_reason",
         "first_content_at",
         "gateway",
+        "has_own_unit",
         "is_forced",
         "is_unrenderable",
+        "keeps_format",
         "kind",
         "model",
         "order",
@@ -107,7 +111,7 @@ class Call:
         self.arm: Arm | None = None
         self.order: tuple[Leg, ...] = ()
         self.unit_hash = self.propensity = 0
-        self.is_forced = False
+        self.is_forced = self.has_own_unit = False
         self.barred: frozenset[Deployment] = _NOBODY  # not asked again for this request
         self.is_unrenderable = False  # the variant assigned could not be written for its deployment
         self.attempts = self.fallbacks = self.status = 0
@@ -117,6 +121,7 @@ class Call:
         self.told: Headers = ()
         self.first_content_at = 0.0
         self.usage: Usage | None = None
+        self.keeps_format = -1
         self.finish_reason = self.model = ""
         self.assigned_outcome: Outcome | None = None
         self.outcome: Outcome | None = None

@@ -106,6 +106,7 @@ def assign(call: Call) -> None:
     unit = unit_for(route, call.facts, call.body, headers.get(b"x-tidegate-unit"), call.request_id)
     weights = _targeted(call, route) or route.weights if route.targeted else route.weights
     index, call.unit_hash, call.propensity = weights.assign(unit.id)
+    call.has_own_unit = unit.kind == "request"
     call.arm = route.arms[index]
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 import msgspec
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.errors import InvalidInputError
 from tidegate.registry.batches import is_new
+from tidegate.registry.bulk import insert_rows
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests
 
@@ -24,7 +26,7 @@ CountKey = tuple[str, int, int, int, str]  # release, attempt, step, round, vari
 
 _ENCODER = msgspec.json.Encoder()
 _ROW_DECODER = msgspec.json.Decoder(Observation)
-_INSERT_ROWS = requests.insert()
+_COLUMNS = ("request_id", "started_at_us", "service", "release", "outcome", "row")
 
 
 class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -45,12 +47,20 @@ class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
     def __add__(self, other: Counted) -> Counted:
         return Counted(self.early + other.early, self.window + other.window, self.compared + other.compared)
 
+    def without(self, part: Counted) -> Counted:
+        """What is left when ``part`` is taken out again."""
+        return Counted(
+            self.early.without(part.early), self.window.without(part.window), self.compared.without(part.compared)
+        )
+
     @property
     def total(self) -> Summary:
-        """Every request of the step; its units are an upper bound."""
+        """Every request of the step; its units are those of the window."""
         return self.early + self.window
 
 
+_KEY = ("release", "attempt", "step", "round", "variant")
+_NOTHING: Mapping[CountKey, Counted] = MappingProxyType({})
 _COUNTED_DECODER = msgspec.json.Decoder(Counted)
 
 
@@ -67,32 +77,30 @@ async def store_batch(
     """Store ``rows``; ``False`` (and nothing done) when the batch was stored before."""
     if not await is_new(connection, batch.boot_id, batch.sequence, now):
         return False
-    if rows:
-        encode = _ENCODER.encode
-        await connection.execute(
-            _INSERT_ROWS,
-            [
-                {
-                    "request_id": row.request_id,
-                    "started_at_us": row.started_at_us,
-                    "service": row.service,
-                    "release": row.release,
-                    "outcome": row.outcome,
-                    "row": encode(row).decode(),
-                }
-                for row in rows
-            ],
-        )
+    encode = _ENCODER.encode
+    await insert_rows(
+        connection,
+        requests,
+        _COLUMNS,
+        [
+            (row.request_id, row.started_at_us, row.service, row.release, row.outcome, encode(row).decode())
+            for row in rows
+        ],
+    )
     return True
 
 
-async def add_counts(connection: AsyncConnection, added: Mapping[CountKey, Counted]) -> None:
-    """Add to what each key counted before."""
-    for found, more in added.items():
-        key = dict(zip(("release", "attempt", "step", "round", "variant"), found, strict=True))
+async def add_counts(
+    connection: AsyncConnection, added: Mapping[CountKey, Counted], removed: Mapping[CountKey, Counted] = _NOTHING
+) -> None:
+    """Add to what each key counted before, and take out what no longer counts."""
+    for at, more in added.items():
+        key = dict(zip(_KEY, at, strict=True))
         where = sa.and_(*(counts.c[name] == value for name, value in key.items()))
         known = await connection.scalar(sa.select(counts.c.summary).where(where))
         total = more if known is None else _COUNTED_DECODER.decode(known) + more
+        if at in removed:
+            total = total.without(removed[at])
         text = _ENCODER.encode(total).decode()
         if known is None:
             await connection.execute(sa.insert(counts).values(**key, summary=text))

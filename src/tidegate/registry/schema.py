@@ -340,3 +340,16 @@ erasures = sa.Table(  # what was to be erased stays erased, also when it arrives
     sa.Column("subject_hash", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at_us", sa.BigInteger, nullable=False),  # nothing from before this is kept
 )
+
+# The first request of each unit that may return: see registry.units.
+units = sa.Table(
+    "units",
+    observations,
+    sa.Column("release", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("variant", sa.Text, primary_key=True),
+    sa.Column("unit_hash", sa.BigInteger, primary_key=True, autoincrement=False),  # signed
+    sa.Column("rows", sa.Text, nullable=False),  # its Observations as JSON arrays
+    sqlite_with_rowid=False,
+)

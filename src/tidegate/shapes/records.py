@@ -183,6 +183,10 @@ class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str
     model: str
     round: int
+    has_own_unit: bool = False
+    keeps_format: int = -1
+    is_open: bool = False
+    waited_us: int = 0
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True):

@@ -36,23 +36,35 @@ class Distribution(msgspec.Struct, frozen=True, omit_defaults=True):
         return cls(1, value, value * value, {bucket(value): 1})
 
     def __add__(self, other: Distribution) -> Distribution:
-        if not other.count:
+        if other.is_nothing:
             return self
-        merged = dict(self.buckets)
-        for index, count in other.buckets.items():
-            merged[index] = merged.get(index, 0) + count
-        return Distribution(self.count + other.count, self.total + other.total, self.squares + other.squares, merged)
+        return self._merged(other, 1)
 
     def without(self, earlier: Distribution) -> Distribution:
-        """What was added after ``earlier``, a former state of this one."""
-        if not earlier.count:
+        """What was added beside ``earlier``, a part of this one. A part that is taken out before it was put in leaves
+        negative counts, until it comes."""
+        if earlier.is_nothing:
             return self
-        left = {index: count - earlier.buckets.get(index, 0) for index, count in self.buckets.items()}
+        return self._merged(earlier, -1)
+
+    @property
+    def is_nothing(self) -> bool:
+        """Whether adding it changes nothing; one that holds what is taken out elsewhere may count 0 and yet change."""
+        return not (self.count or self.total or self.squares or self.buckets)
+
+    def _merged(self, other: Distribution, sign: int) -> Distribution:
+        merged = dict(self.buckets)
+        for index, count in other.buckets.items():
+            left = merged.get(index, 0) + sign * count
+            if left:
+                merged[index] = left
+            else:
+                merged.pop(index, None)
         return Distribution(
-            self.count - earlier.count,
-            self.total - earlier.total,
-            self.squares - earlier.squares,
-            {index: count for index, count in left.items() if count},
+            self.count + sign * other.count,
+            self.total + sign * other.total,
+            self.squares + sign * other.squares,
+            merged,
         )
 
     @property
