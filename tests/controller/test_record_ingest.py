@@ -9,6 +9,7 @@ from tidegate.controller.record_ingest import RecordIngest
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, RecordBatch, encode_record
 from tidegate.registry import schema
 from tidegate.registry.database import Database
+from tidegate.wire.transcript import Turn
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
 
@@ -41,7 +42,7 @@ def content(request_id: str, **more) -> ContentRecord:
                 "service": "bot",
                 "version": "v",
                 "unit_hash": 2**64 - 1,
-                "prompt": "hello",
+                "prompt": (Turn("user", "hello"),),
                 "answer": "hi",
                 "keep_seconds": 60,
             }

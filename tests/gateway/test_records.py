@@ -3,11 +3,18 @@ from __future__ import annotations
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, encode_record
 from tidegate.gateway import records as module
 from tidegate.gateway.records import Records
+from tidegate.wire.transcript import Turn
 
 
 def content(request_id: str, size: int = 10) -> ContentRecord:
     return ContentRecord(
-        request_id=request_id, at_us=1, service="bot", version="v", unit_hash=7, prompt="p" * size, answer="a"
+        request_id=request_id,
+        at_us=1,
+        service="bot",
+        version="v",
+        unit_hash=7,
+        prompt=(Turn("user", "p" * size),),
+        answer="a",
     )
 
 

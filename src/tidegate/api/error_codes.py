@@ -103,4 +103,6 @@ CODES: dict[str, str] = {
     # the client's own
     "control_unreachable": "Control does not answer at this address.",
     "unexpected_answer": "Control answered something else than this client expects.",
+    # feedback
+    "bad_feedback": "The feedback names nothing, says nothing, or says it in a form that nobody knows.",
 }

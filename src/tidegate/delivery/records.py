@@ -16,6 +16,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tidegate.delivery.pairs import PairRecord
+from tidegate.wire.transcript import Turn
 
 
 class FeedbackRecord(msgspec.Struct, tag_field="kind", tag="feedback", frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class FeedbackRecord(msgspec.Struct, tag_field="kind", tag="feedback", frozen=Tr
         services: those the key covers; empty for all.
         name: ``thumbs_up``, ``rating``, ``converted``, …
         source: who judged (``user``, ``editor``, a program); one verdict counts for each request, name and source.
-        value: yes or no, a finite number, or the name of a category.
+        value: yes or no, a finite number, or the name of a category; ``None`` beside a text alone.
         comment, demonstration: free text; what should have been answered.
         once: idempotency key of the sender, ``""`` without one.
     """
@@ -38,7 +39,7 @@ class FeedbackRecord(msgspec.Struct, tag_field="kind", tag="feedback", frozen=Tr
     at_us: int
     key: str
     name: str
-    value: bool | float | str
+    value: bool | float | str | None
     request_id: str = ""
     service: str = ""
     services: tuple[str, ...] = ()
@@ -54,10 +55,11 @@ class ContentRecord(msgspec.Struct, tag_field="kind", tag="content", frozen=True
 
     Attributes:
         at_us: when the request came.
-        prompt: the body as the client sent it; ``answer``: the body, or the text of the stream's events.
+        version: that answered.
+        prompt, answer: as text, after any redaction.
         is_cut: one of them was longer than a record carries.
+        is_redacted: personal data was replaced before it left the gateway.
         unit_hash, user_hash, conversation_hash: by which it can be erased.
-        redact: replace personal data before it is stored.
         keep_seconds: how long it may be kept.
     """
 
@@ -66,12 +68,12 @@ class ContentRecord(msgspec.Struct, tag_field="kind", tag="content", frozen=True
     service: str
     version: str
     unit_hash: int
-    prompt: str
+    prompt: tuple[Turn, ...]
     answer: str
     is_cut: bool = False
+    is_redacted: bool = False
     user_hash: int = 0
     conversation_hash: int = 0
-    redact: bool = True
     keep_seconds: int = 0
 
 

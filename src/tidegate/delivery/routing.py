@@ -11,8 +11,16 @@ from types import MappingProxyType
 
 from tidegate.delivery.bundle import Bundle, TimeoutsSpec
 from tidegate.delivery.release import STABLE, Phase, ReleaseSpec, ReleaseState
-from tidegate.delivery.service import ServiceSpec
-from tidegate.delivery.snapshot import TOTAL_WEIGHT, ReleaseContext, ServiceRoute, Target, Timeouts, VariantRoute
+from tidegate.delivery.service import ContentSpec, ServiceSpec
+from tidegate.delivery.snapshot import (
+    TOTAL_WEIGHT,
+    ContentPolicy,
+    ReleaseContext,
+    ServiceRoute,
+    Target,
+    Timeouts,
+    VariantRoute,
+)
 from tidegate.wire.insertion import Insertion
 
 Versioned = tuple[str, Bundle]  # full reference and content
@@ -106,7 +114,15 @@ def _route(
         segments=service.segments,
         release=context,
         targets={segment: split for segment, split in targets.items() if segment in service.segments},
+        content=_content(service.content),
     )
+
+
+def _content(spec: ContentSpec) -> ContentPolicy | None:
+    sample = round(spec.sample * TOTAL_WEIGHT)
+    if spec.keep == "off" or not sample:
+        return None
+    return ContentPolicy(sample=sample, redact=spec.keep == "redacted", keep_seconds=int(spec.retain))
 
 
 def _alone(service: ServiceSpec, stable: Versioned | None) -> tuple[VariantRoute, ...]:

@@ -61,6 +61,20 @@ class ObjectivesSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     cost_per_request: Dollars | None = None
 
 
+class ContentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is kept of prompts and answers. Nothing, unless a service says so.
+
+    Attributes:
+        keep: ``sampled`` as they are, or ``redacted``: with personal data replaced before they leave the gateway.
+        sample: share of the requests that is kept.
+        retain: how long.
+    """
+
+    keep: Literal["off", "sampled", "redacted"] = "off"
+    sample: Share = Share(0.01)
+    retain: Seconds = Seconds(30 * 86_400)
+
+
 class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How a service routes; what it serves is its stable version's matter.
 
@@ -73,6 +87,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         derive_conversation: derive a conversation id from the text when the client names none.
         max_attempts: upstream attempts a request may cost, over all deployments.
         objectives: what it promises, for alerts and reports.
+        content: what is kept of prompts and answers.
     """
 
     fallbacks: tuple[str, ...] = ()
@@ -83,3 +98,4 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     derive_conversation: bool = False
     max_attempts: int = 3
     objectives: ObjectivesSpec = ObjectivesSpec()
+    content: ContentSpec = ContentSpec()

@@ -125,12 +125,27 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
 
 
+class ContentPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What a gateway keeps of a service's prompts and answers.
+
+    Attributes:
+        sample: basis points of its requests.
+        redact: replace personal data before anything leaves the gateway.
+        keep_seconds: how long control may keep it.
+    """
+
+    sample: int
+    redact: bool
+    keep_seconds: int
+
+
 class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     """How one service is served. ``variants`` is empty until it has a first version.
 
     Attributes:
         targets: segment -> arm -> basis points its units give to it, at stable's cost, where that is more than the
             arm's weight.
+        content: ``None`` keeps nothing of what is asked and answered.
     """
 
     name: str
@@ -142,6 +157,7 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     segments: dict[str, Segment] = {}
     release: ReleaseContext | None = None
     targets: dict[str, dict[str, int]] = {}
+    content: ContentPolicy | None = None
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):

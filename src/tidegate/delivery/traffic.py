@@ -82,7 +82,7 @@ class Arms:
     def assign(self, unit: str) -> Assignment:
         """The variant of ``unit``; the same for ever under the same salt and weights."""
         name = self._prefix + unit
-        unit_hash = mmh3.hash64(name, signed=False)[0]
+        unit_hash = mmh3.hash64(name, signed=False)[0]  # subject_hash, without the call
         if self._sole is not None:
             return Assignment(self._sole, unit_hash, TOTAL_WEIGHT)
         point = (mmh3.hash(name, signed=False) * TOTAL_WEIGHT) >> 32
@@ -90,6 +90,11 @@ class Arms:
             if point < upper:
                 return Assignment(index, unit_hash, self._weights[index])
         raise AssertionError("weights sum to the whole, so a point below it lies in an arm")
+
+
+def subject_hash(salt: str, name: str) -> int:
+    """64 bits that stand for a unit, a user or a conversation of a service in what is stored."""
+    return mmh3.hash64(f"{salt}:{name}", signed=False)[0]
 
 
 def arms_of(route: ServiceRoute) -> Arms:

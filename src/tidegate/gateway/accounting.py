@@ -35,6 +35,8 @@ def account(call: Call) -> None:
         telemetry.overhead.add(call.own_seconds)
     if route is None:
         return
+    if call.transcript is not None:
+        gateway.content.end(call, call.transcript)
     observation, first_token, pace = observation_of(call, outcome, duration)
     if served is not None:
         _count_answer(served.series, observation, first_token, pace)

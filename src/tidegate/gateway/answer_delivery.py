@@ -34,6 +34,8 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
     call.served = leg
     call.status = 200
+    if call.transcript is not None:
+        call.transcript.add(answer.body)
     call.responder.send(200, call.headers(leg, JSON), answer.body)
     return None
 
@@ -103,7 +105,9 @@ class AnswerDelivery:
         self._gathered.clear()
 
     def _pass_on(self, data: bytes) -> None:
-        responder = self._call.responder
+        responder, transcript = self._call.responder, self._call.transcript
+        if transcript is not None:
+            transcript.add(data)
         responder.write(data)
         if not responder.is_writable:
             self._call.alarm.is_held = True

@@ -11,7 +11,9 @@ from tidegate.delivery.observation import Observation
 from tidegate.delivery.snapshot import BreakerState, Cutoff, Snapshot
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
+from tidegate.gateway.content import ContentKeeper
 from tidegate.gateway.cutoff import Cutoffs
+from tidegate.gateway.feedback import accepted, take_feedback
 from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import Request, Responder
@@ -34,6 +36,7 @@ from tidegate.wire.kinds import KINDS_BY_PATH, Kind
 
 _TEXT: Header = (b"content-type", b"text/plain; charset=utf-8")
 _MODELS = "/v1/models"
+_FEEDBACK = "/v1/feedback"
 
 
 Page = Callable[[Request, Responder], Awaitable[None] | None]
@@ -95,9 +98,10 @@ class Gateway:
     ) -> None:
         self.observer = observer
         self.records = records if records is not None else Records("", "")
+        self.content = ContentKeeper(self.records)
         self.pool = pool
         self.alarms = Alarms(wheel)
-        self.telemetry = Telemetry(dropped, records_dropped, identity)
+        self.telemetry = Telemetry(dropped, lambda: records_dropped() + self.content.dropped, identity)
         self.figures = ProcessFigures()
         self.page: Callable[[], Awaitable[bytes]] = self.own_page
         self.trials = Cutoffs(on_cut)
@@ -116,6 +120,7 @@ class Gateway:
             "/readyz": self._readiness,
             "/metrics": self._metrics,
             _MODELS: self._models,
+            _FEEDBACK: self._feedback,
         }
 
     def compile(self, snapshot: Snapshot, secrets: Mapping[str, str]) -> RoutingTable:
@@ -169,7 +174,7 @@ class Gateway:
         page = self._pages.get(path)
         if page is None and path.startswith(f"{_MODELS}/"):
             page = self._model
-        allowed = (b"POST",) if kind is not None else (b"GET", b"HEAD")
+        allowed = (b"POST",) if kind is not None or path == _FEEDBACK else (b"GET", b"HEAD")
         if page is None and kind is None:
             raise Refusal(404, "unknown_path", f"there is nothing at {path}; the API is under /v1")
         if request.method not in allowed:
@@ -210,13 +215,23 @@ class Gateway:
             )
         responder.send(200, (JSON,), one_model(name, is_anthropic=_is_anthropic(request)))
 
+    def _feedback(self, request: Request, responder: Responder) -> None:
+        record = take_feedback(self._table(), request, self._clock_ns() // 1000)
+        self.records.put(record)
+        responder.send(202, (JSON,), accepted(record))
+
     def _usable(self, request: Request) -> list[str]:
         """Services that the request's key may use."""
+        table = self._table()
+        principal = principal_of(table, request.headers)
+        return sorted(name for name in table.routes if principal.may_use(name))
+
+    def _table(self) -> RoutingTable:
+        """The table in force, for what is no request to a model."""
         table = self.holder.current
         if table is None:
             raise _not_ready()
-        principal = principal_of(table, request.headers)
-        return sorted(name for name in table.routes if principal.may_use(name))
+        return table
 
 
 def _is_anthropic(request: Request) -> bool:

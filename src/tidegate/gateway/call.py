@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tidegate.gateway.http.server import Request, Responder
     from tidegate.gateway.mirror.copying import Copy
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
+    from tidegate.gateway.transcript import Transcript
     from tidegate.gateway.upstreams import Deployment
     from tidegate.wire.exchange import StreamRelay
     from tidegate.wire.http_rules import Headers
@@ -44,6 +45,7 @@ class Call:
         relay: of the attempt under way, if it streams.
         told: headers of the last upstream that are for the client.
         keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
+        transcript: *find_service*: notes the answer when it is to be kept; nearly always ``None``.
         outcome: the user's; ``None`` while it is not known.
         copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
     """
@@ -83,6 +85,7 @@ class Call:
         "status",
         "table",
         "told",
+        "transcript",
         "unit_hash",
         "usage",
     )
@@ -119,6 +122,7 @@ class Call:
         self.served: Leg | None = None
         self.relay: StreamRelay | None = None
         self.told: Headers = ()
+        self.transcript: Transcript | None = None
         self.first_content_at = 0.0
         self.usage: Usage | None = None
         self.keeps_format = -1

@@ -116,6 +116,7 @@ async def run_gateway(
     siblings = Siblings(folder, pool, gateway.own_page)
     _adopt_stored(gateway, folder)
     link.start()
+    keeping = asyncio.create_task(gateway.content.run())
     await _first_snapshot(gateway, stop, is_needed=announce is not None)
     if not stop.is_set():
         server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
@@ -131,6 +132,8 @@ async def run_gateway(
         await _drain(gateway, server, link, settings)
         lag.cancel()
         await siblings.close()
+    keeping.cancel()
+    gateway.content.finish()
     await link.stop()
     log.info("gateway.stopped", gateway=settings.id)
     pool.close()

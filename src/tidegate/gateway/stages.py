@@ -89,6 +89,9 @@ def find_service(call: Call) -> None:
             403, "service_not_allowed", f"the key {call.principal.name!r} does not cover the service {name!r}"
         )
     call.route = route
+    content = route.route.content
+    if content is not None:
+        call.gateway.content.begin(call, content)
 
 
 def assign(call: Call) -> None:

@@ -53,7 +53,7 @@ class StreamDelivery:
         self._call = call
         self._leg = leg
         self._relay = relay
-        self._feed = relay.feed
+        self._feed = relay.feed if call.transcript is None else call.transcript.follow(relay.feed)
         self._response = response
         self._responder = call.responder
         self._alarm = call.alarm
@@ -140,6 +140,8 @@ class StreamDelivery:
         """The upstream's body ended, in whatever way."""
         relay = self._relay
         tail = relay.end()
+        if self._call.transcript is not None:
+            self._call.transcript.add(tail)
         if relay.fault is not None:
             return self._faulted(tail)
         if relay.is_complete and is_readable:

@@ -81,9 +81,9 @@ def _row(record: FeedbackRecord) -> dict[str, object]:
     }
 
 
-def _stored(value: bool | float | str) -> tuple[int | None, str | None]:
+def _stored(value: bool | float | str | None) -> tuple[int | None, str | None]:
     if isinstance(value, bool):
         return (MICRO, "yes") if value else (0, "no")
-    if isinstance(value, str):
+    if value is None or isinstance(value, str):
         return None, value
     return round(value * MICRO), None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -46,10 +47,10 @@ def _row(record: ContentRecord) -> dict[str, object]:
         "at_us": record.at_us,
         "service": record.service,
         "version": record.version,
-        "prompt": record.prompt,
+        "prompt": msgspec.json.encode(record.prompt).decode(),
         "answer": record.answer,
         "is_cut": record.is_cut,
-        "is_redacted": record.redact,
+        "is_redacted": record.is_redacted,
         "expires_at_us": record.at_us + record.keep_seconds * 1_000_000,
         "unit_hash": to_signed(record.unit_hash),
         "user_hash": to_signed(record.user_hash),
