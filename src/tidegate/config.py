@@ -17,15 +17,17 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tidegate.delivery.alert_settings import AlertSettings
+from tidegate.delivery.notifying import SinkSettings, check_sink
 from tidegate.delivery.quantities import decode_quantity
+from tidegate.delivery.roles import check_roles
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.snapshot import AccessKey
-from tidegate.documents import Document, decode, nearest, parse_document
+from tidegate.documents import Document, decode, parse_document
 from tidegate.errors import InvalidInputError, OperatorError
 
 DEFAULT_FILE = "tidegate.yaml"
 JOIN_TOKEN_VARIABLE = "TIDEGATE_JOIN_TOKEN"  # noqa: S105 - its name; what gateways join with, unless the file says it
-ROLES = ("invoke", "viewer", "operator", "approver", "admin")
 _VARIABLE = re.compile(r"\$\{(file:)?([^}]+)\}")
 
 
@@ -107,6 +109,20 @@ class KeySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         )
 
 
+class ProgramsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Programs that release files may name, as gates and to be told of events.
+
+    Attributes:
+        enabled: ``None`` enables them where control listens on loopback only.
+        environment: names of variables of ours that they see, beside ``PATH``, ``HOME`` and ``LANG``.
+        folder: where they start; the configuration file's folder without it.
+    """
+
+    enabled: bool | None = None
+    environment: tuple[str, ...] = ()
+    folder: str = "."
+
+
 class ServiceSettings(ServiceSpec, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A service and, inline, the bundle of its first version."""
 
@@ -127,6 +143,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     services: dict[str, ServiceSettings] = {}
     join_token: str | None = None
     workers: int = 1
+    notify: tuple[SinkSettings, ...] = ()
+    programs: ProgramsSettings = ProgramsSettings()
+    alerts: AlertSettings = AlertSettings()
 
     @property
     def gateway_address(self) -> Address:
@@ -192,7 +211,8 @@ def parse_settings(text: str, *, source: str, environ: Mapping[str, str], folder
     filled = Document(_fill(document, document.value, (), environ, folder), source, document.lines)
     settings = decode(filled, Settings, hook=decode_quantity)
     _check(settings, filled)
-    return msgspec.structs.replace(settings, storage=_anchored(settings.storage, folder))
+    programs = msgspec.structs.replace(settings.programs, folder=str(folder / settings.programs.folder))
+    return msgspec.structs.replace(settings, storage=_anchored(settings.storage, folder), programs=programs)
 
 
 def environment(folder: Path = Path()) -> dict[str, str]:
@@ -286,6 +306,9 @@ def _check(settings: Settings, document: Document) -> None:
         raise InvalidInputError(
             f"{settings.workers} workers are not between 1 and 256", where=document.where(("workers",))
         )
+    for index, sink in enumerate(settings.notify):
+        known = {each.name for each in settings.notify[:index]}
+        _located(document, ("notify", index), lambda each, known=known: check_sink(each, known), sink)
     names: set[str] = set()
     for index, key in enumerate(settings.keys):
         at = document.where(("keys", index))
@@ -296,12 +319,10 @@ def _check(settings: Settings, document: Document) -> None:
             raise InvalidInputError(
                 f"key {key.name!r} has fewer than 8 characters", where=at, remedy="use a random one of 32"
             )
-        for role in key.roles:
-            if role not in ROLES:
-                raise InvalidInputError(f"unknown role {role!r}", where=at, remedy=nearest(role, list(ROLES)))
+        check_roles(key.roles, at)
 
 
-def _located(document: Document, path: tuple[str, ...], check: Any, value: str) -> None:
+def _located(document: Document, path: tuple[str | int, ...], check: Any, value: Any) -> None:
     try:
         check(value)
     except InvalidInputError as error:

@@ -134,7 +134,7 @@ def test_a_planned_strategy_is_refused_by_name_with_the_available_ones(name):
         parse_release({"service": "bot", "version": "v1", "strategy": {name: {}}})
 
 
-@pytest.mark.parametrize("key", ["gates", "objectives", "notify", "variants"])
+@pytest.mark.parametrize("key", ["objectives", "variants"])
 def test_what_does_not_exist_yet_is_refused_and_never_ignored(key):
     with pytest.raises(InvalidInputError, match="not available yet") as caught:
         parse_release({"service": "bot", "version": "v1", key: []})

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from tests.delivery.release_world import NEW, OLD, START, World, traffic
 
-from tidegate.delivery.commands import EVENTS, Command, Notify, WriteRouting
+from tidegate.delivery.commands import Command, Notify, WriteRouting
 from tidegate.delivery.facts import Facts, GatewayFact, may_serve
 from tidegate.delivery.intents import INTENTS, Intent, Promote
+from tidegate.delivery.notifying import EVENTS
 from tidegate.delivery.probe import unmet
 from tidegate.delivery.quantities import Seconds
 from tidegate.delivery.release import Phase, decode_state, encode_state, new_release
@@ -67,7 +68,7 @@ def test_intents_are_told_apart_by_their_kind():
     asked = Promote(id=1, actor="ann", reason="now", accepted_at=START, full=True)
     assert msgspec.json.decode(msgspec.json.encode(asked), type=Intent) == asked
     assert msgspec.json.decode(msgspec.json.encode(asked))["kind"] == "promote"
-    assert list(INTENTS) == ["promote", "pause", "resume", "abort", "rollback", "retry", "approve", "reject"]
+    assert list(INTENTS) == ["promote", "pause", "resume", "abort", "rollback", "retry", "approve", "reject", "alert"]
 
 
 def test_the_same_wish_has_the_same_key_and_another_split_another_one():
@@ -80,7 +81,7 @@ def test_the_same_wish_has_the_same_key_and_another_split_another_one():
 
 def test_every_command_names_its_action_and_says_whether_it_is_a_record():
     effects = {kind.__name__ for kind in Command.__args__ if not kind.is_record}
-    assert effects == {"WriteRouting", "Deploy", "RunProbe"}
+    assert effects == {"WriteRouting", "Deploy", "RunGate", "RunProbe"}
     notify = Notify(release="r", attempt=1, step=0, service="bot", event="paused", sentence="", at=START, ordinal=1)
     assert notify.event in EVENTS
     assert notify.key.startswith("r/1/0/notify:paused:")

@@ -3,7 +3,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tidegate.errors import NotFoundError
+from tidegate.delivery.release import Moment
+from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry import incidents, schema
 from tidegate.registry.database import Database
 
@@ -29,7 +30,16 @@ async def open_one(connection, release="rel_1", attempt=1, service="bot", now=NO
         summary="error_rate broke its hard limit",
         evidence={"error_rate": 0.4},
         exposed_requests=exposed,
+        exposed_units=exposed,
         now=now,
+    )
+
+
+async def close(connection, identifier, seconds, exposed):
+    at = NOW + timedelta(seconds=seconds)
+    timeline = (Moment(code="breach", at=at, sentence="It broke."),)
+    await incidents.close_incident(
+        connection, identifier, now=at, exposed_requests=exposed, exposed_units=exposed, timeline=timeline
     )
 
 
@@ -54,8 +64,8 @@ async def test_time_to_stable_is_the_first_acknowledged_one_and_closing_is_final
         opened = await open_one(connection)
         await incidents.record_time_to_stable(connection, opened.id, 1.5)
         await incidents.record_time_to_stable(connection, opened.id, 9.0)
-        await incidents.close_incident(connection, opened.id, NOW + timedelta(seconds=5), 8)
-        await incidents.close_incident(connection, opened.id, NOW + timedelta(seconds=50), 800)
+        await close(connection, opened.id, 5, 8)
+        await close(connection, opened.id, 50, 800)
         found = await incidents.read_incident(connection, opened.id)
     assert (found.time_to_stable_seconds, found.closed_at, found.exposed_requests) == (
         1.5,
@@ -77,3 +87,22 @@ async def test_an_unknown_incident_is_named(database):
     async with database.read() as connection:
         with pytest.raises(NotFoundError, match="inc_nope"):
             await incidents.read_incident(connection, "inc_nope")
+
+
+async def test_notes_are_added_and_the_way_back_is_kept(database):
+    async with database.write() as connection:
+        opened = await open_one(connection)
+        await incidents.add_note(connection, opened.id, incidents.Note(at=NOW, actor="ann", text="The quota."))
+        await incidents.add_note(connection, opened.id, incidents.Note(at=NOW, actor="bob", text="Raised now."))
+        await close(connection, opened.id, 5, 8)
+    async with database.read() as connection:
+        kept = await incidents.read_incident(connection, opened.id)
+    assert [note.text for note in kept.notes] == ["The quota.", "Raised now."]
+    assert [moment.code for moment in kept.timeline] == ["breach"]
+
+
+async def test_a_note_that_says_nothing_is_refused(database):
+    async with database.write() as connection:
+        opened = await open_one(connection)
+        with pytest.raises(InvalidInputError, match="says something"):
+            await incidents.add_note(connection, opened.id, incidents.Note(at=NOW, actor="ann", text="  "))

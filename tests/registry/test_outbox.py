@@ -48,7 +48,7 @@ async def test_what_was_sent_is_not_due_again(database):
     first, second = await due(database)
     async with database.write() as connection:
         await outbox.mark_sent(connection, [first.id], NOW)
-        await outbox.mark_failed(connection, second.id)
+        await outbox.mark_failed(connection, second.id, "away")
     assert [(row.payload["key"], row.attempts) for row in await due(database)] == [("b", 1)]
 
 
@@ -60,3 +60,26 @@ async def test_pruning_forgets_sent_messages_only(database):
         assert await outbox.prune(connection, NOW + timedelta(days=1)) == 1
         assert await outbox.prune(connection, NOW + timedelta(days=1)) == 0
     assert [row.payload["key"] for row in await due(database)] == ["b"]
+
+
+async def test_what_was_given_up_is_seen_apart_and_can_be_asked_for_again(database):
+    await put(database, "a", "hook")
+    await put(database, "b", "hook")
+    async with database.write() as connection:
+        first, _ = await outbox.due(connection, "hook")
+        await outbox.mark_failed(connection, first.id, "it answered 500", dead_at=NOW)
+        assert await outbox.waiting_sinks(connection) == {"hook"}
+    assert [row.payload["key"] for row in await due(database, "hook")] == ["b"]
+    async with database.read() as connection:
+        (dead,) = await outbox.list_outbox(connection, standing="dead")
+    assert (dead.standing, dead.error, dead.attempts) == ("dead", "it answered 500", 1)
+    async with database.write() as connection:
+        assert (await outbox.revive(connection, dead.id)).standing == "waiting"
+    assert [row.payload["key"] for row in await due(database, "hook")] == ["a", "b"]
+
+
+async def test_the_list_leaves_the_log_out_unless_it_is_named(database):
+    await put(database, "a", "log", "hook")
+    async with database.read() as connection:
+        assert [row.sink for row in await outbox.list_outbox(connection)] == ["hook"]
+        assert [row.sink for row in await outbox.list_outbox(connection, sink="log")] == ["log"]

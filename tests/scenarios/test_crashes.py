@@ -132,7 +132,9 @@ async def test_an_old_leader_that_wakes_up_late_writes_and_publishes_nothing(wor
     lead = Lead(asleep.leadership.leader, asleep.leadership.epoch)
     with pytest.raises(StaleLeaderError):
         async with asleep.state.write() as connection:
-            await commit_decision(connection, lead, cases[0], decision, sinks=(), now=world.clock.now())
+            await commit_decision(
+                connection, lead, cases[0], decision, hearers=asleep.controller._hearers, now=world.clock.now()
+            )
     world.clock.advance(timedelta(seconds=5))
     world.beat()
     await awake.controller.reconcile()

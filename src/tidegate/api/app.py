@@ -18,7 +18,18 @@ from tidegate.api.link import link_routes
 from tidegate.api.openapi import docs_page, install_openapi
 from tidegate.api.plane import Plane
 from tidegate.api.problems import install_problems
-from tidegate.api.routes import applying, health, keys, providers, records, releases, services, traffic, versions
+from tidegate.api.routes import (
+    applying,
+    health,
+    incidents,
+    keys,
+    providers,
+    records,
+    releases,
+    services,
+    traffic,
+    versions,
+)
 from tidegate.controller.control import Control
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.registry import Registry
@@ -27,7 +38,9 @@ _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 
 API_PREFIX = "/api/v1"
 # /versions/import stands before /versions/{ref}
-API_ROUTERS = tuple(each.router for each in (services, versions, releases, traffic, records, providers, keys, applying))
+API_ROUTERS = tuple(
+    each.router for each in (services, versions, releases, traffic, incidents, records, providers, keys, applying)
+)
 
 
 class ApiSettings(msgspec.Struct, frozen=True, kw_only=True):

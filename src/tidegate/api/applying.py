@@ -40,7 +40,9 @@ async def apply_documents(
     declared = read_declared(documents)
 
     async def change(connection: AsyncConnection) -> Outcome:
-        applying = Applying(connection, actor=actor, at=control.clock.now(), source=source, allow=allow)
+        applying = Applying(
+            connection, control.allowance, actor=actor, at=control.clock.now(), source=source, allow=allow
+        )
         outcome = await applying.apply(declared)
         if source == "api" and any(each.kind == "Key" and each.is_effective for each in outcome.changes):
             await need_an_admin(connection)  # a file at the start is its writer's own business

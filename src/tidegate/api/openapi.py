@@ -17,9 +17,10 @@ from fastapi.openapi.utils import get_openapi
 from tidegate import __version__
 from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
+from tidegate.shapes import operations as operations_shapes
 from tidegate.shapes import records, releases, traffic, versions
 
-_SHAPES: tuple[ModuleType, ...] = (releases, traffic, versions, records)
+_SHAPES: tuple[ModuleType, ...] = (releases, traffic, versions, operations_shapes, records)
 _METHODS = ("get", "put", "post", "delete")
 _DESCRIPTION = """Versions, releases and rollback of LLM services.
 

@@ -23,6 +23,7 @@ from tidegate.cli.child import become_child
 from tidegate.cli.logs import configure_logs
 from tidegate.config import Settings, environment
 from tidegate.controller.control import Control, ControlSettings
+from tidegate.controller.programs import ProgramSettings
 from tidegate.delivery.quantities import decode_quantity, encode_quantity
 from tidegate.documents import Document
 from tidegate.errors import TidegateError
@@ -34,6 +35,7 @@ log = structlog.get_logger("tidegate.control")
 _DRAIN_SECONDS = 5
 _IDLE_SECONDS = 75  # longer than clients keep connections, so that they close them, not we
 _ACTOR = "configuration"
+_PLAIN_VARIABLES = ("PATH", "HOME", "LANG", "TZ")
 
 
 class ControlProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -147,9 +149,24 @@ def _listener(given: ControlProcessSettings) -> socket.socket:
 
 def _control_settings(settings: Settings) -> ControlSettings:
     return ControlSettings(
+        programs=_programs(settings),
+        sinks=settings.notify,
+        alerts=settings.alerts,
         leader=f"control-{token_hex(6)}",
         is_sole=settings.storage.database.startswith("sqlite"),
         open_access=settings.gateway_address.is_loopback,
+    )
+
+
+def _programs(settings: Settings) -> ProgramSettings:
+    """Without a word in the configuration only who is on this machine may name programs."""
+    enabled = settings.programs.enabled
+    environ = environment()
+    visible = (*_PLAIN_VARIABLES, *settings.programs.environment)
+    return ProgramSettings(
+        is_enabled=settings.control_address.is_loopback if enabled is None else enabled,
+        environment={name: environ[name] for name in visible if name in environ},
+        folder=settings.programs.folder,
     )
 
 

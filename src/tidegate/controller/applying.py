@@ -13,6 +13,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.controller.allowance import Allowance
 from tidegate.controller.declared import Declared, DeclaredKey, DeclaredService
 from tidegate.controller.submission import accept_release
 from tidegate.delivery.differences import difference, lines
@@ -32,6 +33,7 @@ Kind = Literal["Provider", "Key", "Service", "Bundle", "Release"]
 Action = Literal["created", "updated", "unchanged", "differs"]
 _MOST_LINES = 20
 _REMEMBERED_RELEASES = 20
+_APPLIED = "applied"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,7 @@ class Applying:
     """One run inside the caller's transaction.
 
     Args:
+        allowance: what releases may do here.
         source: of keys: those of the configuration file follow the file, others stay.
         allow: called with each effective change; raises to refuse them all.
     """
@@ -70,6 +73,7 @@ class Applying:
     def __init__(
         self,
         connection: AsyncConnection,
+        allowance: Allowance,
         *,
         actor: str,
         at: datetime,
@@ -77,6 +81,7 @@ class Applying:
         allow: Callable[[Change], None] = lambda _: None,
     ) -> None:
         self._connection = connection
+        self._allowance = allowance
         self._actor = actor
         self._at = at
         self._source = source
@@ -184,7 +189,9 @@ class Applying:
         if (await get_service(self._connection, spec.service)).stable == version.ref:
             detail = f"{version.ref} is the stable version already"
             return Change(kind="Release", name=version.ref, action="unchanged", detail=(detail,))
-        row = await accept_release(self._connection, spec, actor=self._actor, reason="applied", now=self._at)
+        row = await accept_release(
+            self._connection, spec, self._allowance, actor=self._actor, reason=_APPLIED, now=self._at
+        )
         return Change(kind="Release", name=row.id, action="created", detail=(f"{version.ref} is on its way",))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +28,17 @@ from tidegate.registry.services import get_service, set_stable
 from tidegate.registry.versions import mark_unstable
 
 
+class Hearers(Protocol):
+    """Names the sinks that hear of something."""
+
+    @property
+    def everything(self) -> tuple[str, ...]:
+        """Those that hear of each transition."""
+
+    def of_event(self, row: ReleaseRow, event: str) -> tuple[str, ...]:
+        """Those that hear of an event of a release."""
+
+
 class Lead(msgspec.Struct, frozen=True):
     """In whose name is written: the leader and its epoch."""
 
@@ -36,7 +47,7 @@ class Lead(msgspec.Struct, frozen=True):
 
 
 async def commit_decision(
-    connection: AsyncConnection, lead: Lead, case: Case, decision: Decision, *, sinks: Sequence[str], now: datetime
+    connection: AsyncConnection, lead: Lead, case: Case, decision: Decision, *, hearers: Hearers, now: datetime
 ) -> ReleaseRow:
     """Write one decision.
 
@@ -48,9 +59,9 @@ async def commit_decision(
     row = await save_state(connection, case.row, decision.state)
     await consume_intents(connection, [intent.id for intent in case.intents], now)
     for transition in decision.transitions:
-        await _record(connection, row, transition, sinks)
+        await _record(connection, row, transition, hearers.everything)
     for command in decision.commands:
-        await _write_record(connection, case, row, command, sinks)
+        await _write_record(connection, case, row, command, hearers)
     await record_time_to_stable(connection, case.row, decision.state)
     if decision.transitions and any(isinstance(command, WriteRouting) for command in decision.commands):
         await bump_revision(connection)
@@ -91,10 +102,11 @@ def _place(phase: str, sub_phase: str | None) -> str:
 
 
 async def _write_record(
-    connection: AsyncConnection, case: Case, row: ReleaseRow, command: msgspec.Struct, sinks: Sequence[str]
+    connection: AsyncConnection, case: Case, row: ReleaseRow, command: msgspec.Struct, hearers: Hearers
 ) -> None:
     match command:
         case CommitStable(service=service, stable=stable, previous=previous):
+            await mark_unstable(connection, stable, None)
             await set_stable(
                 connection, await get_service(connection, service), stable=stable, previous_stable=previous
             )
@@ -105,24 +117,34 @@ async def _write_record(
         case CloseIncident():
             await _close_incident(connection, row, command)
         case Notify():
-            payload = {
-                "release": row.id,
-                "service": row.service,
-                "version": row.candidate,
-                "phase": str(row.phase),
-                "sentence": command.sentence,
-                "at": command.at.isoformat(),
-            }
             await outbox.put(
                 connection,
-                sinks=sinks,
+                sinks=hearers.of_event(row, command.event),
                 event=f"notify.{command.event}",
-                payload=payload,
+                payload=_event_payload(row, command),
                 dedupe_key=command.key,
                 now=command.at,
             )
         case _:
             return
+
+
+def _event_payload(row: ReleaseRow, command: Notify) -> dict[str, Any]:
+    state = row.state
+    told = {
+        "release": row.id,
+        "service": row.service,
+        "version": row.candidate,
+        "stable": state.stable,
+        "attempt": state.attempt,
+        "phase": str(row.phase),
+        "sentence": command.sentence,
+        "at": command.at.isoformat(),
+        "trigger": state.breach.trigger if state.breach else None,
+        "is_automatic": state.breach.opens_incident if state.breach else None,
+        "time_to_stable_seconds": state.time_to_stable.total_seconds() if state.time_to_stable else None,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 async def _swap_back(connection: AsyncConnection, service: str, stable: str) -> None:
@@ -137,6 +159,9 @@ async def _open_incident(connection: AsyncConnection, case: Case, command: OpenI
     facts = case.facts
     evidence = {
         "verdicts": msgspec.to_builtins(command.evidence),
+        "judged": msgspec.to_builtins(case.row.state.verdicts),
+        "weights": case.row.state.weights,
+        "step": case.row.state.step,
         "cutoffs": msgspec.to_builtins([cutoff for cutoff in facts.cutoffs if cutoff.release == command.release]),
         "counts": msgspec.to_builtins(facts.counts),
         "gateways": msgspec.to_builtins(facts.gateways),
@@ -150,6 +175,7 @@ async def _open_incident(connection: AsyncConnection, case: Case, command: OpenI
         summary=command.summary,
         evidence=evidence,
         exposed_requests=command.exposed_requests,
+        exposed_units=command.exposed_units,
         now=command.at,
     )
     await mark_unstable(connection, command.version, command.summary)
@@ -159,7 +185,14 @@ async def _close_incident(connection: AsyncConnection, row: ReleaseRow, command:
     found = await incidents.of_attempt(connection, row.id, command.attempt)
     if found is not None:
         await incidents.record_time_to_stable(connection, found.id, command.time_to_stable_seconds)
-        await incidents.close_incident(connection, found.id, command.at, command.exposed_requests)
+        await incidents.close_incident(
+            connection,
+            found.id,
+            now=command.at,
+            exposed_requests=command.exposed_requests,
+            exposed_units=command.exposed_units,
+            timeline=command.timeline,
+        )
 
 
 async def record_time_to_stable(connection: AsyncConnection, before: ReleaseRow, state: ReleaseState) -> None:

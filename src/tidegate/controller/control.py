@@ -12,26 +12,35 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
+from tidegate.controller.allowance import Allowance
 from tidegate.controller.chronicle import Chronicle
 from tidegate.controller.clock import Clock, SystemClock
 from tidegate.controller.effects import Effects
+from tidegate.controller.gates.asking import Gate
+from tidegate.controller.gates.command import CommandGate
+from tidegate.controller.gates.http import HttpGate
+from tidegate.controller.gates.running import Gates
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.gathering import Gatherer
 from tidegate.controller.ingest import Ingest, RetentionSettings
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
 from tidegate.controller.news import News
-from tidegate.controller.notification import LogSink, Notifier
+from tidegate.controller.notification import Notifier
 from tidegate.controller.operations import Operations
 from tidegate.controller.probe import ProbeCredential, Prober
+from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import RecordIngest
 from tidegate.controller.routing_table import RoutingTableReader
+from tidegate.controller.sinks.subscriptions import Subscriptions
 from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.traffic import TrafficQueries
 from tidegate.controller.windows import Windows
+from tidegate.delivery.alert_settings import AlertSettings
+from tidegate.delivery.notifying import SinkSettings
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, Provider
@@ -57,6 +66,9 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
         lease_seconds: of gateways' snapshots and of the lead.
         interval: between two passes without news.
         is_sole: no other control process uses this database (SQLite): take over at once after a crash.
+        programs: what gates and notifications may run.
+        sinks: who hears of releases, beside the log.
+        alerts: which of a monitoring system's alerts are triggers.
         open_access: without any key, gateways take every credential (they listen on loopback only).
     """
 
@@ -66,6 +78,9 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     is_sole: bool = True
     open_access: bool = False
     retention: RetentionSettings = RetentionSettings()
+    programs: ProgramSettings = ProgramSettings()
+    sinks: tuple[SinkSettings, ...] = ()
+    alerts: AlertSettings = AlertSettings()
 
 
 class Control:
@@ -127,11 +142,25 @@ class Control:
         )
         runtime = ExternalRuntime(self._providers)
         prober = Prober(self._client, credential, clock)
-        self.effects = Effects(state, clock, self.leadership, table, self.gateways, runtime, prober, self._wanted.set)
-        gatherer = Gatherer(
-            state, self.observed, table, self.publisher, self.gateways, self.ingest, runtime, self.effects.probe_of
+        kinds: dict[str, Gate] = {"command": CommandGate(settings.programs), "http": HttpGate(self._client)}
+        gates = Gates(kinds, clock, self._wanted.set)
+        self.effects = Effects(
+            state, clock, self.leadership, table, self.gateways, runtime, prober, gates, self._wanted.set
         )
-        self.notifier = Notifier(state, clock, [LogSink()])
+        gatherer = Gatherer(
+            state,
+            self.observed,
+            table,
+            self.publisher,
+            self.gateways,
+            self.ingest,
+            runtime,
+            self.effects.probe_of,
+            gates.answers_of,
+        )
+        subscriptions = Subscriptions(settings.sinks, settings.programs, self._client, clock)
+        self.allowance = Allowance(settings.programs, subscriptions)
+        self.notifier = Notifier(state, clock, subscriptions, is_leading=lambda: self.leadership.epoch is not None)
         self.chronicle = Chronicle(self.observed, clock)
         self.telemetry = ControlTelemetry(
             self.publisher, self.gateways, self.ingest, lambda: self.leadership.epoch is not None
@@ -146,13 +175,15 @@ class Control:
             windows,
             news,
             self._wanted,
-            sinks=self.notifier.names,
+            hearers=subscriptions,
             on_committed=self._committed,
             commits_at_once=1 if state.url.startswith("sqlite") else _COMMITS_AT_ONCE,
             interval=settings.interval,
         )
-        self.operations = Operations(state, clock, self.publisher, self._wanted.set)
-        self.queries = Queries(state, clock, self.publisher, self.gateways, news)
+        self.operations = Operations(
+            state, clock, self.publisher, self.allowance, settings.alerts, self.notifier.wake, self._wanted.set
+        )
+        self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news)
         self.traffic = TrafficQueries(self.observed, clock)
 
     async def start(self, *, is_background: bool = True) -> None:

@@ -16,13 +16,15 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
+from tidegate.controller.gates.asking import Question
+from tidegate.controller.gates.running import Gates
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.gathering import Case
 from tidegate.controller.leadership import Leadership
-from tidegate.controller.probe import Prober, ProbeReport, ProbeUnansweredError, choose_gateway
+from tidegate.controller.probe import Prober, ProbeReport, ProbeUnansweredError, choose_gateway, origin_of
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.delivery.bundle import Bundle
-from tidegate.delivery.commands import Command, Deploy, RunProbe, TearDown
+from tidegate.delivery.commands import Command, Deploy, RunGate, RunProbe, TearDown
 from tidegate.delivery.facts import ProbeResult
 from tidegate.registry import audit
 from tidegate.registry.cluster import fence
@@ -50,6 +52,7 @@ class Effects:
         gateways: GatewayRegistry,
         runtime: Runtime,
         prober: Prober,
+        gates: Gates,
         wake: Callable[[], None],
     ) -> None:
         self._database = database
@@ -59,6 +62,7 @@ class Effects:
         self._gateways = gateways
         self._runtime = runtime
         self._prober = prober
+        self._gates = gates
         self._wake = wake
         self._probes: dict[str, ProbeReport] = {}  # by release, of its latest probed attempt
         self._tries: dict[str, int] = {}
@@ -73,6 +77,8 @@ class Effects:
         """Begin each wish that is not under way; returns at once."""
         for command in commands:
             match command:
+                case RunGate():
+                    self._ask_gate(case, command)
                 case RunProbe():
                     self._begin(command.key, self._probe(case, command))
                 case Deploy(version=version):
@@ -82,18 +88,28 @@ class Effects:
                 case _:
                     continue
 
+    def leave_gating(self, release: str) -> None:
+        """No gate's answer is needed any more; what was asked is ended."""
+        self._gates.forget(release)
+
+    def stand_down(self) -> None:
+        """Another process leads, and asks for itself."""
+        self._gates.forget_all()
+
     def forget(self, release: str) -> None:
         """The release ended; its probe says nothing any more."""
         self._probes.pop(release, None)
 
     async def settle(self) -> None:
         """Wait until everything under way is done."""
+        await self._gates.settle()
         while self._running:
             await asyncio.wait(self._running.values())
             await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Give up whatever is under way."""
+        await self._gates.stop()
         tasks = list(self._running.values())
         for task in tasks:
             task.cancel()
@@ -112,6 +128,22 @@ class Effects:
             await work
         except Exception as error:
             _LOG.warning("effect_failed", key=key, error=str(error))
+
+    def _ask_gate(self, case: Case, command: RunGate) -> None:
+        address = choose_gateway([view.heartbeat.address for view in self._gateways.reachable()], command.attempt)
+        self._gates.ask(
+            Question(
+                key=command.key,
+                spec=case.row.spec.gates[command.gate],
+                number=command.gate,
+                service=case.row.service,
+                version=command.version,
+                stable=case.row.state.stable or "",
+                release=command.release,
+                attempt=command.attempt,
+                gateway="" if address is None else origin_of(address),
+            )
+        )
 
     async def _deploy(self, version: str) -> None:
         async with self._database.read() as connection:

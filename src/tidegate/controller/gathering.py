@@ -20,6 +20,7 @@ from tidegate.controller.publisher import Publisher
 from tidegate.controller.routing_table import RoutingTableReader, is_frozen
 from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts
+from tidegate.delivery.gates import GateResult
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Phase
 from tidegate.delivery.routing import variant_route
@@ -50,6 +51,7 @@ class Gatherer:
 
     Args:
         probe_of: the last probe result of a release.
+        gates_of: what gates have answered about a release.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Gatherer:
         ingest: Ingest,
         runtime: Runtime,
         probe_of: Callable[[str], ProbeResult | None],
+        gates_of: Callable[[str], tuple[GateResult, ...]],
     ) -> None:
         self._state = state
         self._table = table
@@ -70,6 +73,7 @@ class Gatherer:
         self._ingest = ingest
         self._runtime = runtime
         self._probe_of = probe_of
+        self._gates_of = gates_of
         self._counts = _PatientReader(observed)
 
     async def gather(
@@ -107,6 +111,7 @@ class Gatherer:
                 ),
                 candidate_ready=ready.is_ready,
                 candidate_detail=ready.detail,
+                gates=self._gates_of(row.id),
                 probe=self._probe_of(row.id),
                 gateways=self._gateways.facts(),
                 counts=_step_counts(row, counts),

@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock, JumpDetector
-from tidegate.controller.committing import Lead, commit_decision, record_time_to_stable
+from tidegate.controller.committing import Hearers, Lead, commit_decision, record_time_to_stable
 from tidegate.controller.effects import Effects
 from tidegate.controller.gathering import Case, Gatherer
 from tidegate.controller.leadership import Leadership
@@ -42,7 +42,7 @@ class Controller:
 
     Args:
         wanted: set by whoever has news, to have a pass made at once.
-        sinks: names of the outbox's sinks.
+        hearers: names the outbox's sinks that hear of something.
         on_committed: called after each commit (the notifier, telemetry).
         commits_at_once: transactions the database takes side by side; SQLite takes one.
         interval: between two passes without news.
@@ -60,7 +60,7 @@ class Controller:
         news: News,
         wanted: asyncio.Event,
         *,
-        sinks: tuple[str, ...],
+        hearers: Hearers,
         on_committed: Callable[[ReleaseRow], None],
         commits_at_once: int,
         interval: timedelta = timedelta(seconds=1),
@@ -73,7 +73,7 @@ class Controller:
         self._effects = effects
         self._windows = windows
         self._news = news
-        self._sinks = sinks
+        self._hearers = hearers
         self._on_committed = on_committed
         self._commits_at_once = commits_at_once
         self._interval = interval
@@ -101,6 +101,7 @@ class Controller:
         try:
             await self._publisher.refresh()
             if epoch is None:
+                self._effects.stand_down()
                 return False
             return await self._decide_all(epoch)
         except StaleLeaderError:
@@ -156,7 +157,9 @@ class Controller:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 async with gate:
                     row = await self._database.transact(
-                        lambda connection: commit_decision(connection, lead, case, decision, sinks=self._sinks, now=now)
+                        lambda connection: commit_decision(
+                            connection, lead, case, decision, hearers=self._hearers, now=now
+                        )
                     )
                 self._settled(row)
                 await self._carry_out(made)
@@ -197,6 +200,8 @@ class Controller:
         case, decision = made
         if any(isinstance(command, WriteRouting) for command in decision.commands):
             await self._publisher.refresh()
+        if decision.state.phase is not Phase.GATING:
+            self._effects.leave_gating(case.row.id)
         self._effects.carry_out(case, decision.commands)
         if decision.state.phase.is_terminal:
             self._effects.forget(case.row.id)

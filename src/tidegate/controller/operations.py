@@ -7,28 +7,35 @@ is woken at once, decides what comes of it. ``abort`` and ``rollback`` are uncon
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.controller.allowance import Allowance
 from tidegate.controller.clock import Clock
 from tidegate.controller.publisher import Publisher
+from tidegate.controller.rollback_targets import need_target
 from tidegate.controller.submission import accept_release, direct_spec, rollback_spec
-from tidegate.controller.views import release_view
-from tidegate.delivery.intents import INTENTS, Abort, Approve, Reject, Rollback
+from tidegate.controller.views import incident_view, release_view
+from tidegate.delivery.alert_settings import AlertSettings
+from tidegate.delivery.alerts import FiredAlert, addressee
+from tidegate.delivery.intents import INTENTS, OF_PEOPLE, Abort, Alert, Approve, Reject, Rollback
 from tidegate.delivery.release import Phase
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.errors import ConflictError, InvalidInputError, PreconditionError
-from tidegate.registry import audit
+from tidegate.registry import audit, incidents, outbox
 from tidegate.registry.cluster import StaleLeaderError
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import freeze, unfreeze
 from tidegate.registry.idempotency import StoredResponse, recall, remember
+from tidegate.registry.incidents import Note
+from tidegate.registry.outbox import OutboxRow
 from tidegate.registry.releases import (
     ReleaseRow,
+    active_releases,
     add_intent,
     list_releases,
     open_intents,
@@ -37,11 +44,12 @@ from tidegate.registry.releases import (
 )
 from tidegate.registry.services import Service, get_service
 from tidegate.registry.versions import resolve
-from tidegate.shapes.releases import Release
+from tidegate.shapes.operations import AlertsTaken, AlertTaken
+from tidegate.shapes.releases import Incident, Release
 
 T = TypeVar("T")
 _NEEDS_IF_MATCH = frozenset({"promote", "resume"})
-_UNCONDITIONAL = frozenset({"abort", "rollback"})
+_UNCONDITIONAL = frozenset({"abort", "rollback", "alert"})
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +70,28 @@ class Operations:
     """Commands.
 
     Args:
+        allowance: what releases may do here.
+        alerts: which alerts are triggers.
+        wake_notifier: makes the notifier look at once.
         wake: makes the controller look at once.
     """
 
-    def __init__(self, database: Database, clock: Clock, publisher: Publisher, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        publisher: Publisher,
+        allowance: Allowance,
+        alerts: AlertSettings,
+        wake_notifier: Callable[[], None],
+        wake: Callable[[], None],
+    ) -> None:
         self._database = database
         self._clock = clock
         self._publisher = publisher
+        self._allowance = allowance
+        self._alerts = alerts
+        self._wake_notifier = wake_notifier
         self._wake = wake
 
     async def submit_release(
@@ -87,7 +110,8 @@ class Operations:
 
         async def change(connection: AsyncConnection) -> Release:
             now = self._clock.now()
-            return release_view(await accept_release(connection, spec, actor=actor.name, reason=reason, now=now))
+            row = await accept_release(connection, spec, self._allowance, actor=actor.name, reason=reason, now=now)
+            return release_view(row)
 
         return await self._accepted(change, Release, actor, idempotency)
 
@@ -166,6 +190,51 @@ class Operations:
 
         return await self._accepted(change, Release, actor, idempotency)
 
+    async def take_alerts(self, alerts: Sequence[FiredAlert], *, actor: Actor) -> AlertsTaken:
+        """Let each alert that is a trigger end the release it means; asked again, it changes nothing more."""
+
+        async def change(connection: AsyncConnection) -> AlertsTaken:
+            taken = [await self._take_alert(connection, alert, actor) for alert in alerts]
+            return AlertsTaken(items=tuple(taken))
+
+        answer = await self._database.transact(change)
+        self._wake()
+        return answer
+
+    async def note_incident(self, incident: str, text: str, *, actor: Actor) -> Incident:
+        """Add what a person has to say about an incident.
+
+        Raises:
+            NotFoundError: no such incident.
+            InvalidInputError: it says nothing.
+        """
+
+        async def change(connection: AsyncConnection) -> Incident:
+            now = self._clock.now()
+            noted = await incidents.add_note(connection, incident, Note(at=now, actor=actor.name, text=text))
+            detail = {"service": noted.service, "release": noted.release, "text": text}
+            await audit.append(connection, actor.name, "incident.noted", incident, detail, now)
+            return incident_view(noted)
+
+        return await self._database.transact(change)
+
+    async def revive_notification(self, number: int, *, actor: Actor) -> OutboxRow:
+        """Queue a notification that was given up once more.
+
+        Raises:
+            NotFoundError: no such notification.
+        """
+
+        async def change(connection: AsyncConnection) -> OutboxRow:
+            row = await outbox.revive(connection, number)
+            detail = {"sink": row.sink, "event": row.event}
+            await audit.append(connection, actor.name, "notification.revived", str(number), detail, self._clock.now())
+            return row
+
+        row = await self._database.transact(change)
+        self._wake_notifier()
+        return row
+
     async def freeze(self, scope: str, *, actor: Actor, reason: str) -> bool:
         """Send a service (or ``*``, all) to stable and stop all forward movement; whether it was not so before.
 
@@ -231,7 +300,7 @@ class Operations:
                 return
             raise ConflictError(f"release {row.id} has ended ({row.phase})", code="release_ended")
         waiting = (await open_intents(connection, [row.id]))[row.id]
-        if kind in _UNCONDITIONAL and any(isinstance(intent, Abort | Rollback) for intent in waiting):
+        if kind in _UNCONDITIONAL and any(isinstance(intent, Abort | Rollback | Alert) for intent in waiting):
             return
         detail: dict[str, Any] = {"roles": actor.roles} if INTENTS[kind] in {Approve, Reject} else {}
         if full:
@@ -241,10 +310,21 @@ class Operations:
         accepted = {"release": row.id, "service": row.service, "reason": reason, "at_version": row.version, **detail}
         await audit.append(connection, actor.name, f"intent.{kind}", row.id, accepted, now)
 
+    async def _take_alert(self, connection: AsyncConnection, alert: FiredAlert, actor: Actor) -> AlertTaken:
+        service = alert.labels.get(self._alerts.service_label)
+        unfinished = await active_releases(connection) if service is None else await unfinished_of(connection, service)
+        meant, why_not = addressee(alert, self._alerts, [row.state for row in unfinished])
+        row = None if meant is None else next(row for row in unfinished if row.id == meant.id)
+        if row is not None:
+            await self._add(connection, row, "alert", actor, alert.sentence)
+        return AlertTaken(
+            name=alert.name, fingerprint=alert.fingerprint, release=None if row is None else row.id, ignored=why_not
+        )
+
     async def _release_earlier(
         self, connection: AsyncConnection, service: Service, target: str | None, actor: Actor, reason: str
     ) -> Release:
-        target = target or service.previous_stable
+        is_named, target = target is not None, target or service.previous_stable
         if target is None:
             raise ConflictError(
                 f"service {service.name!r} had no version before {service.stable or 'its first'}",
@@ -259,9 +339,9 @@ class Operations:
             if latest:
                 return release_view(latest[0])
             raise ConflictError(f"{target} is the stable version already", code="already_stable")
-        spec = rollback_spec(service.name, target)
-        now = self._clock.now()
-        row = await accept_release(connection, spec, actor=actor.name, reason=rollback_reason(target, reason), now=now)
+        await need_target(connection, target, reason if is_named else _ROLLBACK)  # the one way back asks for no reason
+        spec, why, now = rollback_spec(service.name, target), rollback_reason(target, reason), self._clock.now()
+        row = await accept_release(connection, spec, self._allowance, actor=actor.name, reason=why, now=now)
         return release_view(row)
 
 
@@ -284,8 +364,8 @@ def _ends_running(running: ReleaseRow, target: str | None) -> bool:
 
 
 def _check_command(kind: str, reason: str, if_match: int | None) -> None:
-    if kind not in INTENTS:
-        raise InvalidInputError(f"unknown command {kind!r}", remedy=f"known are {', '.join(sorted(INTENTS))}")
+    if kind not in OF_PEOPLE:
+        raise InvalidInputError(f"unknown command {kind!r}", remedy=f"known are {', '.join(sorted(OF_PEOPLE))}")
     if kind in _NEEDS_IF_MATCH and if_match is None:
         raise InvalidInputError(
             f"{kind} needs the version of the release it was decided on", remedy="send its etag as If-Match"

@@ -160,7 +160,7 @@ class Prober:
         }
         try:
             return await self._client.post(
-                f"{_origin(address)}{planned.path}",
+                f"{origin_of(address)}{planned.path}",
                 content=msgspec.json.encode(planned.body),
                 headers=headers,
                 timeout=httpx2.Timeout(request_seconds, connect=_CONNECT_SECONDS),
@@ -191,7 +191,8 @@ def choose_gateway(addresses: Sequence[str], attempt: int) -> str | None:
     return addresses[attempt % len(addresses)] if addresses else None
 
 
-def _origin(address: str) -> str:
+def origin_of(address: str) -> str:
+    """``http://HOST:PORT`` of a gateway; what listens everywhere is reached on this machine."""
     host, _, port = address.rpartition(":")
     host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host.strip("[]"), host.strip("[]"))
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

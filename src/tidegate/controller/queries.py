@@ -6,13 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import timedelta
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.controller.actual import actual_traffic, read_counts_of
 from tidegate.controller.clock import Clock
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.news import News
 from tidegate.controller.program_view import program_steps
 from tidegate.controller.publisher import Publisher
+from tidegate.controller.reports.checklist import read_checklist
+from tidegate.controller.reports.explaining import explained
+from tidegate.controller.reports.release_report import read_report
+from tidegate.controller.rollback_targets import rollback_targets
 from tidegate.controller.views import event_view, freeze_view, gateway_view, incident_view, release_view
 from tidegate.delivery.release import PauseReason, Phase
 from tidegate.delivery.snapshot import ServiceRoute, VariantRoute
@@ -23,8 +29,9 @@ from tidegate.registry.database import Database
 from tidegate.registry.freezes import EVERYTHING, Freeze, freeze_of, list_freezes
 from tidegate.registry.releases import ReleaseRow, current_of, events_of, list_releases, read_release
 from tidegate.registry.services import Service, get_service, page_of_services
+from tidegate.shapes.operations import Checklist, ReleaseReport, RollbackTargets
 from tidegate.shapes.records import Gateway
-from tidegate.shapes.releases import Event, Explanation, Incident, Release, RouteExplanation, Status
+from tidegate.shapes.releases import ActualTraffic, Event, Explanation, Incident, Release, RouteExplanation, Status
 from tidegate.shapes.traffic import ReleaseProgram
 
 _PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting
@@ -34,9 +41,16 @@ class Queries:
     """Releases, incidents and gateways in the public shapes."""
 
     def __init__(
-        self, database: Database, clock: Clock, publisher: Publisher, gateways: GatewayRegistry, news: News
+        self,
+        database: Database,
+        observed: Database,
+        clock: Clock,
+        publisher: Publisher,
+        gateways: GatewayRegistry,
+        news: News,
     ) -> None:
         self._database = database
+        self._observed = observed
         self._clock = clock
         self._publisher = publisher
         self._gateways = gateways
@@ -51,7 +65,12 @@ class Queries:
         async with self._database.read() as connection:
             found = await get_service(connection, service)
             shown = await current_of(connection, [service])
-            return _status(found, shown[service], await freeze_of(connection, service))
+            told = _status(found, shown[service], await freeze_of(connection, service))
+        row = _current(shown[service])
+        if told.release is None or row is None or row.phase.is_terminal:
+            return told
+        release = msgspec.structs.replace(told.release, actual=await self._actual(row))
+        return msgspec.structs.replace(told, release=release)
 
     async def statuses(
         self, *, after: str | None = None, limit: int = 100, contains: str = "", only: Collection[str] = ()
@@ -80,7 +99,7 @@ class Queries:
             NotFoundError: no such release.
         """
         async with self._database.read() as connection:
-            return await _viewed(connection, await read_release(connection, identifier))
+            return await self._looked_at(connection, await read_release(connection, identifier))
 
     async def history(
         self,
@@ -132,13 +151,14 @@ class Queries:
             row = await read_release(connection, identifier)
             events = tuple(map(event_view, await events_of(connection, identifier)))
             incident = await incidents.of_attempt(connection, identifier, row.state.attempt)
-            view = await _viewed(connection, row)
+            view = await self._looked_at(connection, row)
         told = [_told(event) for event in events if event.sentence]
         return Explanation(
             release=view,
+            summary=explained(view),
             sentences=(*told, *(verdict.sentence for verdict in row.state.verdicts)),
             events=events,
-            incident=None if incident is None else incident_view(incident),
+            incident=None if incident is None else incident_view(incident, row.state),
         )
 
     async def incidents(
@@ -156,7 +176,42 @@ class Queries:
             NotFoundError: no such incident.
         """
         async with self._database.read() as connection:
-            return incident_view(await incidents.read_incident(connection, identifier))
+            found = await incidents.read_incident(connection, identifier)
+            return incident_view(found, (await read_release(connection, found.release)).state)
+
+    async def rollback_targets(self, service: str) -> RollbackTargets:
+        """Where a service may return to.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        async with self._database.read() as connection:
+            return await rollback_targets(connection, service)
+
+    async def checklist(self, identifier: str) -> Checklist:
+        """The deployment checklist of a release.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        async with self._database.read() as connection:
+            row = await read_release(connection, identifier)
+            view = await self._looked_at(connection, row)
+            return await read_checklist(connection, row, view)
+
+    async def report(self, identifier: str) -> ReleaseReport:
+        """Everything about a release.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        explanation, checklist = await self.explain(identifier), await self.checklist(identifier)
+        counts = await read_counts_of(self._observed, identifier)
+        async with self._database.read() as connection:
+            row = await read_release(connection, identifier)
+            return await read_report(
+                connection, row, explanation, checklist, counts or {}, written_at=self._clock.now()
+            )
 
     def gateways(self) -> list[Gateway]:
         """Every gateway heard of lately."""
@@ -240,22 +295,41 @@ class Queries:
             sentence=_route_sentence(service, chosen.kind, chosen.id, variant, propensity),
         )
 
+    async def _looked_at(self, connection: AsyncConnection, row: ReleaseRow) -> Release:
+        """With what gateways really do: for one release, never for lists."""
+        view = await _viewed(connection, row)
+        return view if row.phase.is_terminal else msgspec.structs.replace(view, actual=await self._actual(row))
 
-def _status(service: Service, shown: Sequence[ReleaseRow], held: Freeze | None) -> Status:
-    running = [row for row in shown if row.phase.is_running] or list(shown[-1:])
-    return Status(
-        service=service.name,
-        stable=service.stable,
-        previous_stable=service.previous_stable,
-        release=release_view(running[0], is_frozen=held is not None) if running else None,
-        waiting=tuple(row.id for row in shown if row.phase is Phase.PENDING),
-        freeze=None if held is None else freeze_view(held),
-    )
+    async def _actual(self, row: ReleaseRow) -> ActualTraffic:
+        state = row.state
+        wanted = None
+        if state.awaited_epoch is not None and state.awaited_revision is not None:
+            wanted = state.awaited_epoch, state.awaited_revision
+        elif self._publisher.is_ready:
+            wanted = self._publisher.current.epoch, self._publisher.current.revision
+        return actual_traffic(row, await read_counts_of(self._observed, row.id), self._gateways.live(), wanted)
+
+
+def _current(shown: Sequence[ReleaseRow]) -> ReleaseRow | None:
+    """The running one, else the latest."""
+    return next((row for row in shown if row.phase.is_running), shown[-1] if shown else None)
 
 
 async def _viewed(connection: AsyncConnection, row: ReleaseRow) -> Release:
     is_frozen = row.phase.is_running and await freeze_of(connection, row.service) is not None
     return release_view(row, is_frozen=is_frozen)
+
+
+def _status(service: Service, shown: Sequence[ReleaseRow], held: Freeze | None) -> Status:
+    current = _current(shown)
+    return Status(
+        service=service.name,
+        stable=service.stable,
+        previous_stable=service.previous_stable,
+        release=release_view(current, is_frozen=held is not None) if current else None,
+        waiting=tuple(row.id for row in shown if row.phase is Phase.PENDING),
+        freeze=None if held is None else freeze_view(held),
+    )
 
 
 def _is_settled(view: Release) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.controller.allowance import Allowance
 from tidegate.delivery.canary import segments_of
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
@@ -22,22 +23,26 @@ _REMEMBERED_RELEASES = 20  # of one version, in which an automatic rollback is l
 
 
 async def accept_release(
-    connection: AsyncConnection, spec: ReleaseSpec, *, actor: str, reason: str, now: datetime
+    connection: AsyncConnection, spec: ReleaseSpec, allowance: Allowance, *, actor: str, reason: str, now: datetime
 ) -> ReleaseRow:
     """Write the release down as pending; for the stable version, end what is running instead.
 
     Raises:
         NotFoundError: no such service or version.
-        InvalidInputError: the strategy needs a stable version and the service has none.
+        InvalidInputError: the strategy needs a stable version and the service has none, the version is known as
+            unstable and no reason is given, or the release asks for what this installation does not allow.
         ConflictError: another release is running and this one is to be rejected then, or the version is
             stable or on trial already.
     """
     service = await get_service(connection, spec.service)
-    candidate = (await resolve(connection, spec.version, spec.service)).ref
+    version = await resolve(connection, spec.version, spec.service)
+    candidate = version.ref
+    allowance.check(spec)
     unfinished = await unfinished_of(connection, service.name)
     if candidate == service.stable and not _waits_for_another(unfinished):
         return await _return_to_stable(connection, service, unfinished, actor=actor, reason=reason, now=now)
     _check(spec, service, candidate, unfinished)
+    need_reason_for_unstable(candidate, version.unstable, reason)
     identifier = new_id("rel", await _after_the_latest(connection, service.name, now))
     state = new_release(
         release_id=identifier, service=service.name, candidate=candidate, stable=service.stable, now=now
@@ -58,6 +63,20 @@ async def accept_release(
         waiting = [other for other in unfinished if other.phase is Phase.PENDING]
         await _abort(connection, waiting, actor=actor, reason=f"release {row.id} takes its place", now=now)
     return row
+
+
+def need_reason_for_unstable(reference: str, unstable: str | None, reason: str) -> None:
+    """A version that was rolled back automatically is tried again only on purpose.
+
+    Raises:
+        InvalidInputError: it was, and no reason is given.
+    """
+    if unstable and not reason.strip():
+        raise InvalidInputError(
+            f"{reference} is known as unstable: {unstable}",
+            code="unstable_version",
+            remedy="say with a reason (--reason) why it may be tried again, or push a new version",
+        )
 
 
 def direct_spec(service: str, version: str) -> ReleaseSpec:

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import msgspec
 
-from tidegate.delivery.release import MetricVerdict
+from tidegate.delivery.release import MetricVerdict, Moment
 
 
 class _Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +59,18 @@ class Deploy(_Command, frozen=True, kw_only=True):
     def action(self) -> str:
         """One for each version and attempt."""
         return f"deploy:{self.version}"
+
+
+class RunGate(_Command, frozen=True, kw_only=True):
+    """Effect: ask one gate of the spec about the candidate and keep what it says for ``Facts.gates``."""
+
+    version: str
+    gate: int
+
+    @property
+    def action(self) -> str:
+        """One for each attempt, gate and version."""
+        return f"run_gate:{self.gate}:{self.version}"
 
 
 class RunProbe(_Command, frozen=True, kw_only=True):
@@ -117,7 +129,7 @@ class OpenIncident(_Command, frozen=True, kw_only=True):
 
     Attributes:
         trigger: code of the transition.
-        exposed_requests: user requests assigned to the candidate so far.
+        exposed_requests: user requests assigned to the candidate so far; exposed_units: their units.
     """
 
     service: str
@@ -126,6 +138,7 @@ class OpenIncident(_Command, frozen=True, kw_only=True):
     summary: str
     evidence: tuple[MetricVerdict, ...]
     exposed_requests: int
+    exposed_units: int
     at: datetime
     is_record: ClassVar[bool] = True
 
@@ -140,11 +153,14 @@ class CloseIncident(_Command, frozen=True, kw_only=True):
 
     Attributes:
         time_to_stable_seconds: breach to the last gateway's acknowledgement.
+        timeline: what happened on the way back, in order.
     """
 
     service: str
     time_to_stable_seconds: float
     exposed_requests: int
+    exposed_units: int
+    timeline: tuple[Moment, ...]
     at: datetime
     is_record: ClassVar[bool] = True
 
@@ -158,7 +174,7 @@ class Notify(_Command, frozen=True, kw_only=True):
     """Record: something people want to hear of; one outbox row for each sink.
 
     Attributes:
-        event: one of :data:`EVENTS`.
+        event: one of :data:`tidegate.delivery.notifying.EVENTS`.
         ordinal: which change of the decision it tells of; two pauses may begin in one.
     """
 
@@ -175,18 +191,15 @@ class Notify(_Command, frozen=True, kw_only=True):
         return f"notify:{self.event}:{self.at.isoformat()}:{self.ordinal}"
 
 
-EVENTS = (
-    "started",
-    "progressed",
-    "paused",
-    "resumed",
-    "promoted",
-    "finished",
-    "succeeded",
-    "rolling_back",
-    "rolled_back",
-    "rejected",
-    "superseded",
+Command = (
+    WriteRouting
+    | Deploy
+    | RunGate
+    | RunProbe
+    | TearDown
+    | CommitStable
+    | SwapBack
+    | OpenIncident
+    | CloseIncident
+    | Notify
 )
-
-Command = WriteRouting | Deploy | RunProbe | TearDown | CommitStable | SwapBack | OpenIncident | CloseIncident | Notify

@@ -17,6 +17,7 @@ from tidegate.delivery.decide_backward import go_backward
 from tidegate.delivery.decide_effects import effects
 from tidegate.delivery.decide_evidence import weigh_evidence
 from tidegate.delivery.decide_forward import go_forward
+from tidegate.delivery.decide_gates import hear_gates
 from tidegate.delivery.decide_intents import answer_intents, end_on_request
 from tidegate.delivery.decide_overlay import keep_overlay, shift_clock
 from tidegate.delivery.decision import Decision
@@ -43,10 +44,11 @@ def decide(spec: ReleaseSpec, state: ReleaseState, intents: Sequence[Intent], fa
     draft = Draft(spec, compile_program(spec.strategy), state, facts, now)
     shift_clock(draft)  # first: every later line compares deadlines with now
     remaining = end_on_request(draft, intents)  # abort and rollback win every race
+    hear_gates(draft)
     weigh_evidence(draft)
     go_backward(draft)  # a breach wins over everything else that people asked for
     answer_intents(draft, remaining)
     keep_overlay(draft)
     go_forward(draft)
-    commands = (*draft.records, *effects(state, draft.state, facts))
+    commands = (*draft.records, *effects(spec, state, draft.state, facts))
     return Decision(state=draft.state, commands=commands, transitions=tuple(draft.transitions))

@@ -6,11 +6,13 @@ from datetime import timedelta
 
 from tidegate.delivery.commands import CloseIncident, OpenIncident, SwapBack, TearDown
 from tidegate.delivery.decide_evidence import is_silent
+from tidegate.delivery.decide_gates import refusing_gate
 from tidegate.delivery.decide_overlay import fresh_window
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import ProbeResult
+from tidegate.delivery.gates import gate_name
 from tidegate.delivery.intents import Intent
-from tidegate.delivery.release import MetricVerdict, Phase
+from tidegate.delivery.release import MetricVerdict, Moment, Phase
 from tidegate.delivery.snapshot import Cutoff
 from tidegate.delivery.steps import Approve
 from tidegate.stats.verdict import Verdict
@@ -69,6 +71,7 @@ def roll_back(
         breach=draft.breach(row, evidence),
         lands_in=lands_in,
         stable_at=None,
+        way_back=(Moment(code="breach", at=draft.now, sentence=draft.transitions[-1].sentence),),
         keep_warm_until=None,
         drain_until=draft.now + timedelta(seconds=draft.program.promote.drain),
         **(fresh_window() | {"samples": state.samples}),
@@ -93,8 +96,19 @@ def close_incident(draft: Draft) -> None:
             service=state.service,
             time_to_stable_seconds=state.time_to_stable.total_seconds(),
             exposed_requests=state.exposed_requests,
+            exposed_units=state.exposed_units,
+            timeline=state.way_back,
             at=draft.now,
         )
+    )
+
+
+def count_exposed(draft: Draft) -> None:
+    """Counts that cannot be read now were read before: exposure never shrinks."""
+    state, facts = draft.state, draft.facts
+    draft.change(
+        exposed_requests=max(state.exposed_requests, facts.exposed(state) or 0),
+        exposed_units=max(state.exposed_units, facts.exposed_units(state)),
     )
 
 
@@ -102,8 +116,7 @@ def _open_incident(draft: Draft) -> None:
     state = draft.state
     if state.breach is None:
         return
-    exposed = draft.facts.exposed(state) or 0
-    draft.change(exposed_requests=max(exposed, state.exposed_requests))
+    count_exposed(draft)
     draft.records.append(
         OpenIncident(
             **draft.key,
@@ -113,6 +126,7 @@ def _open_incident(draft: Draft) -> None:
             summary=state.breach.sentence,
             evidence=state.breach.evidence,
             exposed_requests=draft.state.exposed_requests,
+            exposed_units=draft.state.exposed_units,
             at=draft.now,
         )
     )
@@ -129,6 +143,9 @@ def _leave_gating(draft: Draft) -> None:
         roll_back(draft, "superseded", lands_in=Phase.SUPERSEDED, other=facts.newer.id)
     elif facts.candidate_ready is False:
         reject(draft, "deploy_failed", detail=facts.candidate_detail or "no reason given")
+    elif (refusing := refusing_gate(draft)) is not None:
+        gate = gate_name(draft.spec.gates[refusing.gate], refusing.gate)
+        reject(draft, "gate_refused", gate=gate, detail=refusing.sentence)
     elif probe is not None and probe.failed:
         reject(draft, "probe_failed", failed=str(probe.failed), detail=probe.detail)
     elif _is_paused_too_long(draft):

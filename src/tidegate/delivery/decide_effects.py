@@ -5,15 +5,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from tidegate.delivery.commands import Command, Deploy, RunProbe, WriteRouting
+from tidegate.delivery.commands import Command, Deploy, RunGate, RunProbe, WriteRouting
+from tidegate.delivery.decide_gates import next_question
 from tidegate.delivery.facts import Facts
-from tidegate.delivery.release import Phase, ReleaseState
+from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState
 
 
-def effects(before: ReleaseState, state: ReleaseState, facts: Facts) -> list[Command]:
+def effects(spec: ReleaseSpec, before: ReleaseState, state: ReleaseState, facts: Facts) -> list[Command]:
     """What must be done for ``state``; the routing write stands before everything else.
 
+    Gates come one after the other, then the probes: what warms the candidate up should stand right before traffic.
+
     Args:
+        spec: what was declared.
         before: the state that ``facts.revision_written`` speaks of.
         state: the decided one.
         facts: of this pass.
@@ -27,7 +31,12 @@ def effects(before: ReleaseState, state: ReleaseState, facts: Facts) -> list[Com
         return wished
     if facts.candidate_ready is not True:
         wished += [Deploy(**key, version=version) for version in state.versions]
-    elif not has_turned and _can_probe(state, facts) and _wants_probe(state, facts):
+    elif has_turned or not _is_reachable(state, facts):
+        return wished
+    elif (question := next_question(spec, state)) is not None:
+        gate, version = question
+        wished.append(RunGate(**key, version=version, gate=gate))
+    elif _wants_probe(state, facts):
         wished.append(RunProbe(**key, versions=state.versions))
     return wished
 
@@ -40,8 +49,8 @@ def _routed(state: ReleaseState) -> tuple[object, ...]:
     return (None,)
 
 
-def _can_probe(state: ReleaseState, facts: Facts) -> bool:
-    """Probes go through a gateway, so every gateway must know the candidate first."""
+def _is_reachable(state: ReleaseState, facts: Facts) -> bool:
+    """Gates and probes go through a gateway, so every gateway must know the candidate first."""
     revision = facts.revision_written
     is_known = revision is not None and facts.is_acknowledged(facts.epoch, revision)
     return is_known and facts.has_gateways and not facts.is_frozen and not state.is_paused

@@ -87,6 +87,7 @@ def judge_now(draft: Draft) -> None:
         samples=window.samples,
         # Counts that cannot be read now were read before: exposure never shrinks.
         exposed_requests=max(draft.state.exposed_requests, exposed or 0),
+        exposed_units=max(draft.state.exposed_units, draft.facts.exposed_units(draft.state)),
     )
 
 

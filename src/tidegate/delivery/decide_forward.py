@@ -6,12 +6,20 @@ from datetime import timedelta
 from typing import Any
 
 from tidegate.delivery.commands import CommitStable, TearDown
-from tidegate.delivery.decide_backward import close_incident, own_probe, reject, roll_back, tear_down_trial
+from tidegate.delivery.decide_backward import (
+    close_incident,
+    count_exposed,
+    own_probe,
+    reject,
+    roll_back,
+    tear_down_trial,
+)
 from tidegate.delivery.decide_evidence import judge_now
+from tidegate.delivery.decide_gates import are_gates_done
 from tidegate.delivery.decide_overlay import fresh_evidence, fresh_window, is_verified
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.intents import Intent
-from tidegate.delivery.release import CANDIDATE, PauseReason, Phase, ReleaseState, SubPhase
+from tidegate.delivery.release import CANDIDATE, Moment, PauseReason, Phase, ReleaseState, SubPhase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.steps import Approve, Mirror, Split, TrafficStep
 from tidegate.delivery.transitions import Place
@@ -109,9 +117,13 @@ def _start(draft: Draft) -> None:
             stable=facts.stable,
             started_at=draft.now,
             deadline_at=draft.now + timedelta(seconds=spec.rollback.deadline),
-            gate_deadline_at=draft.now + timedelta(seconds=spec.probe.timeout),
+            gate_deadline_at=draft.now + timedelta(seconds=_gating_seconds(draft)),
         )
         draft.notify("started")
+
+
+def _gating_seconds(draft: Draft) -> float:
+    return draft.spec.probe.timeout + sum(gate.timeout for gate in draft.spec.gates)
 
 
 def _is_cooling(draft: Draft) -> bool:
@@ -120,9 +132,9 @@ def _is_cooling(draft: Draft) -> bool:
 
 
 def _leave_gating(draft: Draft) -> None:
-    """T2: every probe of this attempt answered."""
+    """T2: every gate has answered and no blocking one refused; every probe of this attempt answered."""
     probe = own_probe(draft)
-    if draft.state.is_paused or draft.facts.candidate_ready is not True or probe is None:
+    if not are_gates_done(draft) or draft.state.is_paused or draft.facts.candidate_ready is not True or probe is None:
         return
     wanted = (draft.spec.probe.requests + len(draft.spec.probe.smoke)) * len(draft.state.versions)
     if probe.answered >= max(1, wanted):
@@ -272,22 +284,44 @@ def _finish_draining(draft: Draft) -> None:
 
 def _finish_rollback(draft: Draft) -> None:
     """T13: stable alone, acknowledged by every gateway, and nothing under way at the candidate."""
+    _note_way_back(draft)
     state, facts = draft.state, draft.facts
     revision = facts.revision_written
     if revision is None or not facts.is_acknowledged(facts.epoch, revision):
         return
     if state.stable_at is None:
         draft.change(stable_at=draft.now)
+        _passed(draft, "stable_everywhere", "Every gateway serves stable alone.")
     is_idle = facts.in_flight(*state.versions) == 0
     if not is_idle and state.drain_until is not None and draft.now < state.drain_until:
         return
     target: Place = (state.lands_in or Phase.ROLLED_BACK, None)
-    exposed = facts.exposed(state) or 0
-    draft.change(exposed_requests=max(state.exposed_requests, exposed))
+    count_exposed(draft)
     draft.fire("stable_restored" if is_idle else "drain_timeout", target, ended_at=draft.now)
+    _passed(draft, "drained" if is_idle else "drain_timeout", draft.transitions[-1].sentence)
     close_incident(draft)
     tear_down_trial(draft)
     draft.notify(draft.state.phase.value)
+
+
+def _note_way_back(draft: Draft) -> None:
+    """The routing write, and each gateway's acknowledgement when it is first seen."""
+    facts, revision = draft.facts, draft.facts.revision_written
+    if revision is None:
+        return
+    known = {(moment.code, moment.gateway) for moment in draft.state.way_back}
+    if ("routing_written", "") not in known:
+        _passed(draft, "routing_written", f"Revision {revision} gives the candidate nothing.")
+    for gateway in facts.gateways:
+        is_new = ("acknowledged", gateway.id) not in known
+        if gateway.is_live and is_new and (gateway.epoch, gateway.revision) >= (facts.epoch, revision):
+            sentence = f"{gateway.id} serves revision {gateway.revision}."
+            _passed(draft, "acknowledged", sentence, gateway=gateway.id)
+
+
+def _passed(draft: Draft, code: str, sentence: str, *, gateway: str = "") -> None:
+    moment = Moment(code=code, at=draft.now, sentence=sentence, gateway=gateway)
+    draft.change(way_back=(*draft.state.way_back, moment))
 
 
 def _soak(draft: Draft) -> timedelta:

@@ -10,8 +10,8 @@ from tidegate.delivery.decide_evidence import compared_units
 from tidegate.delivery.decide_forward import enter_step, extend
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.reasons import MISMATCH
-from tidegate.delivery.intents import Abort, Approve, Intent, Pause, Promote, Reject, Resume, Retry, Rollback
-from tidegate.delivery.release import PauseReason, Phase, ReleaseState, SubPhase
+from tidegate.delivery.intents import Abort, Alert, Approve, Intent, Pause, Promote, Reject, Resume, Retry, Rollback
+from tidegate.delivery.release import Approval, PauseReason, Phase, ReleaseState, SubPhase
 from tidegate.delivery.steps import Approve as ApproveStep
 
 # What a person's resume or promote lifts; freeze, unverified and an awaited approval are not theirs to lift.
@@ -23,7 +23,7 @@ def end_on_request(draft: Draft, intents: Sequence[Intent]) -> list[Intent]:
     """Abort and rollback first, whatever was asked for before them. The other intents are left."""
     rest: list[Intent] = []
     for intent in intents:
-        if isinstance(intent, Abort | Rollback):
+        if isinstance(intent, Abort | Rollback | Alert):
             _end(draft, intent)
         else:
             rest.append(intent)
@@ -50,19 +50,19 @@ def answer_intents(draft: Draft, intents: Sequence[Intent]) -> None:
                 _approve(draft, intent)
 
 
-def _end(draft: Draft, intent: Abort | Rollback) -> None:
-    state = draft.state
+def _end(draft: Draft, intent: Abort | Rollback | Alert) -> None:
+    state, is_alert = draft.state, isinstance(intent, Alert)
     match state.phase:
         case Phase.PENDING | Phase.GATING:
-            reject(draft, "aborted_before_traffic", intent=intent)
+            reject(draft, "alert_before_traffic" if is_alert else "aborted_before_traffic", intent=intent)
         case Phase.PROGRESSING | Phase.PROMOTING:
-            roll_back(draft, "aborted", intent=intent)
+            roll_back(draft, "alert" if is_alert else "aborted", intent=intent)
         case Phase.DRAINING if state.stable is None:
             draft.note("nothing_to_return_to", intent=intent)
         case Phase.DRAINING if draft.facts.stable != state.candidate:
             draft.note("already_promoted", intent=intent)  # the pointer has moved on; it is not ours to swap
         case Phase.DRAINING:
-            roll_back(draft, "rollback_requested", intent=intent)
+            roll_back(draft, "alert" if is_alert else "rollback_requested", intent=intent)
         case Phase.ROLLING_BACK:
             draft.note("already_rolling_back", intent=intent)
         case _:
@@ -150,8 +150,10 @@ def _approve(draft: Draft, intent: Approve | Reject) -> None:
         draft.note("role_missing", intent=intent, role=step.role)
     elif isinstance(intent, Reject):
         roll_back(draft, "approval_refused", intent=intent)
-    elif set(state.pause_reasons) - {PauseReason.AWAIT_APPROVAL}:
+    elif set(state.pause_reasons) - {PauseReason.AWAIT_APPROVAL, PauseReason.STEP_PAUSE}:
         draft.note("already_paused", intent=intent)
     else:
-        draft.unpause({PauseReason.AWAIT_APPROVAL})
+        draft.unpause({PauseReason.AWAIT_APPROVAL, PauseReason.STEP_PAUSE})
+        approval = Approval(step=state.step, role=step.role, actor=intent.actor, reason=intent.reason, at=draft.now)
+        draft.change(approvals=(*state.approvals, approval))
         enter_step(draft, "approved", state.step + 1, intent=intent)

@@ -10,6 +10,7 @@ import msgspec
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.reasons import MISMATCH
 from tidegate.delivery.release import PauseReason, Phase, SubPhase
+from tidegate.delivery.steps import Approve
 
 _SERVING = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
 _CAN_FREEZE = _SERVING | {Phase.GATING}
@@ -48,6 +49,7 @@ def shift_clock(draft: Draft) -> None:
 def keep_overlay(draft: Draft) -> None:
     """Set and lift the pauses that no person sets: freeze and unverified, and hold on a sample-ratio mismatch."""
     _keep_freeze(draft)
+    _keep_overdue_approval(draft)
     _keep_unverified(draft)
     if draft.state.phase is Phase.PROGRESSING and any(v.code == MISMATCH for v in draft.state.verdicts):
         draft.pause(PauseReason.INCONCLUSIVE)
@@ -62,6 +64,18 @@ def _keep_freeze(draft: Draft) -> None:
         if draft.state.phase in _SERVING and draft.state.sub_phase is not SubPhase.WAITING:
             # Stable served everything meanwhile: the weight counts as new, and so does its window.
             draft.fire("unfrozen", (draft.state.phase, SubPhase.APPLYING), **fresh_window())
+
+
+def _keep_overdue_approval(draft: Draft) -> None:
+    """``on_timeout: pause``: the approval may still come, and from now on ``max_paused`` runs."""
+    state = draft.state
+    if state.sub_phase is not SubPhase.WAITING or state.approve_until is None or draft.now < state.approve_until:
+        return
+    step = draft.program.steps[state.step]
+    if PauseReason.STEP_PAUSE not in state.pause_reasons and isinstance(step, Approve):
+        draft.note("approval_overdue", role=step.role)
+        draft.change(approve_until=None)
+        draft.pause(PauseReason.STEP_PAUSE)
 
 
 def _keep_unverified(draft: Draft) -> None:

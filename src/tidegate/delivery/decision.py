@@ -14,7 +14,8 @@ class TransitionRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One change of a release: one audit row, and one outbox row for each sink.
 
     Attributes:
-        number: ``T1`` … ``T17``; ``P1`` paused, ``P2`` resumed, ``C1`` clock jump, ``N1`` noted without effect.
+        number: ``T1`` … ``T17``; ``P1`` paused, ``P2`` resumed, ``C1`` clock jump, ``G1`` what a gate said,
+            ``N1`` noted without effect.
         code: stable reason.
         sentence: the same for people.
         actor: who asked for it, ``tidegate`` when nobody did.

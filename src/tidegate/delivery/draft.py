@@ -124,7 +124,7 @@ class Draft:
         self._set_reasons((*self.state.pause_reasons, reason))
         self.note("paused", intent=intent, why=_WHY[reason])
         if reason is not PauseReason.UNVERIFIED:
-            self.notify("paused")
+            self.notify("awaiting_approval" if reason is PauseReason.AWAIT_APPROVAL else "paused")
 
     def unpause(self, reasons: Iterable[PauseReason], *, intent: Intent | None = None) -> bool:
         """Lift reasons; with the last one the soak clock goes on. Whether any held."""

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.gates import GateResult
 from tidegate.delivery.release import ReleaseState
 from tidegate.delivery.snapshot import Cutoff
 
@@ -101,6 +102,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         candidate_ready: whether every version on trial can serve; ``False`` means that one never will or no longer
             does, ``None`` that nobody knows yet.
         candidate_detail: one sentence for ``False``.
+        gates: what gates have said of the release; results of other attempts are ignored.
         probe: the last probe of the release; results of other attempts are ignored.
         gateways: every known gateway.
         counts: by step and variant; ``None`` when they could not be read. Other attempts are ignored.
@@ -118,6 +120,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     revision_written: int | None = None
     candidate_ready: bool | None = None
     candidate_detail: str = ""
+    gates: tuple[GateResult, ...] = ()
     probe: ProbeResult | None = None
     gateways: tuple[GatewayFact, ...] = ()
     counts: tuple[StepCounts, ...] | None = None
@@ -170,6 +173,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
             return None
         wanted = state.arms if variant is None else {variant}
         return sum(c.total.requests for c in self.counts if c.attempt == state.attempt and c.variant in wanted)
+
+    def exposed_units(self, state: ReleaseState) -> int:
+        """Units of all that is on trial, each counted once in each step and round; 0 when nobody knows."""
+        counted = (c for c in self.counts or () if c.attempt == state.attempt and c.variant in state.arms)
+        return sum(c.total.units for c in counted)
 
 
 def may_serve(

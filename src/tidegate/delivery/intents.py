@@ -61,7 +61,13 @@ class Reject(_Intent, frozen=True, kw_only=True):
     """Do not let an approve step pass: the release rolls back."""
 
 
-Intent = Promote | Pause | Resume | Abort | Rollback | Retry | Approve | Reject
+class Alert(_Intent, frozen=True, kw_only=True):
+    """A monitoring system's alert that is a trigger: roll back, with an incident. No person may ask for it by name."""
+
+
+Intent = Promote | Pause | Resume | Abort | Rollback | Retry | Approve | Reject | Alert
 INTENTS: dict[str, type[Intent]] = {
-    str(kind.__struct_config__.tag): kind for kind in (Promote, Pause, Resume, Abort, Rollback, Retry, Approve, Reject)
+    str(kind.__struct_config__.tag): kind
+    for kind in (Promote, Pause, Resume, Abort, Rollback, Retry, Approve, Reject, Alert)
 }
+OF_PEOPLE = tuple(name for name, kind in INTENTS.items() if kind is not Alert)

@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.delivery.gates import GateResult
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
@@ -23,9 +24,11 @@ from tidegate.stats.verdict import Verdict
 __all__ = [
     "CANDIDATE",
     "STABLE",
+    "Approval",
     "Baseline",
     "Breach",
     "MetricVerdict",
+    "Moment",
     "PauseReason",
     "Phase",
     "ReleaseSpec",
@@ -164,6 +167,35 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     evidence: tuple[MetricVerdict, ...] = ()
 
 
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """Who let an approve step pass.
+
+    Attributes:
+        step: index of the step.
+        role: that the step asked for.
+    """
+
+    step: int
+    role: str
+    actor: str
+    reason: str
+    at: datetime
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One instant of the way back.
+
+    Attributes:
+        code: ``breach``, ``routing_written``, ``acknowledged``, ``stable_everywhere``, ``drained`` or ``drain_timeout``.
+        gateway: which one, for ``acknowledged``.
+    """
+
+    code: str
+    at: datetime
+    sentence: str
+    gateway: str = ""
+
+
 class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One release between two decisions.
 
@@ -205,11 +237,15 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         baselines: what was frozen of stable for this step.
         rules: guardrail -> whether its rule was broken, newest last.
         accepted_units: variant -> units up to which a person accepted a sample-ratio mismatch.
+        gates: what the gates of this attempt said, in order.
+        approvals: of this attempt, in order.
         probe_samples: answered probes of this attempt.
         samples: judged requests of the candidate in the current step's window; pairs in a step that mirrors.
         exposed_requests: user requests assigned to the candidate in this attempt.
+        exposed_units: their units; one that comes back in a later step counts there again.
         silent_since: since when requests were under way and none was reported.
         breach: why it is rolling back or rolled back.
+        way_back: what happened since the breach.
         stable_at: when all gateways acknowledged stable at 100 % after the breach.
         keep_warm_until: how long the old version stays ready after the commit.
         drain_until: when requests under way are waited for no longer.
@@ -256,11 +292,15 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     baselines: tuple[Baseline, ...] = ()
     rules: dict[str, tuple[bool, ...]] = {}
     accepted_units: dict[str, int] = {}
+    gates: tuple[GateResult, ...] = ()
+    approvals: tuple[Approval, ...] = ()
     probe_samples: int = 0
     samples: int = 0
     exposed_requests: int = 0
+    exposed_units: int = 0
     silent_since: datetime | None = None
     breach: Breach | None = None
+    way_back: tuple[Moment, ...] = ()
     stable_at: datetime | None = None
     keep_warm_until: datetime | None = None
     drain_until: datetime | None = None

@@ -19,6 +19,8 @@ import msgspec
 from tidegate.delivery.canary import CanarySpec, check_canary
 from tidegate.delivery.chain import check_chain
 from tidegate.delivery.evidence.metrics import metric_name
+from tidegate.delivery.gates import check_gate
+from tidegate.delivery.notifying import check_notify
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Program
@@ -43,7 +45,7 @@ KNOWN_METRICS = (
 
 # Keys of the design whose feature does not exist yet, by the place they stand at.
 _UNAVAILABLE: dict[str, tuple[str, ...]] = {
-    "": ("gates", "objectives", "notify", "variants"),
+    "": ("objectives", "variants"),
     "guardrails": ("source",),
 }
 
@@ -224,6 +226,19 @@ def _check(read: Document, spec: ReleaseSpec) -> None:
             raise InvalidInputError("a smoke request needs messages", where=read.where(("probe", "smoke", index)))
     for index, guardrail in enumerate(spec.guardrails):
         _check_guardrail(read, guardrail, ("guardrails", index))
+    for index, gate in enumerate(spec.gates):
+        _check_entry(read, check_gate, gate, ("gates", index))
+    for index, notify in enumerate(spec.notify):
+        _check_entry(read, check_notify, notify, ("notify", index))
+
+
+def _check_entry(read: Document, check: Callable[[Any], None], entry: Any, path: Path) -> None:
+    """Run a check that knows the entry only, and tell where in the file it failed."""
+    try:
+        check(entry)
+    except InvalidInputError as error:
+        at = (*path, error.where) if error.where else path
+        raise InvalidInputError(error.message, code=error.code, where=read.where(at), remedy=error.remedy) from None
 
 
 def _check_smoke(read: Document, pattern: str | None, path: Path) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidegate.delivery.gates import GateSpec
+from tidegate.delivery.notifying import NotifySpec
 from tidegate.delivery.quantities import (
     Change,
     Comparison,
@@ -72,7 +74,7 @@ class ProbeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     Attributes:
         requests: plain requests that must be answered.
         smoke: requests with expectations.
-        timeout: how long gating may take, from the start of the release.
+        timeout: how long gating may take beside its gates, from the start of the release.
     """
 
     requests: int = 5
@@ -163,7 +165,9 @@ class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         service: whose traffic moves.
         version: reference of the candidate as the person wrote it.
         strategy: one strategy, or a chain of them.
+        gates: what must pass before any user meets the candidate, in this order.
         when_running: what this release does when another of the service is running.
+        notify: who hears of this release, beside the sinks of the configuration.
     """
 
     service: str
@@ -171,10 +175,12 @@ class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     strategy: tuple[StrategySpec, ...]
     assignment: AssignmentSpec = AssignmentSpec()
     probe: ProbeSpec = ProbeSpec()
+    gates: tuple[GateSpec, ...] = ()
     guardrails: tuple[GuardrailSpec, ...] = ()
     analysis: AnalysisSpec = AnalysisSpec()
     rollback: RollbackSpec = RollbackSpec()
     when_running: Literal["queue", "supersede", "reject"] = "queue"
+    notify: tuple[NotifySpec, ...] = ()
 
 
 def encode_spec(spec: ReleaseSpec) -> bytes:

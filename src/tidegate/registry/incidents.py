@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +10,21 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.errors import NotFoundError
+from tidegate.delivery.release import Moment
+from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry.identifiers import new_id
 from tidegate.registry.instants import from_optional, from_text, to_text
 from tidegate.registry.schema import incidents
+
+_DOCUMENTS = ("evidence", "timeline", "notes")
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person wrote about an incident afterwards; notes are added, never changed."""
+
+    at: datetime
+    actor: str
+    text: str
 
 
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +33,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         trigger: what started it: a guardrail, hard limit, cut-off, deadline …
         evidence: the numbers as they stood at the decision.
+        timeline: what happened on the way back, each with ``code``, ``at``, ``sentence``; complete when closed.
         exposed_requests: requests the candidate was assigned in this attempt.
+        exposed_units: their units; one that came back in a later step counts there again.
         time_to_stable_seconds: from the breach to the last gateway's acknowledgement; ``None`` until then.
     """
 
@@ -32,11 +46,13 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     summary: str
     evidence: dict[str, Any]
+    timeline: tuple[Moment, ...] = ()
     exposed_requests: int
+    exposed_units: int
     time_to_stable_seconds: float | None
     opened_at: datetime
     closed_at: datetime | None
-    notes: str
+    notes: tuple[Note, ...] = ()
 
 
 async def open_incident(
@@ -49,6 +65,7 @@ async def open_incident(
     summary: str,
     evidence: dict[str, Any],
     exposed_requests: int,
+    exposed_units: int,
     now: datetime,
 ) -> Incident:
     """Record it; the second call for the same attempt returns the first one's record."""
@@ -64,13 +81,14 @@ async def open_incident(
         summary=summary,
         evidence=evidence,
         exposed_requests=exposed_requests,
+        exposed_units=exposed_units,
         time_to_stable_seconds=None,
         opened_at=now,
         closed_at=None,
-        notes="",
     )
     values = msgspec.structs.asdict(incident)
-    values |= {"evidence": msgspec.json.encode(evidence).decode(), "opened_at": to_text(now)}
+    texts = {name: msgspec.json.encode(values[name]).decode() for name in _DOCUMENTS}
+    values |= texts | {"opened_at": to_text(now)}
     await connection.execute(sa.insert(incidents).values(values))
     return incident
 
@@ -90,12 +108,40 @@ async def record_time_to_stable(connection: AsyncConnection, identifier: str, se
     await connection.execute(sa.update(incidents).where(unknown).values(time_to_stable_seconds=seconds))
 
 
-async def close_incident(connection: AsyncConnection, identifier: str, now: datetime, exposed_requests: int) -> None:
+async def close_incident(
+    connection: AsyncConnection,
+    identifier: str,
+    *,
+    now: datetime,
+    exposed_requests: int,
+    exposed_units: int,
+    timeline: Sequence[Moment],
+) -> None:
     """The rollback is complete: nothing of the candidate is in flight any more."""
     still_open = sa.and_(incidents.c.id == identifier, incidents.c.closed_at.is_(None))
-    await connection.execute(
-        sa.update(incidents).where(still_open).values(closed_at=to_text(now), exposed_requests=exposed_requests)
-    )
+    values = {
+        "closed_at": to_text(now),
+        "exposed_requests": exposed_requests,
+        "exposed_units": exposed_units,
+        "timeline": msgspec.json.encode(timeline).decode(),
+    }
+    await connection.execute(sa.update(incidents).where(still_open).values(values))
+
+
+async def add_note(connection: AsyncConnection, identifier: str, note: Note) -> Incident:
+    """Add what a person has to say.
+
+    Raises:
+        NotFoundError: no such incident.
+        InvalidInputError: it says nothing.
+    """
+    if not note.text.strip():
+        raise InvalidInputError("a note says something", code="empty_note", where="text")
+    found = await read_incident(connection, identifier)
+    notes = (*found.notes, note)
+    text = msgspec.json.encode(notes).decode()
+    await connection.execute(sa.update(incidents).where(incidents.c.id == identifier).values(notes=text))
+    return msgspec.structs.replace(found, notes=notes)
 
 
 async def read_incident(connection: AsyncConnection, identifier: str) -> Incident:
@@ -133,6 +179,8 @@ def _incident(row: sa.RowMapping) -> Incident:
         **{
             **row,
             "evidence": msgspec.json.decode(row["evidence"]),
+            "timeline": msgspec.json.decode(row["timeline"], type=tuple[Moment, ...]),
+            "notes": msgspec.json.decode(row["notes"], type=tuple[Note, ...]),
             "opened_at": from_text(row["opened_at"]),
             "closed_at": from_optional(row["closed_at"]),
         }

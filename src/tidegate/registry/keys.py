@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.roles import check_roles
 from tidegate.documents import nearest
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError
 from tidegate.registry import audit
@@ -20,7 +21,6 @@ from tidegate.registry.instants import from_text, to_text
 from tidegate.registry.schema import keys
 
 Source = Literal["configuration", "api"]
-ROLES = ("invoke", "viewer", "operator", "approver", "admin")
 _PREFIX = "tg_"
 
 
@@ -166,13 +166,7 @@ async def _write(connection: AsyncConnection, existing: Key | None, key: Key, ac
 def _key(name: str, sha256: str, roles: Sequence[str], services: Sequence[str], source: Source, at: datetime) -> Key:
     if not name or len(name) > 128 or not name.isprintable():
         raise InvalidInputError(f"{name!r} is not a key's name", remedy="use 1 to 128 printable characters")
-    for role in roles:
-        if role not in ROLES:
-            raise InvalidInputError(f"unknown role {role!r}", where=f"keys.{name}", remedy=nearest(role, list(ROLES)))
-    if not roles:
-        raise InvalidInputError(
-            f"key {name!r} has no role", where=f"keys.{name}", remedy=f"known are {', '.join(ROLES)}"
-        )
+    check_roles(roles, f"keys.{name}")
     return Key(
         name=name,
         sha256=sha256,

@@ -153,11 +153,13 @@ incidents = sa.Table(
     sa.Column("trigger", sa.Text, nullable=False),
     sa.Column("summary", sa.Text, nullable=False),
     sa.Column("evidence", sa.Text, nullable=False),
+    sa.Column("timeline", sa.Text, nullable=False),  # [{code, at, sentence, gateway?}, …] of the way back
     sa.Column("exposed_requests", sa.Integer, nullable=False),
+    sa.Column("exposed_units", sa.Integer, nullable=False),
     sa.Column("time_to_stable_seconds", sa.Float, nullable=True),
     sa.Column("opened_at", sa.Text, nullable=False),
     sa.Column("closed_at", sa.Text, nullable=True),
-    sa.Column("notes", sa.Text, nullable=False),
+    sa.Column("notes", sa.Text, nullable=False),  # [{at, actor, text}, …]
 )
 sa.Index("incidents_by_time", incidents.c.opened_at)
 
@@ -186,7 +188,10 @@ outbox = sa.Table(
     sa.Column("created_at", sa.Text, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("sent_at", sa.Text, nullable=True),
+    sa.Column("error", sa.Text, nullable=False),  # of the latest attempt
+    sa.Column("dead_at", sa.Text, nullable=True),  # when it was given up
 )
+sa.Index("outbox_by_sink", outbox.c.sink, outbox.c.sent_at)
 
 idempotency = sa.Table(
     "idempotency",

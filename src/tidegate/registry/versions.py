@@ -158,7 +158,7 @@ async def insert_version(
     return made
 
 
-async def mark_unstable(connection: AsyncConnection, ref: str, reason: str) -> None:
+async def mark_unstable(connection: AsyncConnection, ref: str, reason: str | None) -> None:
     """Attach why a release of this version was rolled back (part of the release's transaction)."""
     await connection.execute(sa.update(versions).where(versions.c.ref == ref).values(unstable=reason))
 

@@ -49,6 +49,57 @@ class Breach(msgspec.Struct, frozen=True, kw_only=True):
     is_automatic: bool
 
 
+class Gate(msgspec.Struct, frozen=True, kw_only=True):
+    """One gate before traffic.
+
+    Attributes:
+        kind: ``command`` or ``http``.
+        action: ``block`` rejects the release when it does not pass, ``warn`` only tells.
+        version: full reference of the version it was asked about.
+        verdict: ``None`` until it has answered in this attempt; ``code`` and ``sentence`` say why.
+        score, samples: as it reported them; ``excerpt`` is the end of what it said.
+    """
+
+    name: str
+    kind: str
+    action: str
+    version: str
+    verdict: str | None
+    code: str
+    sentence: str
+    score: float | None
+    samples: int | None
+    excerpt: str
+    started_at: datetime | None
+    ended_at: datetime | None
+
+
+class Approval(msgspec.Struct, frozen=True, kw_only=True):
+    """Who let an approve step pass, in which role, and why."""
+
+    step: int
+    role: str
+    actor: str
+    reason: str
+    at: datetime
+
+
+class ActualTraffic(msgspec.Struct, frozen=True, kw_only=True):
+    """What gateways really do, beside what the release wants.
+
+    Attributes:
+        weights: full reference -> basis points of the requests observed in this step; empty without any.
+        requests: how many these are.
+        gateways: how many may be serving; ``current`` of them serve the wanted routing, ``lagging`` names the rest.
+    """
+
+    weights: dict[str, int]
+    requests: int
+    gateways: int
+    current: int
+    lagging: tuple[str, ...]
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One release.
 
@@ -61,7 +112,13 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
         weights: full reference -> basis points of new units.
         pause_reasons: not empty means paused.
         verdict: the worst of ``verdicts``, ``None`` before the first analysis.
-        exposed_requests: user requests the candidate was assigned in this attempt.
+        samples: of the step; ``missing_samples`` more are needed before it can be judged, which at the rate so far
+            takes ``missing_seconds`` (``None``: nobody can say).
+        exposed_requests: user requests the candidate was assigned in this attempt; ``exposed_units`` their units, of
+            which one that came back in a later step counts there again.
+        program: the traffic steps, each with its ``kind``; ``step`` counts them, beyond the last one is the promotion.
+        actual: what gateways do; ``None`` of a release that is over, or where nobody can say.
+        approve_until: when the awaited approval is overdue.
         time_to_stable_seconds: breach to the last gateway's acknowledgement of stable.
         etag: what ``If-Match`` names; rises with each change.
     """
@@ -80,14 +137,23 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     verdict: str | None
     verdicts: tuple[MetricVerdict, ...]
     samples: int
+    missing_samples: int = 0
+    missing_seconds: float | None = None
     exposed_requests: int
+    exposed_units: int = 0
+    program: tuple[dict[str, Any], ...] = ()
+    gates: tuple[Gate, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    actual: ActualTraffic | None = None
     breach: Breach | None
     time_to_stable_seconds: float | None
     is_running: bool
     created_at: datetime
     started_at: datetime | None
     not_before_at: datetime | None
+    window_opened_at: datetime | None = None
     soak_until: datetime | None
+    approve_until: datetime | None = None
     deadline_at: datetime | None
     ended_at: datetime | None
     actor: str
@@ -138,6 +204,24 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any]
 
 
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """One instant of the way back: ``breach, routing_written, acknowledged`` (by ``gateway``), ``stable_everywhere,
+    drained`` or ``drain_timeout``."""
+
+    code: str
+    at: datetime
+    sentence: str
+    gateway: str = ""
+
+
+class Note(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person wrote about an incident afterwards."""
+
+    at: datetime
+    actor: str
+    text: str
+
+
 class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """One automatic rollback.
 
@@ -145,7 +229,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
         release: id of the release; ``attempt`` of it.
         trigger: what started it: a guardrail, hard limit, cut-off, deadline …
         evidence: the numbers as they stood at the decision.
-        exposed_requests: user requests the candidate was assigned.
+        timeline: the way back, instant by instant.
+        exposed_requests: user requests the candidate was assigned; ``exposed_units`` their units, of which one that
+            came back in a later step counts there again.
         time_to_stable_seconds: breach to the last gateway's acknowledgement, ``None`` until then.
     """
 
@@ -156,17 +242,25 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     trigger: str
     summary: str
     evidence: dict[str, Any]
+    timeline: tuple[Moment, ...]
     exposed_requests: int
+    exposed_units: int
     time_to_stable_seconds: float | None
     opened_at: datetime
     closed_at: datetime | None
-    notes: str
+    notes: tuple[Note, ...]
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a release is where it is: plain sentences, newest last, and what they rest on."""
+    """Why a release is where it is.
+
+    Attributes:
+        summary: in plain sentences: where it is, what was compared, what the evidence says, and what would change it.
+        sentences: everything that happened, newest last, and what it rests on.
+    """
 
     release: Release
+    summary: tuple[str, ...]
     sentences: tuple[str, ...]
     events: tuple[Event, ...]
     incident: Incident | None

@@ -32,7 +32,10 @@ class KeyBody(BaseModel):
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,127}$",
         description="Letters, digits and `._@-`; shown in the audit log.",
     )
-    roles: list[str] = Field(description="Of invoke, viewer, operator, approver, admin.", max_length=len(keys.ROLES))
+    roles: list[str] = Field(
+        description="Of invoke, viewer, operator, approver, admin; beside approver also names of approvals.",
+        max_length=32,
+    )
     services: list[str] = Field(default=[], description="Only these; empty means every service.", max_length=1000)
 
 

@@ -1,4 +1,4 @@
-"""Records: incidents, the audit log, observed requests, gateways and freezes."""
+"""Records: the audit log, observed requests, gateways and freezes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tidegate.shapes.records import (
     Requests,
     ServedRequest,
 )
-from tidegate.shapes.releases import Freeze, Freezes, Incident, Incidents
+from tidegate.shapes.releases import Freeze, Freezes
 
 router = APIRouter(tags=["records"])
 ServiceFilter = Annotated[str | None, Query(description="Only this service's.")]
@@ -35,24 +35,6 @@ class FreezeBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
     reason: str = Field(description="For those who find it.")
-
-
-@router.get("/incidents", responses=answers(Incidents, "A page of incidents."))
-async def list_incidents(
-    plane: Behind, caller: Reader, service: ServiceFilter = None, limit: Limit = 50, cursor: Cursor = None
-) -> Response:
-    """Automatic rollbacks, newest first."""
-    rows = await plane.control.queries.incidents(caller.scope(service), before=cursor, limit=limit + 1)
-    shown, following = page(rows, limit, lambda row: row.id)
-    return reply(Incidents(incidents=tuple(shown), next=following))
-
-
-@router.get("/incidents/{incident}", responses=answers(Incident, "The incident."))
-async def read_incident(plane: Behind, caller: Reader, incident: str) -> Response:
-    """One incident."""
-    found = await plane.control.queries.incident(incident)
-    caller.need_service(found.service)
-    return reply(found)
 
 
 @router.get("/audit", responses=answers(AuditRows, "A page of the audit log."))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Query
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from tidegate.api.caller import Caller
 from tidegate.api.event_stream import event_stream
 from tidegate.api.plane import Approver, Behind, Cursor, IfMatch, Limit, Once, Operator, Plane, Reader, is_count
 from tidegate.api.replies import answers, page, reply
+from tidegate.api.routes.incidents import MARKDOWN
 from tidegate.controller.operations import Idempotency
+from tidegate.controller.reports.markdown import report_page
 from tidegate.delivery.release_file import parse_release
 from tidegate.documents import Document
 from tidegate.errors import InvalidInputError
+from tidegate.shapes.operations import Checklist
 from tidegate.shapes.releases import Explanation, Release, Releases
 
 router = APIRouter(tags=["releases"])
@@ -109,6 +112,40 @@ async def explain_release(plane: Behind, caller: Reader, release: str) -> Respon
     found = await plane.control.queries.explain(release)
     caller.need_service(found.release.service)
     return reply(found, etag=found.release.etag)
+
+
+@router.get("/releases/{release}/checklist", responses=answers(Checklist, "The checklist."))
+async def read_checklist(plane: Behind, caller: Reader, release: str) -> Response:
+    """The deployment checklist of a release (before, during, after), each point from the real state."""
+    found = await plane.control.queries.checklist(release)
+    caller.need_service(found.service)
+    return reply(found)
+
+
+@router.get(
+    "/releases/{release}/report",
+    responses={
+        200: {
+            "description": "The report.",
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/ReleaseReport"}},
+                "text/markdown": {"schema": {"type": "string"}},
+            },
+        }
+    },
+)
+async def report_release(
+    plane: Behind,
+    caller: Reader,
+    release: str,
+    format: Annotated[Literal["json", "markdown"], Query(description="How it is written.")] = "json",  # noqa: A002 - the parameter's name
+) -> Response:
+    """Everything about a release: what was declared, what happened, and all evidence."""
+    found = await plane.control.queries.report(release)
+    caller.need_service(found.explanation.release.service)
+    if format == "markdown":
+        return PlainTextResponse(report_page(found), media_type=MARKDOWN)
+    return reply(found)
 
 
 @router.get(

@@ -16,6 +16,7 @@ from tidegate.delivery.service import ServiceSpec
 from tidegate.documents import Document, decode
 from tidegate.errors import PreconditionError
 from tidegate.registry import services
+from tidegate.shapes.operations import RollbackTargets
 from tidegate.shapes.records import Service
 from tidegate.shapes.releases import Release, Releases, RouteExplanation, Status, Statuses
 
@@ -118,6 +119,13 @@ async def roll_back(plane: Behind, caller: Operator, service: str, body: Rollbac
         service, to=body.to, reason=body.reason, actor=caller.actor, idempotency=once
     )
     return reply(view, 202, etag=view.etag)
+
+
+@router.get("/services/{service}/rollback", responses=answers(RollbackTargets, "Where it may return to."))
+async def read_rollback_targets(plane: Behind, caller: Reader, service: str) -> Response:
+    """Versions that a service may return to, the previous stable one first; nothing changes."""
+    caller.need_service(service)
+    return reply(await plane.control.queries.rollback_targets(service))
 
 
 @router.post("/services/{service}/explain-route", responses=answers(RouteExplanation, "Which variant, and why."))

@@ -90,8 +90,16 @@ def rollback(
         typer.Option("--to", metavar="VERSION", help="Where to return to; else the previous stable version."),
     ] = None,
     reason: ReasonOption = "",
+    is_listing: Annotated[bool, typer.Option("--list", help="Only show where it may return to.")] = False,
 ) -> None:
     """Bring a service back: end its running release, or release the earlier version."""
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.releases import targets_table
+
+    if is_listing:
+        targets = session.client.rollback_targets(service)
+        session.answer(targets, lambda: targets_table(targets, now()))
+        return
     _accepted(session, session.client.rollback(service, to=to, reason=reason))
 
 

@@ -1,4 +1,4 @@
-"""``release``, ``wait``, ``status``, ``history``, ``explain``: bring a version to its service and watch it go."""
+"""``release``, ``wait``, ``status``, ``history``, ``explain``, ``checklist``, ``report``: bring a version to its service and watch it go."""
 
 from __future__ import annotations
 
@@ -30,6 +30,8 @@ def register(app: typer.Typer) -> None:
     api_command(app, "status", example="tidegate status support-bot -w", panel=RELEASE)(status)
     api_command(app, "history", example="tidegate history support-bot", panel=RELEASE)(history)
     api_command(app, "explain", example="tidegate explain support-bot", panel=RELEASE)(explain)
+    api_command(app, "checklist", example="tidegate checklist support-bot", panel=RELEASE)(checklist)
+    api_command(app, "report", example="tidegate report support-bot > release.md", panel=RELEASE)(report)
 
 
 def release(
@@ -114,10 +116,30 @@ def history(session: Session, service: ServiceArgument, limit: LimitOption = 20)
 
 
 def explain(session: Session, release: ReleaseArgument) -> None:
-    """Say why a release is where it is: everything that happened, and the evidence."""
+    """Say why a release is where it is: what was compared, what the evidence says, and what would change it."""
     from tidegate.cli.choosing import find_release
     from tidegate.cli.clock import now
     from tidegate.cli.views.releases import explanation_lines
 
     found = session.client.explain(find_release(session.client, release).id)
     session.answer(found, lambda: explanation_lines(found, now()))
+
+
+def checklist(session: Session, release: ReleaseArgument) -> None:
+    """Show the deployment checklist of a release, before, during and after, from its real state."""
+    from tidegate.cli.choosing import find_release
+    from tidegate.cli.views.releases import checklist_lines
+
+    found = session.client.checklist(find_release(session.client, release).id)
+    session.answer(found, lambda: checklist_lines(found))
+
+
+def report(session: Session, release: ReleaseArgument) -> None:
+    """Write everything about a release as Markdown: what was declared, what happened, and all evidence."""
+    from tidegate.cli.choosing import find_release
+
+    identifier = find_release(session.client, release).id
+    if session.as_json:
+        session.answer(session.client.report(identifier), list)
+    else:
+        session.answer(None, session.client.report_markdown(identifier).splitlines)

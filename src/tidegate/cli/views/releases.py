@@ -8,11 +8,14 @@ from datetime import datetime
 from rich.text import Text
 
 from tidegate.cli.output import Cell, fields, table
+from tidegate.cli.views.incidents import incident_lines
 from tidegate.cli.wording import UNKNOWN, duration, instant, moment, phase, relative, share, verdict
-from tidegate.shapes.releases import Explanation, Incident, MetricVerdict, Release, Status
+from tidegate.shapes.operations import Checklist, RollbackTargets
+from tidegate.shapes.releases import Explanation, MetricVerdict, Release, Status
 
 _BAR_CELLS = 20
 _FULL = 10_000
+_STANDINGS = {"done": ("✔", "green"), "open": ("○", ""), "failed": ("✖", "bold red"), "not_needed": ("-", "dim")}
 
 
 def status_lines(status: Status, now: datetime) -> list[Text]:
@@ -71,52 +74,51 @@ def history_table(releases: Sequence[Release], now: datetime) -> list[Text]:
 
 
 def explanation_lines(explanation: Explanation, now: datetime) -> list[Text]:
-    """Where a release is, everything that led there, and what it rests on."""
-    lines = [*release_lines(explanation.release, now), Text()]
+    """Why a release is where it is, everything that led there, and what it rests on."""
+    lines = [Text(sentence) for sentence in explanation.summary]
+    lines += [Text(), Text("What happened", style="bold")]
     lines += [Text(f"  {sentence}") for sentence in explanation.sentences]
     if explanation.incident is not None:
         lines += [Text(), *incident_lines(explanation.incident, now)]
     return lines
 
 
-def incidents_table(incidents: Sequence[Incident], now: datetime) -> list[Text]:
-    """One line for each incident, newest first."""
-    if not incidents:
-        return [Text("No incidents.")]
+def checklist_lines(checklist: Checklist) -> list[Text]:
+    """What was, is and is to be seen to."""
+    lines = [Text.assemble((checklist.version, "bold"), f"  release {checklist.release}")]
+    for when in ("before", "during", "after"):
+        lines += [Text(), Text(when.capitalize(), style="bold")]
+        for item in checklist.items:
+            if item.when == when:
+                mark, style = _STANDINGS[item.standing]
+                detail = f": {item.detail}" if item.detail else ""
+                lines.append(Text.assemble((f"  {mark} ", style), item.what, (detail, "dim")))
+    return lines
+
+
+def targets_table(targets: RollbackTargets, now: datetime) -> list[Text]:
+    """Where a service may return to."""
+    if not targets.items:
+        return [Text(f"{targets.service} had no version before {targets.stable or 'its first'}.")]
     rows: list[list[Cell]] = [
         [
-            incident.id,
-            incident.service,
-            incident.release,
-            Text(incident.trigger, style="red"),
-            moment(incident.opened_at, now),
-            str(incident.exposed_requests),
-            duration(incident.time_to_stable_seconds),
-            incident.summary,
+            target.version,
+            "default" if target.is_previous else "",
+            "warm" if target.is_warm else "",
+            moment(target.was_stable_at, now),
+            Text(target.gone or target.unstable, style="red"),
         ]
-        for incident in incidents
+        for target in targets.items
     ]
-    titles = ["incident", "service", "release", "trigger", "opened", "exposed", "to stable", "summary"]
-    return table(titles, rows, numbers={5, 6})
-
-
-def incident_lines(incident: Incident, now: datetime) -> list[Text]:
-    """One incident."""
-    pairs: list[tuple[str, Cell]] = [
-        ("opened", moment(incident.opened_at, now)),
-        ("trigger", Text(incident.trigger, style="red")),
-        ("summary", incident.summary),
-        ("exposed", f"{incident.exposed_requests} requests of users"),
-        ("to stable", duration(incident.time_to_stable_seconds)),
-    ]
-    return [Text(f"incident {incident.id}", style="bold red"), *fields(pairs)]
+    return table(["version", "rollback", "ready", "stable until", "beware"], rows)
 
 
 def step_line(release: Release) -> str:
     """One line of progress: phase, weight of the candidate, verdict, samples."""
     parts = [release.id, phase(release).plain, f"candidate at {share(_candidate_weight(release))}"]
     if release.verdict:
-        parts.append(f"{verdict(release.verdict).plain} ({release.samples} samples)")
+        missing = f", {release.missing_samples} more needed" if release.missing_samples else ""
+        parts.append(f"{verdict(release.verdict).plain} ({release.samples} samples{missing})")
     if release.breach:
         parts.append(release.breach.sentence)
     return "  ".join(parts)
@@ -145,11 +147,15 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
     ]
     if release.reason:
         found.append(("reason", release.reason))
+    found += [("step", _step(release))] if release.phase == "progressing" else []
     if release.is_running:
         found += [("next" if not index else "", text) for index, text in enumerate(_deadlines(release, now))]
     elif release.ended_at:
         found.append(("ended", moment(release.ended_at, now)))
     found += [("traffic" if not index else "", line) for index, line in enumerate(_weights(release))]
+    found += [("observed", line) for line in _actual(release)]
+    found += [("gates" if not index else "", line) for index, line in enumerate(_gates(release))]
+    found += [("approved" if not index else "", line) for index, line in enumerate(_approvals(release))]
     found += [("verdict" if not index else "", line) for index, line in enumerate(_verdicts(release))]
     if release.breach:
         found.append(("breach", Text(f"{release.breach.sentence} ({instant(release.breach.at)})", style="red")))
@@ -160,11 +166,52 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
 
 def _deadlines(release: Release, now: datetime) -> list[str]:
     known = (
+        ("approval is overdue", release.approve_until),
         ("may start", release.not_before_at if release.phase == "pending" else None),
         ("soak ends", release.soak_until),
         ("must be promoted by", release.deadline_at if release.phase != "draining" else None),
     )
     return [f"{what} {relative(at, now)} ({instant(at)})" for what, at in known if at is not None and at > now]
+
+
+def _step(release: Release) -> str:
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    told = f"{release.step + 1} of {len(release.program)}: {step.get('kind', '')}"
+    if "weight" in step:
+        told += f" {share(step['weight'])}"
+    if step.get("role"):
+        told += f" by {step['role']}"
+    return told + (f" of segment {step['audience']}" if step.get("audience") else "")
+
+
+def _actual(release: Release) -> list[Text]:
+    """What gateways do, beside what is wanted."""
+    actual = release.actual
+    if actual is None:
+        return []
+    shares = ", ".join(f"{version} {share(weight)}" for version, weight in actual.weights.items())
+    told = f"{shares} of {actual.requests} requests in this step; " if shares else ""
+    serving = f"{actual.current} of {actual.gateways} gateways serve this routing"
+    lagging = f" (not yet: {', '.join(actual.lagging)})" if actual.lagging else ""
+    return [Text.assemble(told, (serving + lagging, "yellow" if actual.lagging else ""))]
+
+
+def _gates(release: Release) -> list[Text]:
+    return [
+        Text.assemble(
+            verdict(gate.verdict) if gate.verdict else Text("○ not asked yet", style="dim"),
+            f"  {gate.name}{' (only a warning)' if gate.action == 'warn' else ''}: {gate.sentence or gate.kind}",
+        )
+        for gate in release.gates
+    ]
+
+
+def _approvals(release: Release) -> list[str]:
+    return [
+        f"step {each.step + 1} by {each.actor} as {each.role}, {instant(each.at)}"
+        + (f": {each.reason}" if each.reason else "")
+        for each in release.approvals
+    ]
 
 
 def _weights(release: Release) -> list[Text]:
@@ -181,7 +228,12 @@ def _weights(release: Release) -> list[Text]:
 def _verdicts(release: Release) -> list[Text]:
     if release.verdict is None:
         return []
-    head = Text.assemble(verdict(release.verdict), f"  {release.samples} samples, {release.exposed_requests} exposed")
+    needed = ""
+    if release.missing_samples:
+        when = "" if release.missing_seconds is None else f", in about {duration(release.missing_seconds)}"
+        needed = f", {release.missing_samples} more needed{when}"
+    told = f"  {release.samples} samples{needed}; {release.exposed_requests} requests exposed"
+    head = Text.assemble(verdict(release.verdict), told)
     return [head, *(_judged(each) for each in release.verdicts)]
 
 

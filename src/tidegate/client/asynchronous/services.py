@@ -6,12 +6,12 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.servi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
-
 from tidegate.client.calls import services
 from tidegate.client.transport import AsyncTransport
+from tidegate.shapes.operations import RollbackTargets
 from tidegate.shapes.records import Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
+from typing import Any
 
 
 class ServicesOperations:
@@ -127,3 +127,11 @@ class ServicesOperations:
     async def freezes(self) -> Freezes:
         """Every freeze."""
         return await self._transport.run(services.freezes())
+
+    async def rollback_targets(self, service: str) -> RollbackTargets:
+        """Where a service may return to, the previous stable version first.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return await self._transport.run(services.rollback_targets(service))

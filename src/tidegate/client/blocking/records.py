@@ -1,14 +1,17 @@
-"""Records: incidents, the audit log, observed requests.
+"""Records: incidents, notifications, the audit log, observed requests.
 
 Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.records`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from tidegate.client.calls import records
 from tidegate.client.transport import SyncTransport
+from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
 from tidegate.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
 from tidegate.shapes.releases import Incident, Incidents
+from typing import Any, Literal
 
 
 class RecordsOperations:
@@ -27,6 +30,49 @@ class RecordsOperations:
             NotFoundError: no such incident.
         """
         return self._transport.run(records.incident(incident))
+
+    def note_incident(self, incident: str, text: str) -> Incident:
+        """Add a note to an incident.
+
+        Raises:
+            NotFoundError: no such incident.
+            InvalidInputError: it says nothing.
+        """
+        return self._transport.run(records.note_incident(incident, text))
+
+    def incident_markdown(self, incident: str) -> str:
+        """A post-mortem to go on writing: facts, timeline, evidence and notes.
+
+        Raises:
+            NotFoundError: no such incident.
+        """
+        return self._transport.run(records.incident_markdown(incident))
+
+    def notifications(
+        self,
+        *,
+        sink: str | None = None,
+        standing: Literal["waiting", "sent", "dead"] | None = None,
+        release: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> Notifications:
+        """A page of notifications, newest first, optionally to one sink, of one standing or of one release."""
+        return self._transport.run(
+            records.notifications(sink=sink, standing=standing, release=release, limit=limit, cursor=cursor)
+        )
+
+    def retry_notification(self, number: int) -> Notification:
+        """Queue a notification that was given up once more.
+
+        Raises:
+            NotFoundError: no such notification.
+        """
+        return self._transport.run(records.retry_notification(number))
+
+    def raise_alerts(self, alerts: Sequence[Mapping[str, Any]]) -> AlertsTaken:
+        """Hand alerts over as Alertmanager's webhook does; those that are triggers end the releases they mean."""
+        return self._transport.run(records.raise_alerts(alerts))
 
     def audit(self, *, subject: str | None = None, limit: int = 100, cursor: str | None = None) -> AuditRows:
         """A page of the audit log, newest first, of everything or of one subject."""

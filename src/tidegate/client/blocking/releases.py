@@ -6,12 +6,12 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.relea
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
-
 from tidegate.client.calls import releases
 from tidegate.client.transport import SyncTransport
 from tidegate.client.waiting import Waited
+from tidegate.shapes.operations import Checklist, ReleaseReport
 from tidegate.shapes.releases import Event, Explanation, Release, Releases
+from typing import Any, Literal
 
 
 class ReleasesOperations:
@@ -74,6 +74,30 @@ class ReleasesOperations:
             NotFoundError: no such release.
         """
         return self._transport.run(releases.explain(release))
+
+    def checklist(self, release: str) -> Checklist:
+        """The deployment checklist of a release, each point from the real state.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        return self._transport.run(releases.checklist(release))
+
+    def report(self, release: str) -> ReleaseReport:
+        """Everything about a release: what was declared, what happened, and all evidence.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        return self._transport.run(releases.report(release))
+
+    def report_markdown(self, release: str) -> str:
+        """The same as Markdown.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        return self._transport.run(releases.report_markdown(release))
 
     def promote(self, release: str, *, full: bool = False, reason: str = "", etag: int | None = None) -> Release:
         """Let a release go on now instead of after its soak; accepted means written down, not done.

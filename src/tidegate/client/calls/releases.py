@@ -8,6 +8,7 @@ from typing import Any, Literal
 from tidegate.client import waiting
 from tidegate.client.call import Call, Flow, Stream, in_path
 from tidegate.client.waiting import Waited
+from tidegate.shapes.operations import Checklist, ReleaseReport
 from tidegate.shapes.releases import Event, Explanation, Release, Releases
 
 
@@ -69,6 +70,34 @@ def explain(release: str) -> Call[Explanation]:
         NotFoundError: no such release.
     """
     return Call(method="GET", path=f"/releases/{in_path(release)}/explain", returns=Explanation)
+
+
+def checklist(release: str) -> Call[Checklist]:
+    """The deployment checklist of a release, each point from the real state.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    return Call(method="GET", path=f"/releases/{in_path(release)}/checklist", returns=Checklist)
+
+
+def report(release: str) -> Call[ReleaseReport]:
+    """Everything about a release: what was declared, what happened, and all evidence.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    return Call(method="GET", path=f"/releases/{in_path(release)}/report", returns=ReleaseReport)
+
+
+def report_markdown(release: str) -> Call[str]:
+    """The same as Markdown.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    path = f"/releases/{in_path(release)}/report"
+    return Call(method="GET", path=path, returns=str, query={"format": "markdown"})
 
 
 def promote(release: str, *, full: bool = False, reason: str = "", etag: int | None = None) -> Flow[Release]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidegate.client.call import Call, in_path
+from tidegate.shapes.operations import RollbackTargets
 from tidegate.shapes.records import Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 
@@ -145,3 +146,12 @@ def unfreeze(scope: str, *, reason: str = "") -> Call[Freezes]:
 def freezes() -> Call[Freezes]:
     """Every freeze."""
     return Call(method="GET", path="/freezes", returns=Freezes)
+
+
+def rollback_targets(service: str) -> Call[RollbackTargets]:
+    """Where a service may return to, the previous stable version first.
+
+    Raises:
+        NotFoundError: no such service.
+    """
+    return Call(method="GET", path=f"/services/{in_path(service)}/rollback", returns=RollbackTargets)

@@ -67,7 +67,9 @@ def upgrade() -> None:
         sa.Column("trigger", sa.Text(), nullable=False),
         sa.Column("summary", sa.Text(), nullable=False),
         sa.Column("evidence", sa.Text(), nullable=False),
+        sa.Column("timeline", sa.Text(), nullable=False),
         sa.Column("exposed_requests", sa.Integer(), nullable=False),
+        sa.Column("exposed_units", sa.Integer(), nullable=False),
         sa.Column("time_to_stable_seconds", sa.Float(), nullable=True),
         sa.Column("opened_at", sa.Text(), nullable=False),
         sa.Column("closed_at", sa.Text(), nullable=True),
@@ -96,9 +98,12 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("sent_at", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("dead_at", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("dedupe_key"),
     )
+    op.create_index("outbox_by_sink", "outbox", ["sink", "sent_at"], unique=False)
     op.create_table(
         "providers",
         sa.Column("name", sa.Text(), nullable=False),

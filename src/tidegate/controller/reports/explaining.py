@@ -1,0 +1,172 @@
+"""Why a release is where it is, in plain sentences: where it stands, what was compared, what the evidence says, what
+would change that, and what a person can do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from tidegate.controller.reports.wording import duration, instant, share, words
+from tidegate.shapes.releases import MetricVerdict, Release
+
+_SAID = {
+    "pass": "Passes",
+    "fail": "Fails",
+    "inconclusive": "Not decided",
+    "no_data": "No data yet",
+}
+_PAUSES = {
+    "manual": "A person paused it: `tidegate resume` lets it go on.",
+    "step_pause": "Its step asks for a person: `tidegate resume` or `tidegate approve` lets it go on.",
+    "inconclusive": "The evidence does not decide the step: `tidegate resume` soaks once more, `tidegate promote` accepts"
+    " what is known, `tidegate abort` ends it.",
+    "no_data": "Too few requests came to judge the step: `tidegate resume` soaks once more, `tidegate promote` accepts"
+    " that, `tidegate abort` ends it.",
+    "freeze": "The service is frozen at stable: `tidegate unfreeze` lets it go on.",
+    "unverified": "Some gateway does not serve the wanted routing; it goes on by itself once all of them do.",
+}
+
+
+def explained(release: Release) -> tuple[str, ...]:
+    """The sentences, in the order in which a person asks."""
+    return (*_standing(release), *_gates(release), *_compared(release), *_judged(release), *_next(release))
+
+
+def _standing(release: Release) -> Iterator[str]:
+    beside = f" beside {release.stable}" if release.stable else ", the first version of its service"
+    opening = f"Release {release.id} brings {release.version} to {release.service} by {release.strategy}{beside}"
+    yield f"{opening}; it is {words(release.phase)}{_place(release)}."
+    if release.breach is not None:
+        cause = "Tidegate ended it by itself" if release.breach.is_automatic else "It was ended on request"
+        yield f"{cause} at {instant(release.breach.at)}: {release.breach.sentence}"
+        if release.time_to_stable_seconds is not None:
+            yield (
+                f"Every gateway served stable alone {duration(release.time_to_stable_seconds)} later; "
+                f"{release.exposed_requests} requests of users had been assigned to the candidate."
+            )
+    for approval in release.approvals:
+        why = f": {approval.reason}" if approval.reason else ""
+        yield f"{approval.actor} approved it as {approval.role} at {instant(approval.at)}{why}."
+    if release.is_running:
+        for reason in release.pause_reasons:
+            yield _PAUSES.get(reason) or _awaited(release)
+
+
+def _place(release: Release) -> str:
+    sub_phase = f", {release.sub_phase}" if release.sub_phase else ""
+    if release.phase != "progressing":
+        return sub_phase
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    return f" in step {release.step + 1} of {len(release.program)} ({describe_step(step)}){sub_phase}"
+
+
+def describe_step(step: dict[str, object]) -> str:
+    """``25 % of the units for 4 h``, ``approval by release-manager``."""
+    kind = str(step.get("kind", ""))
+    if kind == "approve":
+        return f"approval by {step.get('role')}"
+    parts = [f"{kind} {share(int(str(step['weight'])))} of the units" if "weight" in step else kind]
+    if step.get("audience"):
+        parts.append(f"of segment {step['audience']}")
+    if step.get("soak"):
+        parts.append(f"for {duration(float(str(step['soak'])))}")
+    return " ".join(parts)
+
+
+def _awaited(release: Release) -> str:
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    until = f" until {instant(release.approve_until)}" if release.approve_until else ""
+    return f"It waits for somebody with the role {step.get('role', 'approver')}{until}: `tidegate approve` or `tidegate reject`."
+
+
+def _gates(release: Release) -> Iterator[str]:
+    for gate in release.gates:
+        if gate.verdict is None:
+            if release.phase in {"pending", "gating"}:
+                yield f"{_named(gate.name)} has not answered yet."
+            continue
+        said = "passed" if gate.verdict == "pass" else "did not pass"
+        only = ", which is only a warning" if gate.verdict != "pass" and gate.action == "warn" else ""
+        yield f"{_named(gate.name)} {said}{only}: {gate.sentence}."
+
+
+def _named(name: str) -> str:
+    return f"Gate {name}" if "gate" not in name.lower() else name[:1].upper() + name[1:]
+
+
+def _compared(release: Release) -> Iterator[str]:
+    if release.window_opened_at is None:
+        return
+    yield (
+        f"Counted are requests that began after {instant(release.window_opened_at)}, when every gateway served the "
+        f"step's routing: {release.samples} units of the candidate so far."
+    )
+    if release.missing_samples:
+        when = "" if release.missing_seconds is None else f", in about {duration(release.missing_seconds)} at this rate"
+        yield f"The step is judged from {release.samples + release.missing_samples} units on: {release.missing_samples} are missing{when}."
+    actual = release.actual
+    if actual is not None and actual.requests:
+        seen = ", ".join(f"{version} {share(weight)}" for version, weight in actual.weights.items())
+        yield f"Of {actual.requests} requests observed in this step went to: {seen}."
+    if actual is not None and actual.lagging:
+        yield f"Gateways that do not serve the wanted routing yet: {', '.join(actual.lagging)}."
+
+
+def _judged(release: Release) -> Iterator[str]:
+    for verdict in release.verdicts:
+        note = " (dry run: shown, never acted on)" if verdict.is_dry_run else ""
+        yield f"{_SAID.get(verdict.verdict, verdict.verdict)}{note}: {verdict.sentence}."
+        change = what_would_change(verdict)
+        if change and release.is_running:
+            yield f"  {change}"
+
+
+def what_would_change(verdict: MetricVerdict) -> str:
+    """What evidence would turn the verdict, "" where nothing can be said."""
+    match verdict.verdict:
+        case "fail":
+            return (
+                "Nothing changes this in this attempt: what breaches a bound under continuous looking stays breached."
+            )
+        case "inconclusive":
+            return _until_decided(verdict)
+        case "pass" if verdict.effect_lower is not None:
+            return "It would fail if the lower bound of the harm rose above what the guardrail allows."
+        case "pass" if verdict.lower is not None:
+            return "It would fail if the lower bound rose above the limit."
+        case "no_data":
+            return "Requests change this, and nothing else: no data is never a pass."
+        case _:
+            return ""
+
+
+def _until_decided(verdict: MetricVerdict) -> str:
+    """How many units decide it if the effect stays what it is: an interval shrinks with the root of its units."""
+    effect, lower, upper = verdict.effect, verdict.effect_lower, verdict.effect_upper
+    if effect is None:
+        return "More units of the smaller arm decide it."
+    bound = upper if effect < verdict.limit else lower
+    gap = abs(verdict.limit - effect)
+    if bound is None or gap == 0 or verdict.samples == 0:
+        return "More units of the smaller arm decide it, or a larger effect."
+    factor = (abs(bound - effect) / gap) ** 2
+    if not math.isfinite(factor) or factor <= 1:
+        return "A few more units decide it."
+    side = "pass" if effect < verdict.limit else "fail"
+    return f"If the effect stays as it is, about {math.ceil(verdict.samples * factor)} units of the candidate decide it (to {side})."
+
+
+def _next(release: Release) -> Iterator[str]:
+    if not release.is_running:
+        if release.phase in {"rolled_back", "rejected"}:
+            yield f"`tidegate retry {release.id} --reason …` tries it once more, with fresh evidence."
+        return
+    if release.phase == "pending":
+        wait = f" not before {instant(release.not_before_at)}" if release.not_before_at else ""
+        yield f"It starts when no other release of {release.service} runs and nothing is frozen{wait}."
+    if release.soak_until is not None:
+        yield f"The present soak ends at {instant(release.soak_until)}; then the step is judged."
+    if release.deadline_at is not None and release.phase != "draining":
+        yield f"It must be promoted by {instant(release.deadline_at)}, or it is rolled back."
+    if release.phase == "draining":
+        yield f"`tidegate rollback {release.service}` still returns at once: the version before is kept ready."
