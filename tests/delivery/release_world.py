@@ -62,6 +62,7 @@ class World:
         self.spool = 0
         self.ready: bool | None = True
         self.probe: ProbeResult | None = None
+        self.gate_results: tuple = ()
         self.totals: dict[tuple[int, int], Summary] = {}
         self.windows: dict[tuple[int, int], Summary] = {}
         self.beside: dict[tuple[int, int], Summary] = {}  # stable's, in the window
@@ -108,6 +109,7 @@ class World:
             revision_written=self.revision if self.published == self.wanted_route() else None,
             candidate_ready=self.ready,
             candidate_detail="it exited" if self.ready is False else "",
+            gates=self.gate_results,
             probe=self.probe,
             gateways=tuple(
                 GatewayFact(id=name, epoch=epoch, revision=revision, in_flight=self.in_flight, spool_batches=self.spool)

@@ -69,7 +69,7 @@ async def run_program(
     """
     if not settings.is_enabled:
         raise programs_disabled()
-    words = [word.format_map(dict(fields)) for word in split_command(command)]
+    words = [word.format_map(fields) for word in split_command(command)]
     process = await asyncio.create_subprocess_exec(
         *words,
         stdin=asyncio.subprocess.PIPE,

@@ -6,12 +6,12 @@ from typing import Self
 
 import httpx2
 
-from tidegate.client.asynchronous.versions import VersionsOperations
-from tidegate.client.asynchronous.services import ServicesOperations
-from tidegate.client.asynchronous.releases import ReleasesOperations
-from tidegate.client.asynchronous.traffic import TrafficOperations
-from tidegate.client.asynchronous.records import RecordsOperations
 from tidegate.client.asynchronous.installation import InstallationOperations
+from tidegate.client.asynchronous.records import RecordsOperations
+from tidegate.client.asynchronous.releases import ReleasesOperations
+from tidegate.client.asynchronous.services import ServicesOperations
+from tidegate.client.asynchronous.traffic import TrafficOperations
+from tidegate.client.asynchronous.versions import VersionsOperations
 from tidegate.client.exchange import DEFAULT_URL, Server
 from tidegate.client.transport import AsyncTransport
 

@@ -6,12 +6,13 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.relea
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
+from typing import Any, Literal
+
 from tidegate.client.calls import releases
 from tidegate.client.transport import AsyncTransport
 from tidegate.client.waiting import Waited
 from tidegate.shapes.operations import Checklist, ReleaseReport
 from tidegate.shapes.releases import Event, Explanation, Release, Releases
-from typing import Any, Literal
 
 
 class ReleasesOperations:

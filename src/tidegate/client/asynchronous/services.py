@@ -6,12 +6,13 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.servi
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
+
 from tidegate.client.calls import services
 from tidegate.client.transport import AsyncTransport
 from tidegate.shapes.operations import RollbackTargets
 from tidegate.shapes.records import Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
-from typing import Any
 
 
 class ServicesOperations:

@@ -6,12 +6,12 @@ from typing import Self
 
 import httpx2
 
-from tidegate.client.blocking.versions import VersionsOperations
-from tidegate.client.blocking.services import ServicesOperations
-from tidegate.client.blocking.releases import ReleasesOperations
-from tidegate.client.blocking.traffic import TrafficOperations
-from tidegate.client.blocking.records import RecordsOperations
 from tidegate.client.blocking.installation import InstallationOperations
+from tidegate.client.blocking.records import RecordsOperations
+from tidegate.client.blocking.releases import ReleasesOperations
+from tidegate.client.blocking.services import ServicesOperations
+from tidegate.client.blocking.traffic import TrafficOperations
+from tidegate.client.blocking.versions import VersionsOperations
 from tidegate.client.exchange import DEFAULT_URL, Server
 from tidegate.client.transport import SyncTransport
 

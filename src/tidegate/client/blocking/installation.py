@@ -6,11 +6,12 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.insta
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
 from tidegate.client.calls import installation
 from tidegate.client.transport import SyncTransport
 from tidegate.shapes.records import Gateways, Keys, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
-from typing import Any
 
 
 class InstallationOperations:

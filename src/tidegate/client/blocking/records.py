@@ -6,12 +6,13 @@ Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.recor
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
 from tidegate.client.calls import records
 from tidegate.client.transport import SyncTransport
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
 from tidegate.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
 from tidegate.shapes.releases import Incident, Incidents
-from typing import Any, Literal
 
 
 class RecordsOperations:

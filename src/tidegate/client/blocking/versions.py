@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, BinaryIO
+
 from tidegate.client.calls import versions
 from tidegate.client.calls.versions import Bump
 from tidegate.client.transport import SyncTransport
 from tidegate.registry.bundle_tree import BundleContent
 from tidegate.shapes.versions import Difference, Pushed, Verification, VersionDetail, Versions
-from typing import Any, BinaryIO
 
 
 class VersionsOperations:
