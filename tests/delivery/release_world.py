@@ -11,8 +11,9 @@ from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.commands import CommitStable, SwapBack, WriteRouting
 from tidegate.delivery.decide import decide
 from tidegate.delivery.decision import Decision
+from tidegate.delivery.evidence.pair_counts import PairCounts
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.facts import Facts, GatewayFact, NewerRelease, ProbeResult, StepCounts
+from tidegate.delivery.facts import Facts, GatewayFact, NewerRelease, ProbeResult, StepCounts, StepPairs
 from tidegate.delivery.intents import INTENTS
 from tidegate.delivery.observation import Outcome
 from tidegate.delivery.release import CANDIDATE, STABLE, Phase, SubPhase, decode_state, encode_state, new_release
@@ -66,6 +67,7 @@ class World:
         self.totals: dict[tuple[int, int], Summary] = {}
         self.windows: dict[tuple[int, int], Summary] = {}
         self.beside: dict[tuple[int, int], Summary] = {}  # stable's, in the window
+        self.pairs: dict[tuple[int, int], tuple[PairCounts, PairCounts]] = {}  # all, and those of the window
         self.are_counts_readable = True
         self.observed_at: datetime | None = None
         self.cutoffs: tuple[Cutoff, ...] = ()
@@ -118,6 +120,12 @@ class World:
             counts=(
                 *self._counts(CANDIDATE, self.totals, self.windows),
                 *self._counts(STABLE, self.beside, self.beside),
+            )
+            if self.are_counts_readable
+            else None,
+            pairs=tuple(
+                StepPairs(attempt=attempt, step=step, total=total, window=window)
+                for (attempt, step), (total, window) in self.pairs.items()
             )
             if self.are_counts_readable
             else None,
@@ -187,6 +195,14 @@ class World:
         if self.state.window_opened_at is not None:
             self.windows[key] = self.windows.get(key, Summary()) + summary
             self.beside[key] = self.beside.get(key, Summary()) + (beside or Summary())
+        self.observed_at = self.now
+
+    def mirror(self, pairs: PairCounts) -> None:
+        """Copies of requests of the current step; part of the window once that is open."""
+        key = (self.state.attempt, self.state.step)
+        total, window = self.pairs.get(key, (PairCounts(), PairCounts()))
+        is_sample = self.state.window_opened_at is not None
+        self.pairs[key] = total + pairs, window + pairs if is_sample else window
         self.observed_at = self.now
 
     def wait(self, seconds: float) -> None:

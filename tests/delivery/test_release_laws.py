@@ -9,12 +9,14 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.delivery.release_world import NEW, OLD, START, World, traffic
+from tests.fakes.pairs import counted
 
 from tidegate.delivery.commands import CommitStable, Notify, TearDown
 from tidegate.delivery.decide import decide
 from tidegate.delivery.facts import NewerRelease, ProbeResult
 from tidegate.delivery.release import CANDIDATE, Phase, SubPhase, encode_state
 from tidegate.delivery.snapshot import Cutoff
+from tidegate.delivery.strategy import compile_program
 from tidegate.delivery.transitions import NOTES, find
 
 FORWARD = frozenset({"T1", "T2", "T4", "T5", "T6", "T7", "T10"})
@@ -33,6 +35,13 @@ STRATEGIES = {
     "blue_green": lambda promote: {"blue_green": {"warm_up": 2, "promote": {"bake": "30s", **promote}}},
     "canary": lambda promote: {"canary": {"steps": STEPS, "promote": promote}},
 }
+MIRROR = {"shadow": {"percent": "10%", "soak": "30s", "max_cost": "1 USD", "then": "finish"}}
+AND_THEN = {"shadow": {"percent": "10%", "soak": "30s", "max_cost": "1 USD"}}
+BOTH = [{"mirror": "5%", "soak": "30s"}, {"split": "20%", "mirror": "5%", "soak": "30s", "max_cost": "1 USD"}]
+STRATEGIES |= {
+    "shadow": lambda promote: MIRROR,
+    "chain": lambda promote: [AND_THEN, {"canary": {"steps": BOTH, "promote": promote}}],
+}
 BEFORE_SPLITS = [(Phase.PENDING, None), (Phase.GATING, None)]
 IN_SPLITS = [(Phase.PROGRESSING, sub) for sub in (SubPhase.APPLYING, SubPhase.VERIFYING, SubPhase.SOAKING)]
 
@@ -40,11 +49,11 @@ IN_SPLITS = [(Phase.PROGRESSING, sub) for sub in (SubPhase.APPLYING, SubPhase.VE
 class ReleaseLaws(RuleBasedStateMachine):
     """Random facts, intents and crashes against one release."""
 
-    only: str | None = None  # strategy of every example
+    kinds = ("direct", "direct", "blue_green")  # strategies of the examples
 
     @initialize(
         is_first=st.booleans(),
-        strategy=st.sampled_from(["direct", "direct", "blue_green"]),
+        pick=st.integers(0, 2),
         keep_warm=st.sampled_from(["0s", "60s"]),
         on_no_data=st.sampled_from(["promote", "extend", "pause", "rollback"]),
         place=st.sampled_from(
@@ -53,16 +62,15 @@ class ReleaseLaws(RuleBasedStateMachine):
         ),
         split_place=st.sampled_from([*BEFORE_SPLITS, *IN_SPLITS, *IN_SPLITS]),
     )
-    def begin(self, is_first, strategy, keep_warm, on_no_data, place, split_place):
-        strategy = self.only or strategy
-        if strategy == "canary":
+    def begin(self, is_first, pick, keep_warm, on_no_data, place, split_place):
+        strategy = self.kinds[pick % len(self.kinds)]
+        compares = strategy in {"canary", "shadow", "chain"}
+        if compares:
             place = split_place
         self.world = World(
             stable=None if is_first and strategy == "direct" else OLD,
             strategy=STRATEGIES[strategy]({"keep_warm": keep_warm}),
-            guardrails=[{"metric": "error_rate", "max_increase": "20%", "hard": "> 5%"}]
-            if strategy == "canary"
-            else [],
+            guardrails=[{"metric": "error_rate", "max_increase": "20%", "hard": "> 5%"}] if compares else [],
             analysis={"on_no_data": on_no_data, "interval": "1s", "min_samples": 3},
             rollback={"deadline": "2h", "max_paused": "1h", "cooldown": "1m"},
         )
@@ -122,6 +130,14 @@ class ReleaseLaws(RuleBasedStateMachine):
         if self.world.published.release and self.world.state.weight:
             self.world.serve(traffic(ok, failed=failed), self.beside(ok))
             self.decide(is_crashing=bool(failed))
+
+    @rule(ok=st.integers(0, 50), failed=st.sampled_from([0, 0, 0, 20]), cost=st.sampled_from([1, 10**7]))
+    def requests_are_copied(self, ok, failed, cost):
+        release = self.world.published.release
+        if release and release.mirroring:
+            good, bad = {"cost_nano_usd": cost}, {"outcome": "timeout", "cost_nano_usd": cost}
+            self.world.mirror(counted(ok, candidate=good) + counted(failed, candidate=bad))
+            self.decide()
 
     @rule(ready=st.sampled_from([True, True, True, None, False]))
     def the_candidate_is(self, ready):
@@ -186,8 +202,11 @@ class ReleaseLaws(RuleBasedStateMachine):
         for _ in range(passes):
             self.world.publish()
             self.world.acknowledge()
-            if self.world.published.release and self.world.state.weight:
+            release = self.world.published.release
+            if release and self.world.state.weight:
                 self.world.serve(traffic(ok), self.beside(ok))
+            if release and release.mirroring:
+                self.world.mirror(counted(ok))
             self.decide(["approve"] if self.world.state.sub_phase is SubPhase.WAITING else [])
             self.world.wait(seconds)
 
@@ -291,8 +310,15 @@ class ReleaseLaws(RuleBasedStateMachine):
         served = {variant.version for variant in route.variants if variant.weight}
         if state.phase in {Phase.PENDING, Phase.GATING, Phase.ROLLING_BACK, Phase.REJECTED}:
             assert NEW not in served  # I2, I9
+        finishes = compile_program(world.spec.strategy).finishes
+        if finishes:
+            assert NEW not in served  # a shadow alone never serves anybody
         if state.phase in {Phase.SUCCEEDED, Phase.DRAINING}:
-            assert world.stable == NEW
+            assert world.stable == (OLD if finishes else NEW)
+        if state.mirroring is not None:
+            assert state.phase is Phase.PROGRESSING
+        if route.release is not None and state.phase is not Phase.PROGRESSING:
+            assert route.release.mirroring is None
         if state.phase in {Phase.ROLLED_BACK, Phase.SUPERSEDED, Phase.REJECTED}:
             assert world.stable != NEW
         if state.sub_phase is SubPhase.SOAKING:
@@ -306,10 +332,18 @@ class ReleaseLaws(RuleBasedStateMachine):
 class SplitLaws(ReleaseLaws):
     """The same against programs of splits and approvals."""
 
-    only = "canary"
+    kinds = ("canary",)
+
+
+class MirrorLaws(ReleaseLaws):
+    """The same against programs that mirror: a shadow, and a chain that splits after it and mirrors within a split."""
+
+    kinds = ("shadow", "chain")
 
 
 ReleaseLaws.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None, derandomize=True)
 TestReleaseLaws = ReleaseLaws.TestCase
 SplitLaws.TestCase.settings = ReleaseLaws.TestCase.settings
 TestSplitLaws = SplitLaws.TestCase
+MirrorLaws.TestCase.settings = settings(max_examples=100, stateful_step_count=40, deadline=None, derandomize=True)
+TestMirrorLaws = MirrorLaws.TestCase

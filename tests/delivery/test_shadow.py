@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from tests.delivery.release_world import NEW, OLD, World, names
+from tests.delivery.release_world import NEW, OLD, World, names, traffic
+from tests.fakes.pairs import counted
 
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.release import Phase, SubPhase
@@ -122,3 +123,126 @@ def test_a_shadow_needs_a_stable_version():
     world = World(strategy="shadow", stable=None)
     world.step()
     assert world.state.phase is Phase.REJECTED
+
+
+def mirroring(world, pairs, seconds=31):
+    """Copies come, the soak ends, the controller decides as long as there is something to decide."""
+    world.mirror(pairs)
+    world.wait(seconds)
+    world.step()
+    world.acknowledge()
+    return world
+
+
+def soaking(strategy="shadow", **document):
+    shadow = {"shadow": {"soak": "30s", "max_cost": "1 USD"}}
+    return World(strategy=shadow if strategy == "shadow" else strategy, **document).reach(
+        Phase.PROGRESSING, SubPhase.SOAKING
+    )
+
+
+def test_good_pairs_finish_the_shadow_and_nobody_was_exposed():
+    world = mirroring(soaking(), counted(400))
+    assert world.place == (Phase.SUCCEEDED, None)
+    assert (world.stable, world.state.samples, world.state.exposed_requests) == (OLD, 400, 0)
+    assert [v.code for v in world.state.verdicts] == ["within_limit", "pairs_not_worse"]
+    assert "T7 finished" in world.history()
+    assert "over 400 pairs" in world.last.transitions[-1].sentence
+
+
+def test_bad_pairs_roll_it_back_at_once_with_an_incident_and_no_exposed_user():
+    world = soaking()
+    world.mirror(counted(60) + counted(30, candidate={"outcome": "timeout"}))
+    world.wait(1)
+    decision = world.step()
+    assert world.state.phase is Phase.ROLLING_BACK
+    assert names(decision) == ["OpenIncident", "Notify", "WriteRouting"]
+    incident = decision.commands[0]
+    assert (incident.exposed_requests, incident.trigger) == (0, "hard_limit")
+    world.acknowledge()
+    world.step()
+    assert world.place == (Phase.ROLLED_BACK, None)
+
+
+def test_too_few_pairs_are_no_data():
+    world = mirroring(soaking(), counted(20))
+    assert (world.state.phase, world.state.pause_reasons) == (Phase.PROGRESSING, ("no_data",))
+    assert world.state.verdict == "no_data"
+
+
+def test_pairs_from_before_every_gateway_mirrors_are_no_samples():
+    world = World(strategy={"shadow": {"soak": "30s"}}).reach(Phase.PROGRESSING, SubPhase.VERIFYING)
+    world.mirror(counted(400))
+    mirroring(world.reach(Phase.PROGRESSING, SubPhase.SOAKING), counted(5))
+    assert world.state.samples == 5
+    assert world.state.verdict == "no_data"
+
+
+def test_a_chain_goes_on_to_the_canary_when_the_pairs_pass():
+    world = mirroring(soaking([{"shadow": {"soak": "30s"}}, CANARY]), counted(400))
+    world.step()
+    assert (world.state.step, world.state.weight, world.state.mirroring) == (1, 2_000, None)
+    assert all(verdict.samples == 0 for verdict in world.state.verdicts)  # evidence belongs to its step
+
+
+def test_when_the_money_is_spent_the_mirror_stops_and_the_pairs_so_far_are_judged():
+    world = soaking()
+    world.mirror(counted(302, candidate={"cost_nano_usd": 33 * 10**5}))  # two gateways could start two more
+    world.wait(1)
+    world.step()
+    assert "T6 mirror_spent" in world.history()
+    assert world.published.release is None or world.published.release.mirroring is None
+    assert world.place == (Phase.SUCCEEDED, None)
+
+
+def test_money_spent_on_too_few_pairs_is_not_extended_in_vain():
+    world = soaking(analysis={"on_no_data": "extend", "then": "rollback", "interval": "1s"})
+    world.mirror(counted(10, candidate={"cost_nano_usd": 10**8}))
+    world.wait(1)
+    world.step()
+    world.acknowledge()
+    world.step()
+    assert "T8 no_data" in world.history()
+    assert "T8 extended" not in world.history()
+
+
+SPLIT_TOO = {"canary": {"steps": [{"split": "20%", "mirror": "5%", "soak": "30s", "max_cost": "1 USD"}]}}
+
+
+def test_a_split_that_mirrors_waits_for_no_pair():
+    world = soaking(SPLIT_TOO, analysis={"min_samples": 100, "interval": "1s"})
+    world.serve(traffic(400), traffic(1_600))
+    mirroring(world, counted(3))
+    assert world.state.phase is Phase.PROMOTING
+
+
+def test_bad_pairs_fail_a_split_that_mirrors():
+    world = soaking(SPLIT_TOO, analysis={"min_samples": 100, "interval": "1s"})
+    world.serve(traffic(400), traffic(1_600))
+    mirroring(world, counted(300) + counted(60, candidate={"outcome": "timeout"}), seconds=1)
+    assert world.state.phase is Phase.ROLLING_BACK
+    assert world.state.breach.evidence[0].metric == "error_rate (pairs)"
+
+
+def test_a_split_soaks_on_when_its_copies_have_spent_their_money():
+    world = soaking(SPLIT_TOO, analysis={"min_samples": 100, "interval": "1s"})
+    mirroring(world, counted(100, candidate={"cost_nano_usd": 10**7}), seconds=1)
+    assert world.place == (Phase.PROGRESSING, SubPhase.SOAKING)
+    assert world.published.release.mirroring is None
+    assert (world.state.mirroring, world.state.weight) == (None, 2_000)
+    assert "N1 mirror_ended" in world.history()
+
+
+@pytest.mark.parametrize(
+    ("part", "sentence"),
+    [
+        ({"guardrails": [{"metric": "ttft", "hard": "> 1s"}]}, "no guardrail can be decided by the copies of shadow"),
+        (
+            {"guardrails": [{"metric": "ttft", "hard": "> 1s"}, {"metric": "error_rate", "hard": "> 5%"}]},
+            "copies cannot decide 'ttft', which a step of shadow requires",
+        ),
+    ],
+)
+def test_what_copies_can_never_decide_is_refused(part, sentence):
+    with pytest.raises(InvalidInputError, match=sentence):
+        parse_release({"service": "bot", "version": "v1", "strategy": {"shadow": {"require": ["ttft"]}}, **part})

@@ -100,3 +100,11 @@ def postgres_url(postgres_server):
     command = [shutil.which("createdb") or binaries / "createdb", "-h", postgres_server, "-U", "tidegate", name]
     subprocess.run(command, check=True, capture_output=True)
     return f"postgresql://tidegate@/{name}?host={postgres_server}"
+
+
+@pytest.fixture
+async def observations_db(tmp_path):
+    opened = Database(f"sqlite:///{tmp_path}/observations.db")
+    await migrate(opened, "observations")
+    yield opened
+    await opened.close()

@@ -9,12 +9,14 @@ from typing import Any
 import httpx2
 import msgspec
 from tests.fakes.observations import observation
+from tests.fakes.pairs import pair
 
 from tidegate.controller.clock import ManualClock
 from tidegate.controller.control import Control, ControlSettings
 from tidegate.controller.operations import Actor
 from tidegate.delivery.bundle import Bundle, Lineage
 from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.records import RecordBatch, encode_record
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.snapshot import Cutoff, Heartbeat, Snapshot
@@ -124,6 +126,47 @@ class FakeGateway:
         if rows:
             await self.world.control.store(ObservationBatch.of(self.name, self.boot_id, self.sequence, rows))
         return served
+
+    async def mirror(
+        self,
+        service: str,
+        requests: int,
+        fails: Callable[[int], bool] = lambda _: False,
+        *,
+        cost_nano: int = 1_500,
+        is_exact: bool = True,
+    ) -> int:
+        """Requests that stable answers, copied as the snapshot says; returns how many copies there were.
+
+        Args:
+            fails: which copies of them, by number.
+            cost_nano: of each copy.
+        """
+        assert self.snapshot is not None
+        route = self.snapshot.services[service]
+        if route.release is None or route.release.mirroring is None:
+            return 0
+        stable, candidate = route.variants[0], route.variants[1]
+        common = {
+            "service": service,
+            "release": route.release.id,
+            "attempt": route.release.attempt,
+            "step": route.release.step,
+            "started_at_us": int(self.world.clock.now().timestamp() * 1_000_000),
+        }
+        copies = requests * route.release.mirroring.share // 10_000
+        made = []
+        for number in range(copies):
+            outcome = "timeout" if fails(number) else "ok"
+            theirs = {"version": candidate.version, "outcome": outcome, "cost_nano_usd": cost_nano}
+            request_id = f"req_{self.name}_{self.sequence}_{number}"
+            users = {"version": stable.version}
+            made.append(pair(theirs, users, request_id=request_id, is_exact=is_exact, **common))
+        self.sequence += 1
+        encoded = [encode_record(each) for each in made]
+        batch = RecordBatch.of(self.name, self.boot_id, self.sequence, encoded)
+        await self.world.control.store_records(batch)
+        return copies
 
 
 class World:

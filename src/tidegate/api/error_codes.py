@@ -34,6 +34,7 @@ CODES: dict[str, str] = {
     "unknown_key": "A key that nobody knows; the remedy names the nearest known one.",
     "unknown_kind": "A document of a kind that cannot be applied.",
     "not_available_yet": "Designed, and not built into this version.",
+    "unknown_price": "Nobody knows what the model costs, so a bound of money could not be kept.",
     "unknown_segment": "A step names a segment that the service does not declare.",
     "unknown_metric": "No metric has this name.",
     "unknown_strategy": "No strategy has this name.",

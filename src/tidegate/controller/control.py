@@ -32,7 +32,7 @@ from tidegate.controller.probe import ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
-from tidegate.controller.record_ingest import RecordIngest
+from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.sinks.subscriptions import Subscriptions
 from tidegate.controller.telemetry.page import ControlTelemetry
@@ -42,6 +42,7 @@ from tidegate.controller.windows import Windows
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.notifying import SinkSettings
 from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, Provider
 from tidegate.loop_lag import watch_loop
@@ -130,7 +131,7 @@ class Control:
             is_compared=windows.is_compared,
             retention=settings.retention,
         )
-        self.records = RecordIngest(self.observed, clock)
+        self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample)})
         self.leadership = Leadership(
             state,
             clock,
@@ -237,6 +238,7 @@ class Control:
     async def clean_up(self) -> None:
         """Forget what is over its bounds, and tell the audit head to where nobody can rewrite it."""
         await self.ingest.clean_up()
+        await self.records.clean_up()
         await self.chronicle.clean_up()
         old = self.clock.now() - _IDEMPOTENCY_AGE
         await self.state.transact(lambda connection: forget_before(connection, old))

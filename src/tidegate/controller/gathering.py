@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import timedelta
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -19,7 +20,7 @@ from tidegate.controller.ingest import Ingest
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.routing_table import RoutingTableReader, is_frozen
 from tidegate.delivery.bundle import Bundle
-from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts
+from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts, StepPairs
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Phase
@@ -28,6 +29,7 @@ from tidegate.registry import observations
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import list_freezes
 from tidegate.registry.observations import Counted, CountKey
+from tidegate.registry.pairs import CountedPairs, PairKey, read_pair_counts
 from tidegate.registry.releases import ReleaseRow, active_releases, open_intents
 from tidegate.registry.services import Service, list_services
 from tidegate.runtimes.external import Readiness, Runtime
@@ -35,7 +37,12 @@ from tidegate.runtimes.external import Readiness, Runtime
 _LOG = structlog.get_logger("tidegate.gathering")
 COUNTS_SECONDS = 0.5  # what a pass waits for counts; they are read on in the background
 
-Counts = Mapping[str, Mapping[CountKey, Counted]]
+
+class Seen(NamedTuple):
+    """What was observed of each release."""
+
+    counts: Mapping[str, Mapping[CountKey, Counted]]
+    pairs: Mapping[str, Mapping[PairKey, CountedPairs]]
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +103,7 @@ class Gatherer:
             on_trial = {reference for row in rows for reference in row.state.arms.values()}
             contents = {reference: await self._table.bundle(connection, reference) for reference in on_trial}
             await self._load_pointers(connection, declared, {row.service for row in rows})
-        counts = await self._counts.read([row.id for row in rows if row.phase.is_running])
+        seen = await self._counts.read([row.id for row in rows if row.phase.is_running])
         gathered: dict[str, list[Case]] = defaultdict(list)
         for row in rows:
             siblings = [other for other in rows if other.service == row.service]
@@ -114,7 +121,8 @@ class Gatherer:
                 gates=self._gates_of(row.id),
                 probe=self._probe_of(row.id),
                 gateways=self._gateways.facts(),
-                counts=_step_counts(row, counts),
+                counts=_step_counts(row, seen),
+                pairs=_step_pairs(row, seen),
                 observed_at=self._ingest.observed_at(row.service),
                 cutoffs=self._gateways.cutoffs(),
                 is_frozen=is_frozen(service.name, frozen),
@@ -153,11 +161,11 @@ class _PatientReader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._reading: asyncio.Task[Counts] | None = None
+        self._reading: asyncio.Task[Seen] | None = None
 
-    async def read(self, releases: list[str]) -> Counts | None:
+    async def read(self, releases: list[str]) -> Seen | None:
         if not releases:
-            return {}
+            return Seen({}, {})
         if self._reading is not None and not await _is_done(self._reading):
             return None
         self._reading = asyncio.create_task(self._read(releases), name="read-counts")
@@ -169,18 +177,20 @@ class _PatientReader:
             return None
         return self._reading.result()
 
-    async def _read(self, releases: list[str]) -> Counts:
+    async def _read(self, releases: list[str]) -> Seen:
         async with self._database.read() as connection:
-            return await observations.read_counts(connection, releases)
+            return Seen(
+                await observations.read_counts(connection, releases), await read_pair_counts(connection, releases)
+            )
 
 
-async def _is_done(task: Awaitable[Counts]) -> bool:
+async def _is_done(task: Awaitable[Seen]) -> bool:
     done, _ = await asyncio.wait({asyncio.ensure_future(task)}, timeout=COUNTS_SECONDS)
     return bool(done)
 
 
-def _step_counts(row: ReleaseRow, counts: Counts | None) -> tuple[StepCounts, ...] | None:
-    if counts is None:
+def _step_counts(row: ReleaseRow, seen: Seen | None) -> tuple[StepCounts, ...] | None:
+    if seen is None:
         return None
     return tuple(
         StepCounts(
@@ -192,7 +202,16 @@ def _step_counts(row: ReleaseRow, counts: Counts | None) -> tuple[StepCounts, ..
             compared=counted.compared,
             round=of_round,
         )
-        for (_, attempt, step, of_round, variant), counted in counts.get(row.id, {}).items()
+        for (_, attempt, step, of_round, variant), counted in seen.counts.get(row.id, {}).items()
+    )
+
+
+def _step_pairs(row: ReleaseRow, seen: Seen | None) -> tuple[StepPairs, ...] | None:
+    if seen is None:
+        return None
+    return tuple(
+        StepPairs(attempt=attempt, step=step, total=counted.total, window=counted.window)
+        for (_, attempt, step), counted in seen.pairs.get(row.id, {}).items()
     )
 
 

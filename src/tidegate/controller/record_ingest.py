@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
+from tidegate.delivery.observation import Observation
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, Record, RecordBatch
 from tidegate.registry import batches
 from tidegate.registry.database import Database
 from tidegate.registry.feedback import keep_feedback
 from tidegate.registry.kept_content import keep_content
+from tidegate.registry.pairs import forget_pairs, keep_pairs
+
+MOST_PAIRS = 200_000
+PAIRS_AGE = timedelta(days=30)
 
 Keeper = Callable[[AsyncConnection, Any], Awaitable[None]]
 """Stores the records of one kind, in the order they came."""
@@ -21,17 +28,35 @@ KEEPERS: Mapping[type[Record], Keeper] = {
     FeedbackRecord: keep_feedback,
     ContentRecord: keep_content,
 }
+"""Of the kinds that need nothing but the database; whoever composes control adds the others."""
+
+
+def pair_keeper(is_sample: Callable[[Observation], bool]) -> Keeper:
+    """Stores and counts mirrored pairs.
+
+    Args:
+        is_sample: whether a request began in the window of its release's step (I5).
+    """
+
+    async def keep(connection: AsyncConnection, records: Sequence[PairRecord]) -> None:
+        await keep_pairs(connection, records, is_sample)
+
+    return keep
 
 
 class RecordIngest:
     """Stores batches of records.
+
+    Args:
+        keepers: of each kind.
 
     Attributes:
         stored: records of known kinds.
         unknown: records that a newer gateway sent and this control cannot read.
     """
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, keepers: Mapping[type[Record], Keeper] = KEEPERS) -> None:
+        self._keepers = keepers
         self._database = database
         self._clock = clock
         self.stored = 0
@@ -45,7 +70,7 @@ class RecordIngest:
         async def change(connection: AsyncConnection) -> bool:
             if not await batches.is_new(connection, batch.boot_id, batch.sequence, now):
                 return False
-            for kind, keep in KEEPERS.items():
+            for kind, keep in self._keepers.items():
                 of_kind = [record for record in records if isinstance(record, kind)]
                 if of_kind:
                     await keep(connection, of_kind)
@@ -57,3 +82,12 @@ class RecordIngest:
         self.stored += len(records)
         self.unknown += len(batch) - len(records)
         return True
+
+    async def clean_up(self, *, keep: int = MOST_PAIRS, age: timedelta = PAIRS_AGE) -> int:
+        """Forget pairs that are too many or too old; what they counted stays. Returns how many went."""
+        before_us = int((self._clock.now() - age).timestamp() * 1_000_000)
+
+        async def forget(connection: AsyncConnection) -> int:
+            return await forget_pairs(connection, keep=keep, started_before_us=before_us)
+
+        return await self._database.transact(forget)

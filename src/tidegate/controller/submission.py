@@ -8,11 +8,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.allowance import Allowance
-from tidegate.delivery.canary import segments_of
+from tidegate.controller.capabilities import check_capabilities
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
-from tidegate.delivery.strategy import compile_program, strategy_name
-from tidegate.errors import ConflictError, InvalidInputError
+from tidegate.delivery.strategy import strategy_name
+from tidegate.errors import ConflictError
 from tidegate.registry import audit
 from tidegate.registry.identifiers import id_instant, new_id
 from tidegate.registry.releases import ReleaseRow, add_intent, insert_release, list_releases, unfinished_of
@@ -29,8 +29,8 @@ async def accept_release(
 
     Raises:
         NotFoundError: no such service or version.
-        InvalidInputError: the strategy needs a stable version and the service has none, the version is known as
-            unstable and no reason is given, or the release asks for what this installation does not allow.
+        InvalidInputError: the strategy asks what this service cannot do, the version is known as unstable and no
+            reason is given, or the release asks for what this installation does not allow.
         ConflictError: another release is running and this one is to be rejected then, or the version is
             stable or on trial already.
     """
@@ -41,7 +41,8 @@ async def accept_release(
     unfinished = await unfinished_of(connection, service.name)
     if candidate == service.stable and not _waits_for_another(unfinished):
         return await _return_to_stable(connection, service, unfinished, actor=actor, reason=reason, now=now)
-    _check(spec, service, candidate, unfinished)
+    await check_capabilities(connection, spec, service, version)
+    _check_others(spec, service, candidate, unfinished)
     need_reason_for_unstable(candidate, version.unstable, reason)
     identifier = new_id("rel", await _after_the_latest(connection, service.name, now))
     state = new_release(
@@ -134,21 +135,7 @@ async def _abort(
         await audit.append(connection, actor, "intent.abort", row.id, {"service": row.service, "reason": reason}, now)
 
 
-def _check(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list[ReleaseRow]) -> None:
-    if service.stable is None and compile_program(spec.strategy).needs_stable:
-        raise InvalidInputError(
-            f"service {service.name!r} has no stable version, so only a direct release can begin",
-            code="needs_stable",
-            remedy="release the first version with strategy direct",
-        )
-    named = (segment for strategy in spec.strategy for segment in segments_of(strategy))
-    missing = [name for name in named if name not in service.spec.segments]
-    if missing:
-        raise InvalidInputError(
-            f"service {service.name!r} has no segment {missing[0]!r}",
-            code="unknown_segment",
-            remedy=f"declare it with the service; it has {', '.join(sorted(service.spec.segments)) or 'none'}",
-        )
+def _check_others(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list[ReleaseRow]) -> None:
     for row in unfinished:
         if row.candidate == candidate and row.phase is not Phase.ROLLING_BACK:
             raise ConflictError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from tidegate.delivery.decide_pairs import judge_beside, judge_mirror
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
 from tidegate.delivery.evidence.comparisons import Concurrent, freeze
@@ -13,6 +14,7 @@ from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.release import CANDIDATE, STABLE, MetricVerdict, Phase, SubPhase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.delivery.steps import Mirror
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
 _SPOOL_SILENCE = timedelta(seconds=60)  # batches that wait so long do not reach control
@@ -54,11 +56,14 @@ def _is_due(draft: Draft) -> bool:
 
 
 def judge_now(draft: Draft) -> None:
-    """Judge every guardrail on this pass's counts.
+    """Judge every guardrail on this pass's counts, of users, of pairs, or of both where a split mirrors too.
 
     Each step is judged by its own counts: units that return in the next one are the same units, so steps are no
     independent evidence, and alpha is divided among them instead.
     """
+    if isinstance(draft.program.step_at(draft.state.step), Mirror):
+        judge_mirror(draft, min_samples(draft))
+        return
     counts = draft.facts.of_step(draft.state, CANDIDATE)
     is_known = draft.facts.counts is not None
     total = counts.total if counts else Summary() if is_known else None
@@ -79,6 +84,7 @@ def judge_now(draft: Draft) -> None:
     mismatch = _sample_ratio(draft) if concurrent else None
     if mismatch is not None:
         verdicts = set_aside(verdicts, mismatch)
+    verdicts += judge_beside(draft, least)
     exposed = draft.facts.exposed(draft.state)
     draft.change(
         analysed_at=draft.now,

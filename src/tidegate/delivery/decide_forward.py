@@ -17,6 +17,7 @@ from tidegate.delivery.decide_backward import (
 from tidegate.delivery.decide_evidence import judge_now
 from tidegate.delivery.decide_gates import are_gates_done
 from tidegate.delivery.decide_overlay import fresh_evidence, fresh_window, is_verified
+from tidegate.delivery.decide_pairs import is_spent
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import CANDIDATE, Moment, PauseReason, Phase, ReleaseState, SubPhase
@@ -182,12 +183,28 @@ def _verify(draft: Draft) -> None:
 
 
 def _end_soak(draft: Draft) -> None:
+    if draft.state.sub_phase is not SubPhase.SOAKING or draft.state.is_paused:
+        return
+    if is_spent(draft):
+        _stop_mirror(draft)
     state = draft.state
-    if state.sub_phase is not SubPhase.SOAKING or state.is_paused:
+    if state.sub_phase is not SubPhase.SOAKING:
         return
     is_skipped = state.is_full and state.phase is Phase.PROGRESSING
     if is_skipped or (state.soak_until is not None and draft.now >= state.soak_until):
         draft.fire("soak_skipped" if is_skipped else "soaked", (state.phase, SubPhase.JUDGING), soak_until=None)
+
+
+def _stop_mirror(draft: Draft) -> None:
+    """The money or the tokens are spent: a step that only mirrors is judged by what it has, a split soaks on."""
+    pairs = draft.facts.pairs_of_step(draft.state)
+    cost, tokens = (f"{pairs.total.cost / 1e9:.4g}", str(pairs.total.tokens)) if pairs else ("", "")
+    draft.change(mirroring=None)
+    if isinstance(draft.program.step_at(draft.state.step), Mirror):
+        target: Place = (draft.state.phase, SubPhase.JUDGING)
+        draft.fire("mirror_spent", target, soak_until=None, detail={"cost": cost, "tokens": tokens})
+    else:
+        draft.note("mirror_ended", cost=cost, tokens=tokens)
 
 
 def _judge(draft: Draft) -> None:
@@ -225,7 +242,8 @@ def _finish(draft: Draft, code: str) -> None:
 
 def _follow_policy(draft: Draft, policy: str, reason: PauseReason) -> None:
     state = draft.state
-    if policy == "extend" and state.extensions >= draft.spec.analysis.max_extensions:
+    is_over = isinstance(draft.program.step_at(state.step), Mirror) and state.mirroring is None
+    if policy == "extend" and (is_over or state.extensions >= draft.spec.analysis.max_extensions):
         policy = draft.spec.analysis.then
     match policy:
         case "promote" if reason is PauseReason.NO_DATA:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.delivery.evidence.pair_counts import PairCounts
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.release import ReleaseState
@@ -83,6 +84,20 @@ class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class StepPairs(msgspec.Struct, frozen=True, kw_only=True):
+    """What the copies of one step's requests showed.
+
+    Attributes:
+        total: every pair of the step; hard limits watch these.
+        window: those whose request began at or after ``ReleaseState.window_opened_at``; only these are samples.
+    """
+
+    attempt: int
+    step: int
+    total: PairCounts
+    window: PairCounts
+
+
 class NewerRelease(msgspec.Struct, frozen=True, kw_only=True):
     """A release of the same service, submitted later, that waits in pending."""
 
@@ -106,6 +121,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         probe: the last probe of the release; results of other attempts are ignored.
         gateways: every known gateway.
         counts: by step and variant; ``None`` when they could not be read. Other attempts are ignored.
+        pairs: likewise what copies of requests showed; ``None`` is unknown, a release that mirrors nothing has none.
         observed_at: when an observation of the service was last stored; ``None`` if never.
         cutoffs: what gateways report; those of other releases or attempts are ignored.
         is_frozen: a freeze covers the service.
@@ -124,6 +140,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     probe: ProbeResult | None = None
     gateways: tuple[GatewayFact, ...] = ()
     counts: tuple[StepCounts, ...] | None = None
+    pairs: tuple[StepPairs, ...] | None = None
     observed_at: datetime | None = None
     cutoffs: tuple[Cutoff, ...] = ()
     is_frozen: bool = False
@@ -156,6 +173,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         wanted = (state.attempt, state.step, variant)
         found = (c for c in self.counts or () if (c.attempt, c.step, c.variant) == wanted)
         return sorted(found, key=lambda counts: counts.round)
+
+    def pairs_of_step(self, state: ReleaseState) -> StepPairs | None:
+        """Pairs of the state's attempt and step."""
+        wanted = (state.attempt, state.step)
+        return next((pairs for pairs in self.pairs or () if (pairs.attempt, pairs.step) == wanted), None)
 
     def before_step(self, state: ReleaseState, variant: str) -> StepCounts | None:
         """Counts of a variant in the latest earlier step of the attempt that compared anything."""

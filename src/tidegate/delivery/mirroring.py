@@ -27,10 +27,15 @@ class Mirroring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_cost: int | None = None
     max_tokens: int | None = None
 
-    def is_spent(self, cost: int, tokens: int) -> bool:
-        """Whether copies that cost so much leave nothing for another one."""
-        return (self.max_cost is not None and cost >= self.max_cost) or (
-            self.max_tokens is not None and tokens >= self.max_tokens
+    def is_spent(self, cost: int, tokens: int, copies: int, gateways: int) -> bool:
+        """Whether what is left may not pay for one copy more at each gateway.
+
+        Args:
+            cost, tokens: of all ``copies`` so far, nano-USD and tokens.
+        """
+        used = ((self.max_cost, cost), (self.max_tokens, tokens))
+        return copies > 0 and any(
+            bound is not None and spent + gateways * spent // copies > bound for bound, spent in used
         )
 
 

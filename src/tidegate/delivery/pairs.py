@@ -16,16 +16,9 @@ class PairRecord(msgspec.Struct, tag_field="kind", tag="pair", frozen=True, kw_o
         is_exact: whether both texts are equal, white space at their ends aside; ``None`` where they cannot be
             compared: one is missing, was cut, or has no text (embeddings).
         similarity: of the texts in millionths (:func:`tidegate.delivery.similarity.similarity`), ``None`` likewise.
-        stable_text, candidate_text: only where the service keeps content.
-        redact: replace personal data before they are stored.
-        keep_seconds: how long they may be kept.
     """
 
     stable: Observation
     candidate: Observation
     is_exact: bool | None = None
     similarity: int | None = None
-    stable_text: str = ""
-    candidate_text: str = ""
-    redact: bool = True
-    keep_seconds: int = 0

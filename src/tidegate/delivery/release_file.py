@@ -19,11 +19,12 @@ import msgspec
 from tidegate.delivery.canary import CanarySpec, check_canary
 from tidegate.delivery.chain import check_chain
 from tidegate.delivery.evidence.metrics import metric_name
+from tidegate.delivery.evidence.pair_analysis import can_decide
 from tidegate.delivery.gates import check_gate
 from tidegate.delivery.notifying import check_notify
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.steps import Program
+from tidegate.delivery.steps import Mirror, Program
 from tidegate.delivery.strategy import PLANNED, STRATEGIES, compile_program, program_of, strategy_name
 from tidegate.documents import Document, Path, decode, nearest
 from tidegate.errors import InvalidInputError
@@ -178,6 +179,8 @@ def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
                 where=read.where(("guardrails", index)),
                 remedy='use a hard limit such as hard: "> 5%", or the strategy canary',
             )
+    if any(isinstance(step, Mirror) for step in program.steps):
+        _check_pairs(read, spec, program, name)
     known = {guardrail.metric for guardrail in spec.guardrails} | set(map(metric_name, spec.guardrails))
     for step in range(len(program.steps)):
         for metric in program.required_at(step) or ():
@@ -194,6 +197,20 @@ def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
             where=read.where(("rollback", "deadline")),
             remedy="leave it out, or give more time",
         )
+
+
+def _check_pairs(read: Document, spec: ReleaseSpec, program: Program, name: str) -> None:
+    """A step that can never pass by evidence is refused, not passed."""
+    deciding = {metric for each in spec.guardrails if can_decide(each) for metric in (each.metric, metric_name(each))}
+    remedy = "latency is measured under another load there; add a guardrail on error_rate or cost_per_request"
+    if not deciding:
+        message = f"no guardrail can be decided by the copies of {name}"
+        raise InvalidInputError(message, where=read.where(("guardrails",)), remedy=remedy)
+    for index, step in enumerate(program.steps):
+        for metric in (program.required_at(index) or ()) if isinstance(step, Mirror) else ():
+            if metric not in deciding:
+                message = f"copies cannot decide {metric!r}, which a step of {name} requires"
+                raise InvalidInputError(message, where=read.where(("strategy",)), remedy=remedy)
 
 
 def _is_given(read: Document, *path: str) -> bool:

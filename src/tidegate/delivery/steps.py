@@ -101,6 +101,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     finishes: bool = False
     criteria: tuple[Criteria, ...] = ()
 
+    def step_at(self, step: int) -> TrafficStep | None:
+        """Traffic step ``step``; ``None`` after the last one."""
+        return self.steps[step] if step < len(self.steps) else None
+
     def criteria_at(self, step: int) -> Criteria:
         """How step ``step`` is judged, or promoting after the last one."""
         if step < len(self.criteria):
@@ -109,12 +113,12 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
     def soak_at(self, step: int) -> float:
         """Seconds that step ``step`` is watched, or the bake after the last one."""
-        found = self.steps[step] if step < len(self.steps) else None
+        found = self.step_at(step)
         return found.soak if isinstance(found, Split | Mirror) else self.promote.bake
 
     def required_at(self, step: int) -> tuple[str, ...] | None:
         """Metrics whose pass step ``step`` needs; ``None`` means every one."""
-        found = self.steps[step] if step < len(self.steps) else None
+        found = self.step_at(step)
         return found.require if isinstance(found, Split | Mirror) else None
 
     @property

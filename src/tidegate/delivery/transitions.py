@@ -83,6 +83,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T5", _VERIFYING, "verified", _SOAKING, "Every gateway serves revision {revision}; the window of {soak} begins."),
     Transition("T6", _SOAKING, "soaked", _JUDGED, "The window is over."),
     Transition("T6", (_STEP[SubPhase.SOAKING],), "soak_skipped", _JUDGING, "The rest of the soak is skipped on request."),
+    Transition("T6", (_STEP[SubPhase.SOAKING],), "mirror_spent", _JUDGING, "Copies have used what they may ({cost} USD, {tokens} tokens); the pairs so far are judged."),
     Transition("T7", _JUDGING, "step_passed", _NEXT, "The step passes: no guardrail is breached after {samples} requests."),
     Transition("T7", _JUDGING, "step_forced", _NEXT, "No guardrail is breached; the missing evidence is accepted on request ({samples} requests)."),
     Transition("T7", _JUDGING, "step_without_data", _NEXT, "Too few requests to judge ({samples}); going on, as on_no_data says."),
@@ -141,6 +142,10 @@ NOTES: dict[str, tuple[str, str]] = {
     ),
     "soak_cut_short": ("N1", "{actor} asked to go on: {reason}"),
     "full_promotion": ("N1", "{actor} asked to skip all soaks: {reason}"),
+    "mirror_ended": (
+        "N1",
+        "Copies have used what they may ({cost} USD, {tokens} tokens); the split goes on without them.",
+    ),
     "too_early": ("N1", "Nothing to promote yet: the candidate is not in traffic."),
     "already_ended": ("N1", "The release has ended; nothing changes."),
     "already_rolling_back": ("N1", "The release is rolling back already."),

@@ -237,6 +237,27 @@ counts = sa.Table(
     sa.Column("summary", sa.Text, nullable=False),  # registry.observations.Counted as JSON
 )
 
+pairs = sa.Table(
+    "pairs",
+    observations,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("release", sa.Text, nullable=False),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("started_at_us", sa.BigInteger, nullable=False),
+    sa.Column("is_different", sa.Boolean, nullable=False),  # in text or outcome
+    sa.Column("row", sa.Text, nullable=False),  # delivery.pairs.PairRecord as JSON
+)
+sa.Index("pairs_by_release", pairs.c.release, pairs.c.id)
+
+pair_counts = sa.Table(
+    "pair_counts",
+    observations,
+    sa.Column("release", sa.Text, primary_key=True),
+    sa.Column("attempt", sa.Integer, primary_key=True),
+    sa.Column("step", sa.Integer, primary_key=True),
+    sa.Column("summary", sa.Text, nullable=False),  # registry.pairs.CountedPairs as JSON
+)
+
 
 traffic = sa.Table(
     "traffic",

@@ -10,7 +10,6 @@ is broken: every comparison is then inconclusive, and the release is held. Hard 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -19,11 +18,11 @@ from tidegate.delivery.evidence.comparisons import Compared, Concurrent
 from tidegate.delivery.evidence.metrics import METRICS, Rate, metric_name, show_value
 from tidegate.delivery.evidence.reasons import REASONS
 from tidegate.delivery.evidence.rules import finite, judge_rule, unreadable
+from tidegate.delivery.evidence.showing import show_change, show_interval, show_margin
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.stats.asymptotic import Effect
 from tidegate.stats.verdict import Verdict, worst
 
 __all__ = ["METRICS", "REASONS", "Concurrent", "judge_guardrails", "metric_name", "step_verdict"]
@@ -157,31 +156,11 @@ def _comparison_sentence(guardrail: GuardrailSpec, found: Compared, least: int) 
         metric=metric_name(guardrail),
         estimate=show_value(guardrail, found.candidate),
         stable=show_value(guardrail, found.stable),
-        effect=_show_change(found.effect.estimate, is_rate),
-        interval=_show_interval(found.effect, is_rate),
+        effect=show_change(found.effect.estimate, is_rate),
+        interval=show_interval(found.effect, is_rate),
         direction="lower" if is_less else "higher",
-        margin=_show_margin(guardrail),
+        margin=show_margin(guardrail),
         samples=found.candidate_samples,
         stable_samples=found.stable_samples,
         least=max(1, least),
     )
-
-
-def _show_margin(guardrail: GuardrailSpec) -> str:
-    names = ("max_increase", "max_decrease", "max_change")
-    given = [f"{name} {getattr(guardrail, name) * 100:g}%" for name in names if getattr(guardrail, name) is not None]
-    if guardrail.max_ratio is not None:
-        given.append(f"max_ratio {guardrail.max_ratio:g}")
-    return " and ".join(given)
-
-
-def _show_change(value: float, is_rate: bool) -> str:
-    if not math.isfinite(value):
-        return "beyond measure"
-    return f"{value * 100:+.3g} {'points' if is_rate else '%'}"
-
-
-def _show_interval(effect: Effect, is_rate: bool) -> str:
-    if not (math.isfinite(effect.lower) or math.isfinite(effect.upper)):
-        return "unbounded yet"
-    return f"between {_show_change(effect.lower, is_rate)} and {_show_change(effect.upper, is_rate)}"

@@ -68,7 +68,7 @@ class Compared(NamedTuple):
     stable_samples: int
 
 
-class _Side(NamedTuple):
+class Side(NamedTuple):
     """One direction of harm: its margin and which way."""
 
     margin: float
@@ -114,7 +114,7 @@ def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_al
         least: units that each arm needs.
     """
     metric = METRICS[guardrail.metric]
-    sides = _sides(guardrail)
+    sides = sides_of(guardrail)
     part = alpha / len(sides)
     if isinstance(metric, Rate):
         effect, verdict, code = _compare_rates(guardrail, metric, both, sides, part, pass_alpha)
@@ -136,16 +136,17 @@ def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_al
     )
 
 
-def _sides(guardrail: GuardrailSpec) -> list[_Side]:
+def sides_of(guardrail: GuardrailSpec) -> list[Side]:
+    """The directions of harm that a guardrail which compares looks at, at least one."""
     ratio = None if guardrail.max_ratio is None else guardrail.max_ratio - 1
     up = [guardrail.max_increase, guardrail.max_change, ratio]
     down = [guardrail.max_decrease, guardrail.max_change]
-    found = [_Side(float(margin), is_increase=True) for margin in up if margin is not None]
-    return found + [_Side(float(margin), is_increase=False) for margin in down if margin is not None]
+    found = [Side(float(margin), is_increase=True) for margin in up if margin is not None]
+    return found + [Side(float(margin), is_increase=False) for margin in down if margin is not None]
 
 
 def _compare_rates(
-    guardrail: GuardrailSpec, metric: Rate, both: Concurrent, sides: Sequence[_Side], alpha: float, pass_alpha: float
+    guardrail: GuardrailSpec, metric: Rate, both: Concurrent, sides: Sequence[Side], alpha: float, pass_alpha: float
 ) -> tuple[Effect, Verdict, str]:
     candidate = metric.events(both.candidate), both.candidate.judged
     stable = metric.events(both.stable), both.stable.judged
@@ -154,7 +155,7 @@ def _compare_rates(
     counted = Stratum(both.share, *candidate, *stable)
     found = []
     for side in sides:
-        ratio = _ratio(guardrail, side)
+        ratio = tolerated_ratio(guardrail, side)
         if ratio is None:
             found.append(_by_bounds(effect, lenient, side))
         else:
@@ -166,7 +167,7 @@ def _compare_rates(
     return effect, verdict, _code(verdict)
 
 
-def _ratio(guardrail: GuardrailSpec, side: _Side) -> float | None:
+def tolerated_ratio(guardrail: GuardrailSpec, side: Side) -> float | None:
     """The tolerated ratio of rates, when the margin is one, or none at all."""
     if guardrail.max_ratio is not None:
         return guardrail.max_ratio
@@ -186,14 +187,14 @@ def _by_events(counted: Stratum, ratio: float, predicted: float, alpha: float, p
     return Verdict.PASS if is_safe else Verdict.INCONCLUSIVE
 
 
-def _by_bounds(effect: Effect, lenient: Effect, side: _Side) -> Verdict:
+def _by_bounds(effect: Effect, lenient: Effect, side: Side) -> Verdict:
     """``effect`` decides a fail, ``lenient`` a pass; a decrease is the mirror image."""
     low, high = (effect.lower, lenient.upper) if side.is_increase else (-effect.upper, -lenient.lower)
     return comparison.judge_harm(low, high, side.margin)
 
 
 def _compare_means(
-    metric: Quantity, both: Concurrent, sides: Sequence[_Side], alpha: float, pass_alpha: float, least: int
+    metric: Quantity, both: Concurrent, sides: Sequence[Side], alpha: float, pass_alpha: float, least: int
 ) -> tuple[Effect, Verdict, str]:
     pair = Pair(metric.of(both.candidate), metric.of(both.stable))
     horizon = _HORIZON * max(least, asymptotic.MINIMUM_VALUES)
@@ -209,7 +210,7 @@ def _compare_quantiles(
     guardrail: GuardrailSpec,
     metric: Quantity,
     both: Concurrent,
-    sides: Sequence[_Side],
+    sides: Sequence[Side],
     alpha: float,
     pass_alpha: float,
     least: int,
@@ -226,7 +227,7 @@ def _compare_quantiles(
 
 
 def _by_exceedances(
-    baseline: Baseline, candidate: Tail, stable: Tail, share: float, side: _Side, alpha: float, pass_alpha: float
+    baseline: Baseline, candidate: Tail, stable: Tail, share: float, side: Side, alpha: float, pass_alpha: float
 ) -> Verdict:
     """A bucket that the candidate's threshold cuts counts against the verdict that is sought."""
     threshold = baseline.value * (1 + side.margin if side.is_increase else max(0.0, 1 - side.margin))

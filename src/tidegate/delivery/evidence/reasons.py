@@ -32,4 +32,17 @@ COMPARISONS: dict[str, str] = {
     "and {wanted} are too many",
 }
 
-REASONS: dict[str, str] = {**LIMITS, **COMPARISONS}
+# Of pairs: both answers to the same requests.
+PAIRS: dict[str, str] = {
+    "pairs_worse": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
+    "surely more than {margin} allow, over {samples} pairs",
+    "pairs_not_worse": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
+    "surely within {margin}, over {samples} pairs",
+    "pairs_undecided": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
+    "which neither keeps nor breaks {margin} surely, over {samples} pairs; more pairs decide it",
+    "too_few_pairs": "{metric} compares {samples} pairs and needs {least}",
+    "shown_of_pairs": "{metric} is {estimate} against {stable} of stable on the same requests, over {samples} pairs; a "
+    "mirror runs under another load and another cache, so this decides nothing",
+}
+
+REASONS: dict[str, str] = {**LIMITS, **COMPARISONS, **PAIRS}

@@ -112,6 +112,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "once"),
     )
     op.create_table(
+        "pair_counts",
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("summary", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "attempt", "step"),
+    )
+    op.create_table(
+        "pairs",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("started_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("is_different", sa.Boolean(), nullable=False),
+        sa.Column("row", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("pairs_by_release", "pairs", ["release", "id"], unique=False)
+    op.create_table(
         "requests",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("request_id", sa.Text(), nullable=False),

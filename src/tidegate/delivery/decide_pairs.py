@@ -1,0 +1,83 @@
+"""What copies of requests say of a step, and when their money is spent."""
+
+from __future__ import annotations
+
+import msgspec
+
+from tidegate.delivery.draft import Draft
+from tidegate.delivery.evidence.analysis import step_verdict
+from tidegate.delivery.evidence.pair_analysis import judge_pairs
+from tidegate.delivery.evidence.pair_counts import PairCounts
+from tidegate.delivery.evidence.rules import broken_rules
+from tidegate.delivery.release import MetricVerdict
+from tidegate.stats.verdict import Verdict
+
+OF_PAIRS = " (pairs)"
+"""Behind the metric's name where pairs are judged beside users."""
+
+
+def judge_mirror(draft: Draft, least: int) -> None:
+    """Judge a step in which the candidate serves nobody: pairs are its only samples."""
+    total, window = _counted(draft)
+    if draft.state.analysed_at != draft.now and total is not None:
+        looked = broken_rules(draft.spec.guardrails, window.candidate, window.stable, draft.state.rules, least)
+        draft.change(rules=looked)
+    verdicts = judge_pairs(
+        draft.spec.guardrails,
+        total,
+        window,
+        alpha=draft.spec.analysis.alpha / draft.program.judgings,
+        least=least,
+        pass_alpha=draft.spec.analysis.alpha,
+        rules=draft.state.rules,
+    )
+    required = draft.program.required_at(draft.state.step)
+    draft.change(
+        analysed_at=draft.now,
+        verdicts=verdicts,
+        verdict=step_verdict(verdicts, window.candidate, least, required),
+        samples=window.pairs,
+    )
+
+
+def judge_beside(draft: Draft, least: int) -> tuple[MetricVerdict, ...]:
+    """Verdicts of pairs in a step that splits too: they can fail it, but it never waits for them."""
+    step = draft.program.step_at(draft.state.step)
+    if step is None or getattr(step, "mirroring", None) is None:
+        return ()
+    total, window = _counted(draft)
+    plain = [msgspec.structs.replace(guardrail, rule=None) for guardrail in draft.spec.guardrails]
+    verdicts = judge_pairs(
+        plain,
+        total,
+        window,
+        alpha=draft.spec.analysis.alpha / draft.program.judgings,
+        least=least,
+        pass_alpha=draft.spec.analysis.alpha,
+    )
+    return tuple(
+        msgspec.structs.replace(
+            verdict,
+            metric=verdict.metric + OF_PAIRS,
+            is_dry_run=verdict.is_dry_run or verdict.verdict is not Verdict.FAIL,
+        )
+        for verdict in verdicts
+    )
+
+
+def is_spent(draft: Draft) -> bool:
+    """Whether the bounds of this step's mirror leave nothing for more copies."""
+    mirroring, pairs = draft.state.mirroring, draft.facts.pairs_of_step(draft.state)
+    if mirroring is None or pairs is None:
+        return False
+    total, gateways = pairs.total, sum(gateway.is_live for gateway in draft.facts.gateways)
+    return mirroring.is_spent(total.cost, total.tokens, total.copies, gateways)
+
+
+def _counted(draft: Draft) -> tuple[PairCounts | None, PairCounts]:
+    """Every pair of the step and those of its window; ``None`` when they could not be read."""
+    pairs = draft.facts.pairs_of_step(draft.state)
+    total = pairs.total if pairs else PairCounts() if draft.facts.pairs is not None else None
+    if total is not None:
+        draft.change(mirror_cost=total.cost, mirror_tokens=total.tokens)
+    return total, pairs.window if pairs and draft.state.window_opened_at else PairCounts()

@@ -1,0 +1,31 @@
+"""How effects and margins read in sentences."""
+
+from __future__ import annotations
+
+import math
+
+from tidegate.delivery.release_spec import GuardrailSpec
+from tidegate.stats.asymptotic import Effect
+
+
+def show_margin(guardrail: GuardrailSpec) -> str:
+    """``max_increase 2%``: the guardrail's own words."""
+    names = ("max_increase", "max_decrease", "max_change")
+    given = [f"{name} {getattr(guardrail, name) * 100:g}%" for name in names if getattr(guardrail, name) is not None]
+    if guardrail.max_ratio is not None:
+        given.append(f"max_ratio {guardrail.max_ratio:g}")
+    return " and ".join(given)
+
+
+def show_change(value: float, is_rate: bool) -> str:
+    """``+2 points`` of a rate, ``+15 %`` of everything else."""
+    if not math.isfinite(value):
+        return "beyond measure"
+    return f"{value * 100:+.3g} {'points' if is_rate else '%'}"
+
+
+def show_interval(effect: Effect, is_rate: bool) -> str:
+    """Both bounds of an effect."""
+    if not (math.isfinite(effect.lower) or math.isfinite(effect.upper)):
+        return "unbounded yet"
+    return f"between {show_change(effect.lower, is_rate)} and {show_change(effect.upper, is_rate)}"
