@@ -14,8 +14,8 @@ from tidegate.errors import InternalError
 
 # What every sentence may name (Draft) and what single transitions add.
 ALWAYS = {"candidate", "service", "samples", "answered", "share", "actor", "reason"}
-ADDED = {"gate", "other", "failed", "detail", "revision", "soak", "failures", "since"}
-NOTED = {"why", "seconds", "role", "gate", "detail"}
+ADDED = {"cost", "tokens", "gate", "other", "failed", "detail", "revision", "soak", "failures", "since"}
+NOTED = {"cost", "tokens", "why", "seconds", "role", "gate", "detail"}
 
 
 def test_every_transition_of_the_design_is_there_and_nothing_else():

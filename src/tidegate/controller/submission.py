@@ -12,7 +12,7 @@ from tidegate.controller.capabilities import check_capabilities
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.strategy import strategy_name
-from tidegate.errors import ConflictError
+from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry import audit
 from tidegate.registry.identifiers import id_instant, new_id
 from tidegate.registry.releases import ReleaseRow, add_intent, insert_release, list_releases, unfinished_of
