@@ -23,6 +23,7 @@ from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.roles import check_roles
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.snapshot import AccessKey
+from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.documents import Document, decode, parse_document
 from tidegate.errors import InvalidInputError, OperatorError
 
@@ -146,6 +147,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     notify: tuple[SinkSettings, ...] = ()
     programs: ProgramsSettings = ProgramsSettings()
     alerts: AlertSettings = AlertSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @property
     def gateway_address(self) -> Address:

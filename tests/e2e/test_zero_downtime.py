@@ -135,7 +135,7 @@ class Up:
 
     def logged(self, event: str) -> list[dict]:
         lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
-        return [line for line in map(json.loads, lines) if line["event"] == event]
+        return [line for line in map(json.loads, lines) if line["message"] == event]
 
     def children(self, module: str) -> list[psutil.Process]:
         found = psutil.Process(self.process.pid).children()

@@ -16,6 +16,8 @@ from tests.gateway.gateway_bench import (
     variant,
 )
 
+from tidegate.delivery.trace import parse_traceparent, passed_on
+
 
 @pytest.fixture
 async def door(bench: Bench, simulate: StartSimulator) -> Bench:
@@ -213,7 +215,9 @@ async def test_provider_keys_go_upstream_and_client_credentials_do_not(door, sim
     assert first["authorization"] == "Bearer sim-secret"
     assert first["x-team"] == "shop"
     assert first["accept-encoding"] == "identity"
-    assert first["traceparent"] == trace
+    row = (await door.observations.after(1))[0]
+    assert row.trace == trace
+    assert first["traceparent"] == passed_on(parse_traceparent(trace), row.request_id, 1).header
     assert "traceparent" not in second
     assert not {"cookie", "x-tidegate-unit", "x-api-key"} & first.keys()
 

@@ -168,6 +168,17 @@ async def test_a_snapshot_is_put_in_force_acknowledged_and_stored(control, join,
     assert "memory" not in (tmp_path / "snapshot.json").read_text().replace('"memory:', "")
 
 
+async def test_another_level_of_logs_is_followed_once(control, join):
+    gateway = join(await control.listen())
+    heard = []
+    gateway.link.on_log_level = heard.append
+    control.say(snapshot=snapshot(1))
+    for level in (None, "debug", "debug", "info"):
+        control.say(lease=Lease(revision=1, epoch=1, seconds=60, log_level=level))
+    await until(lambda: len(heard) >= 2)
+    assert heard == ["debug", "info"]
+
+
 async def test_a_lease_line_renews_the_table_in_force(control, join):
     gateway = join(await control.listen())
     control.say(snapshot=Snapshot(revision=1, epoch=1, lease_seconds=0.0))

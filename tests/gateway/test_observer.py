@@ -1,17 +1,15 @@
 from __future__ import annotations
 
 import pytest
+from tests.fakes.observations import observation as plain
 
-from tidegate.delivery.observation import COLUMNS, Observation, ObservationBatch
+from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.gateway import observer as module
 from tidegate.gateway.observer import Observer
 
-DEFAULTS = {str: "", int: 0, bool: False, "str": "", "int": 0, "bool": False}
-
 
 def observation(request_id: str) -> Observation:
-    values = {name: DEFAULTS[Observation.__annotations__[name]] for name in COLUMNS}
-    return Observation(**(values | {"request_id": request_id}))
+    return plain(request_id=request_id)
 
 
 def batch(sequence: int, rows: int = 3) -> ObservationBatch:

@@ -23,6 +23,7 @@ from tidegate.api.routes import (
     health,
     incidents,
     keys,
+    logs,
     providers,
     records,
     releases,
@@ -39,7 +40,7 @@ _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 API_PREFIX = "/api/v1"
 # /versions/import stands before /versions/{ref}
 API_ROUTERS = tuple(
-    each.router for each in (services, versions, releases, traffic, incidents, records, providers, keys, applying)
+    each.router for each in (services, versions, releases, traffic, incidents, records, providers, keys, logs, applying)
 )
 
 

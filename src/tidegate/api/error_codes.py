@@ -70,6 +70,8 @@ CODES: dict[str, str] = {
     "stale_service": "The service changed meanwhile.",
     "unknown_provider": "There is no such provider.",
     "provider_in_use": "A version that is being served needs the provider.",
+    "unknown_log_level": "Logs have no such level.",
+    "missing_extra": "The configuration asks for a part of Tidegate that is not installed.",
     "unknown_key_name": "There is no key of this name.",
     "key_exists": "The name of the key is taken.",
     "no_admin_key": "No key would be left that may administer.",

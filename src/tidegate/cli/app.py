@@ -12,11 +12,22 @@ import typer
 
 from tidegate import __version__
 from tidegate.cli.command import JsonOption, KeyOption, UrlOption, local_command
-from tidegate.cli.commands import declaring, keys, operating, pushing, records, releasing, serving, traffic, versions
+from tidegate.cli.commands import (
+    declaring,
+    keys,
+    logs,
+    operating,
+    pushing,
+    records,
+    releasing,
+    serving,
+    traffic,
+    versions,
+)
 from tidegate.cli.commands.panels import RECORDS
 from tidegate.cli.session import Asked
 
-_COMMANDS = (serving, declaring, pushing, versions, releasing, operating, keys, traffic, records)
+_COMMANDS = (serving, declaring, pushing, versions, releasing, operating, keys, logs, traffic, records)
 
 
 def make_app() -> typer.Typer:

@@ -20,7 +20,7 @@ import uvloop
 from tidegate.api.app import ApiSettings, create_app
 from tidegate.api.applying import apply_documents
 from tidegate.cli.child import become_child
-from tidegate.cli.logs import configure_logs
+from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.config import Settings, environment
 from tidegate.controller.control import Control, ControlSettings
 from tidegate.controller.programs import ProgramSettings
@@ -79,6 +79,7 @@ async def serve_control(settings: Settings, listener: socket.socket, stop: async
         artifacts = ArtifactStore(settings.storage.artifacts)
         control = Control(state, observed, _control_settings(settings))
         await apply_documents(control, artifacts, [_declared(settings)], actor=_ACTOR, source="configuration")
+        control.on_log_level = set_log_level
         await control.start()
         stack.push_async_callback(control.stop)
         app = create_app(control, artifacts, _api_settings(settings))
@@ -155,6 +156,7 @@ def _control_settings(settings: Settings) -> ControlSettings:
         leader=f"control-{token_hex(6)}",
         is_sole=settings.storage.database.startswith("sqlite"),
         open_access=settings.gateway_address.is_loopback,
+        telemetry=settings.telemetry,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 import uvloop
 
 from tidegate.cli.child import become_child, readiness
-from tidegate.cli.logs import configure_logs
+from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.config import environment, secret_of
 from tidegate.gateway.process import GatewaySettings, run_gateway
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret
@@ -21,7 +21,7 @@ _MEMORY = "memory:"
 def serve(settings: GatewaySettings, environ: Mapping[str, str], announce: Callable[[], None] | None = None) -> None:
     """Run one gateway until it is told to stop."""
     configure_logs(environ.get("TIDEGATE_LOG_LEVEL", "info"), process=settings.id)
-    uvloop.run(run_gateway(settings, secret_resolver(environ), proxy_finder(environ), announce))
+    uvloop.run(run_gateway(settings, secret_resolver(environ), proxy_finder(environ), announce, set_log_level))
 
 
 def secret_resolver(environ: Mapping[str, str]) -> ResolveSecret:

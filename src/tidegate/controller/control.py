@@ -27,12 +27,14 @@ from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
 from tidegate.controller.news import News
 from tidegate.controller.notification import Notifier
+from tidegate.controller.opentelemetry.export import OtlpExport
 from tidegate.controller.operations import Operations
 from tidegate.controller.probe import ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
+from tidegate.controller.request_log import log_requests
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.sinks.subscriptions import Subscriptions
 from tidegate.controller.telemetry.page import ControlTelemetry
@@ -44,7 +46,8 @@ from tidegate.delivery.notifying import SinkSettings
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
-from tidegate.delivery.snapshot import Heartbeat, Provider
+from tidegate.delivery.snapshot import Heartbeat, LogLevel, Provider
+from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -71,6 +74,7 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
         sinks: who hears of releases, beside the log.
         alerts: which of a monitoring system's alerts are triggers.
         open_access: without any key, gateways take every credential (they listen on loopback only).
+        telemetry: what is told to logs and collectors.
     """
 
     leader: str
@@ -82,6 +86,7 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     programs: ProgramSettings = ProgramSettings()
     sinks: tuple[SinkSettings, ...] = ()
     alerts: AlertSettings = AlertSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
 
 class Control:
@@ -93,6 +98,12 @@ class Control:
         secrets: literals that provider credentials refer to as ``memory:NAME``; may grow later, followed by
             ``operations.routing_changed()``.
         client: for probes; ``None`` makes one.
+
+    Attributes:
+        on_log_level: called when somebody asks for another level of logs.
+
+    Raises:
+        OperatorError: OTLP is asked for and OpenTelemetry is not installed.
     """
 
     def __init__(
@@ -113,6 +124,8 @@ class Control:
         self._client = client or httpx2.AsyncClient(trust_env=False)
         self._tasks: list[asyncio.Task[None]] = []
         self._wanted = asyncio.Event()
+        self._export = OtlpExport(settings.telemetry.otlp) if settings.telemetry.otlp is not None else None
+        self.on_log_level: Callable[[LogLevel], None] = lambda _: None
         self._compose()
 
     def _compose(self) -> None:
@@ -196,6 +209,8 @@ class Control:
         await self.leadership.keep()
         await self._remember_releases()
         await self.publisher.refresh()
+        if self._export is not None:
+            self._export.start()
         if is_background:
             loops: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
                 "controller": self.controller.run,
@@ -213,6 +228,8 @@ class Control:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.effects.stop()
+        if self._export is not None:
+            await asyncio.to_thread(self._export.stop)
         await self._client.aclose()
         await self.leadership.resign()
 
@@ -228,8 +245,23 @@ class Control:
             self._wanted.set()
 
     async def store(self, batch: ObservationBatch) -> bool:
-        """Store a batch (the link)."""
-        return await self.ingest.store(batch)
+        """Store a batch (the link); what was new is told to the logs and to OpenTelemetry."""
+        is_new = await self.ingest.store(batch)
+        if is_new and (self._export is not None or self.settings.telemetry.request_log != "off"):
+            rows = [row for row in batch.rows() if not row.is_open]
+            log_requests(rows, self.settings.telemetry.request_log)
+            if self._export is not None:
+                self._export.learn(rows)
+        return is_new
+
+    async def set_log_level(self, level: LogLevel, *, actor: str) -> None:
+        """Have this process and the gateways that follow it log ``level`` and above."""
+        now = self.clock.now()
+        await self.state.transact(
+            lambda connection: audit.append(connection, actor, "log_level.set", "logs", {"level": level}, now)
+        )
+        self.publisher.log_level = level
+        self.on_log_level(level)
 
     async def store_records(self, batch: RecordBatch) -> bool:
         """Store a batch of records (the link)."""

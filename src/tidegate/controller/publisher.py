@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
-from tidegate.delivery.snapshot import Lease, LinkMessage, ServiceRoute, Snapshot
+from tidegate.delivery.snapshot import Lease, LinkMessage, LogLevel, ServiceRoute, Snapshot
 from tidegate.errors import InternalError
 from tidegate.registry.cluster import ClusterRow, bump_revision, fence
 from tidegate.registry.database import Database
@@ -32,6 +32,9 @@ class Publisher:
     Args:
         read_table: reads the snapshot as the database stands, with the cluster row's revision and epoch.
         read_secrets: literals that the snapshot refers to as ``memory:NAME``.
+
+    Attributes:
+        log_level: asked of every gateway with each renewal; ``None`` leaves them as they were started.
     """
 
     def __init__(self, database: Database, clock: Clock, read_table: ReadTable, read_secrets: ReadSecrets) -> None:
@@ -49,6 +52,7 @@ class Publisher:
         self._asked = 0  # calls of refresh so far
         self._read_for = 0  # up to which of them the latest read began later
         self._is_closed = False
+        self.log_level: LogLevel | None = None
 
     @property
     def current(self) -> Snapshot:
@@ -167,7 +171,12 @@ class Publisher:
     def _renewal(self) -> bytes | None:
         if self._current is None or self._clock.monotonic() >= self._speaks_until:
             return None
-        lease = Lease(revision=self._current.revision, epoch=self._current.epoch, seconds=self._current.lease_seconds)
+        lease = Lease(
+            revision=self._current.revision,
+            epoch=self._current.epoch,
+            seconds=self._current.lease_seconds,
+            log_level=self.log_level,
+        )
         return msgspec.json.encode(LinkMessage(lease=lease)) + b"\n"
 
 

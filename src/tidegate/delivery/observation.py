@@ -83,6 +83,8 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
     finish_reason: str
     model: str  # the model that answered, as the upstream names it
     round: int = 0  # of the step: how often its weights had been set anew
+    trace: str = ""  # the caller's traceparent, "" without one
+    trail: tuple[tuple[str, str, int], ...] = ()  # failed attempts: provider/model, outcome, end after the start in us
     has_own_unit: bool = False  # the unit is this request alone and will not return
     keeps_format: int = -1  # 1 the answer is the JSON that was asked for, 0 it is not, -1 nobody asked or looked
     is_open: bool = False  # not ended: its end will be told

@@ -192,12 +192,20 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     services: dict[str, ServiceRoute] = {}
 
 
-class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """A renewal: the named revision is still the one in force."""
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+class Lease(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A renewal: the named revision is still the one in force.
+
+    Attributes:
+        log_level: what everybody's logs shall tell from now on; ``None`` leaves them as they were started.
+    """
 
     revision: int
     epoch: int
     seconds: float
+    log_level: LogLevel | None = None
 
 
 class LinkMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

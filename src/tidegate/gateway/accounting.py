@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Observation, Outcome
+from tidegate.delivery.trace import parse_traceparent
 from tidegate.wire.kinds import Kind
 from tidegate.wire.usage import Usage
 
@@ -117,6 +118,11 @@ def _pace(duration: float, first_token: float, output_tokens: int) -> float:
     return (duration - first_token) / (output_tokens - 1) if first_token and output_tokens > 1 else 0.0
 
 
+def _trace(header: bytes | None) -> str:
+    context = parse_traceparent(header.decode("latin-1")) if header else None
+    return "" if context is None else context.header
+
+
 def _observation(
     call: Call,
     outcome: Outcome,
@@ -168,6 +174,8 @@ def _observation(
         call.finish_reason or (relay.finish_reason if relay is not None else ""),
         call.model or (relay.model if relay is not None else ""),
         release.round if release is not None else 0,
+        _trace(call.request.headers.get(b"traceparent")),
+        call.trail,
         call.has_own_unit,
         call.keeps_format,
     )

@@ -7,6 +7,7 @@ from asyncio import CancelledError
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from tidegate.delivery.trace import parse_traceparent, passed_on
 from tidegate.errors import CallerError, OperatorError
 from tidegate.gateway.answer_delivery import AnswerDelivery, send_whole
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
@@ -128,6 +129,8 @@ def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamRespons
     account, alarm, timeouts, request = leg.account, call.alarm, leg.timeouts, call.request
     assert account.origin is not None, "an account without an origin is never asked"
     extra = upstream_request_headers(request.headers, DIALECTS[call.kind], account.dialect)
+    if extra and extra[0][0] == b"traceparent":
+        extra = (_own_span(call, extra[0][1]), *extra[1:])
     head = account.head(exchange.path, exchange.headers, sum(map(len, parts)), extra)
     if call.facts.stream:
         alarm.watch(Cause.SILENT, timeouts.first_token)
@@ -136,6 +139,13 @@ def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamRespons
     if not call.own_seconds:
         call.own_seconds = max(time.monotonic() - request.received_at, 1e-9)
     return call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)
+
+
+def _own_span(call: Call, sent: bytes) -> tuple[bytes, bytes]:
+    """The trace goes on through us: this attempt is what the upstream hangs its own spans on."""
+    context = parse_traceparent(sent.decode("ascii"))
+    told = sent if context is None else passed_on(context, call.request_id, call.attempts).header.encode()
+    return b"traceparent", told
 
 
 async def _refused(call: Call, leg: Leg, exchange: Exchange, response: UpstreamResponse) -> Failure:

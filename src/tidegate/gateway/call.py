@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
@@ -46,6 +47,7 @@ class Call:
         told: headers of the last upstream that are for the client.
         keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
         transcript: *find_service*: notes the answer when it is to be kept; nearly always ``None``.
+        trail: attempts that failed, as an observation tells them.
         outcome: the user's; ``None`` while it is not known.
         copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
     """
@@ -85,6 +87,7 @@ class Call:
         "status",
         "table",
         "told",
+        "trail",
         "transcript",
         "unit_hash",
         "usage",
@@ -123,6 +126,7 @@ class Call:
         self.relay: StreamRelay | None = None
         self.told: Headers = ()
         self.transcript: Transcript | None = None
+        self.trail: tuple[tuple[str, str, int], ...] = ()
         self.first_content_at = 0.0
         self.usage: Usage | None = None
         self.keeps_format = -1
@@ -186,6 +190,8 @@ class Call:
     def failed(self, leg: Leg, failure: Failure) -> None:
         """An attempt at ``leg`` failed, before its first content or after it."""
         outcome = outcome_of(failure.cause, is_content_filter=failure.is_content_filter)
+        ended_us = int((time.monotonic() - self.request.received_at) * 1e6)
+        self.trail = (*self.trail, (f"{leg.account.name}/{leg.insertion.model}", outcome, ended_us))
         if self.responder.is_started:
             self.outcome = outcome
         arm, release = self.arm, self.route.route.release if self.route else None

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
-from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat, LinkMessage
+from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat, LinkMessage, LogLevel
 from tidegate.errors import TidegateError
 from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import HttpClientError, Origin, Pool, UpstreamResponse, request_head
@@ -71,7 +71,14 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ControlLink:
-    """Runs the loops between :meth:`start` and :meth:`stop`."""
+    """Runs the loops between :meth:`start` and :meth:`stop`.
+
+    Attributes:
+        on_log_level: called when control asks for another level of logs.
+
+    Attributes:
+        on_log_level: called when control asks for another level of logs.
+    """
 
     def __init__(
         self,
@@ -95,6 +102,8 @@ class ControlLink:
         self._stream: UpstreamResponse | None = None
         self._heard_at = 0.0
         self._is_stopping = False
+        self._log_level: LogLevel | None = None
+        self.on_log_level: Callable[[LogLevel], None] = lambda _: None
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -190,6 +199,7 @@ class ControlLink:
     def _receive(self, message: LinkMessage) -> None:
         if message.lease is not None:
             self._holder.renew(message.lease)
+            self._follow_log_level(message.lease.log_level)
         snapshot = message.snapshot
         if snapshot is None:
             return
@@ -205,6 +215,11 @@ class ControlLink:
             save_snapshot(self._folder, snapshot)
         except OSError as error:
             log.warning("snapshot.not_stored", error=str(error))
+
+    def _follow_log_level(self, level: LogLevel | None) -> None:
+        if level is not None and level != self._log_level:
+            self._log_level = level
+            self.on_log_level(level)
 
     async def _beat(self) -> None:
         while True:

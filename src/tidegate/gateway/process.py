@@ -15,7 +15,7 @@ import msgspec
 import structlog
 
 from tidegate import __version__
-from tidegate.delivery.snapshot import Snapshot
+from tidegate.delivery.snapshot import LogLevel, Snapshot
 from tidegate.errors import TidegateError
 from tidegate.gateway.app import Gateway
 from tidegate.gateway.http.client import Pool
@@ -65,6 +65,7 @@ async def run_gateway(
     resolve: ResolveSecret,
     find_proxy: FindProxy,
     announce: Callable[[], None] | None = None,
+    set_log_level: Callable[[LogLevel], None] = lambda _: None,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then drain.
 
@@ -74,6 +75,7 @@ async def run_gateway(
         find_proxy: gives the proxy for a provider's address.
         announce: called once requests are served; with it this process takes another one's place and accepts
             nothing before it has a snapshot, since the other one would have served it.
+        set_log_level: called when control asks for another level of logs.
 
     Raises:
         OSError: the address cannot be bound, or the folder cannot be written.
@@ -113,6 +115,7 @@ async def run_gateway(
     )
     folder = Path(settings.folder)
     link = ControlLink(identity, pool, gateway.holder, observer, records, gateway, folder)
+    link.on_log_level = set_log_level
     siblings = Siblings(folder, pool, gateway.own_page)
     _adopt_stored(gateway, folder)
     link.start()

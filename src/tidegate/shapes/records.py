@@ -183,6 +183,8 @@ class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str
     model: str
     round: int
+    trace: str
+    trail: tuple[tuple[str, str, int], ...]
     has_own_unit: bool = False
     keeps_format: int = -1
     is_open: bool = False
@@ -194,6 +196,12 @@ class Requests(msgspec.Struct, frozen=True, kw_only=True):
 
     items: tuple[ServedRequest, ...]
     next: str | None
+
+
+class LogLevels(msgspec.Struct, frozen=True, kw_only=True):
+    """What the processes are asked to log; ``None`` leaves each as it was started."""
+
+    level: str | None
 
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):

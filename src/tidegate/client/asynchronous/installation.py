@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.client.calls import installation
 from tidegate.client.transport import AsyncTransport
-from tidegate.shapes.records import Gateways, Keys, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, Keys, LogLevels, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
@@ -86,6 +86,19 @@ class InstallationOperations:
             ForbiddenError: the key in use has not the role admin.
         """
         return await self._transport.run(installation.revoke_key(name))
+
+    async def log_level(self) -> LogLevels:
+        """What control and its gateways are asked to log."""
+        return await self._transport.run(installation.log_level())
+
+    async def set_log_level(self, level: str) -> LogLevels:
+        """Have control, and within a second its gateways, log ``debug``, ``info``, ``warning`` or ``error`` and above.
+
+        Raises:
+            InvalidInputError: no such level.
+            ForbiddenError: the key in use has not the role admin.
+        """
+        return await self._transport.run(installation.set_log_level(level))
 
     async def apply(self, documents: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Applied:
         """Create or update what documents declare; repeating it changes nothing.

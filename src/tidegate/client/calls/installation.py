@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.client.call import Call, in_path
-from tidegate.shapes.records import Gateways, Keys, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, Keys, LogLevels, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
@@ -85,6 +85,21 @@ def revoke_key(name: str) -> Call[Keys]:
         ForbiddenError: the key in use has not the role admin.
     """
     return Call(method="DELETE", path=f"/keys/{in_path(name)}", returns=Keys)
+
+
+def log_level() -> Call[LogLevels]:
+    """What control and its gateways are asked to log."""
+    return Call(method="GET", path="/log-level", returns=LogLevels)
+
+
+def set_log_level(level: str) -> Call[LogLevels]:
+    """Have control, and within a second its gateways, log ``debug``, ``info``, ``warning`` or ``error`` and above.
+
+    Raises:
+        InvalidInputError: no such level.
+        ForbiddenError: the key in use has not the role admin.
+    """
+    return Call(method="PUT", path="/log-level", returns=LogLevels, body={"level": level})
 
 
 def apply(documents: Sequence[Mapping[str, Any]], *, dry_run: bool = False) -> Call[Applied]:
