@@ -234,7 +234,8 @@ async def _end(spec: ChildSpec, process: asyncio.subprocess.Process) -> None:
     with suppress(ProcessLookupError):
         process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), spec.grace_seconds)
+            async with asyncio.timeout(spec.grace_seconds):
+                await process.wait()
         except TimeoutError:
             log.warning("child.killed", child=spec.name, after_seconds=spec.grace_seconds)
             process.kill()

@@ -224,8 +224,9 @@ class ControlLink:
     async def _beat(self) -> None:
         while True:
             await self._send_heartbeat()
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._beat_now.wait(), HEARTBEAT_SECONDS)
+            with suppress(TimeoutError):  # not wait_for: in Python 3.11 it can swallow the cancellation of a stop
+                async with asyncio.timeout(HEARTBEAT_SECONDS):
+                    await self._beat_now.wait()
             self._beat_now.clear()
             if self._stream is not None and asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS:
                 self._stream.close()

@@ -103,7 +103,8 @@ class Server:
         if self._connections:
             self._emptied.clear()
             try:
-                await asyncio.wait_for(self._emptied.wait(), seconds)
+                async with asyncio.timeout(seconds):
+                    await self._emptied.wait()
             except TimeoutError:
                 return False
         return True
