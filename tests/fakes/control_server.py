@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from tidegate.api.app import ApiSettings, create_app
 from tidegate.client import AsyncClient, Client
 from tidegate.controller.control import Control, ControlSettings
+from tidegate.dashboard.app import with_dashboard
 from tidegate.delivery.snapshot import Heartbeat
 from tidegate.registry import schema
 from tidegate.registry.artifacts import ArtifactStore
@@ -88,7 +89,7 @@ async def serving(
     app = create_app(control, artifacts, settings)
     server = uvicorn.Server(
         uvicorn.Config(
-            app,
+            with_dashboard(app),
             port=0,
             log_config=None,
             log_level="critical",

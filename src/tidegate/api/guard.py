@@ -59,7 +59,8 @@ class Guard:
         if "\x00" in path or b"%00" in request.scope["query_string"]:
             raise InvalidInputError("the address holds a zero byte", where="path", remedy="leave it out")
         if path.startswith(_API):
-            request.state.caller = await self._admission.admit(request)
+            if "caller" not in request.scope.get("state", {}):  # set inside this process only: the dashboard's pages
+                request.state.caller = await self._admission.admit(request)
         elif path.startswith(_LINK) and self._is_link_open:
             refuse_other_sites(request)
             self._admission.refuse_other_hosts(request)

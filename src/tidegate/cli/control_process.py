@@ -24,6 +24,7 @@ from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.config import Settings, environment
 from tidegate.controller.control import Control, ControlSettings
 from tidegate.controller.programs import ProgramSettings
+from tidegate.dashboard.app import with_dashboard
 from tidegate.delivery.quantities import decode_quantity, encode_quantity
 from tidegate.documents import Document
 from tidegate.errors import TidegateError
@@ -83,7 +84,7 @@ async def serve_control(settings: Settings, listener: socket.socket, stop: async
         await control.start()
         stack.push_async_callback(control.stop)
         app = create_app(control, artifacts, _api_settings(settings))
-        server = _Server(_uvicorn_config(app))
+        server = _Server(_uvicorn_config(with_dashboard(app)))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         log.info("control.started", address=settings.listen.control)
         stopping = asyncio.create_task(stop.wait())

@@ -131,6 +131,7 @@ class Control:
     def _compose(self) -> None:
         state, clock, settings = self.state, self.clock, self.settings
         credential, windows, news = ProbeCredential(), Windows(), News()
+        self.news = news
         table = RoutingTableReader(
             probe_key=credential.key, lease_seconds=settings.lease_seconds, open_access=settings.open_access
         )

@@ -28,6 +28,14 @@ BETTER = Behaviour(
     token_seconds=Lognormal(0.008, 0.25),
 )
 
+WORDY = Behaviour(
+    answer=tuple(f"{answer} {answer}" for answer in _ANSWERS),
+    choose="random",
+    tokens=Uniform(36, 60),
+    first_token_seconds=Lognormal(0.140, 0.35),
+    token_seconds=Lognormal(0.009, 0.25),
+)
+
 BROKEN = Behaviour(
     answer=_ANSWERS,
     choose="random",
@@ -53,7 +61,7 @@ def demo_scenario(seed: int = 0) -> Scenario:
     """The models of the demo.
 
     ``sim-good`` (first token about 120 ms, 25 tokens), ``sim-better`` (faster, shorter and so cheaper),
-    ``sim-broken`` (passes its first five requests, then fails 30 % and is slow), ``sim-dead`` (always 500).
+    ``sim-wordy`` (as good, but more than twice as long, and so dear), ``sim-broken`` (passes its first five requests, then fails 30 % and is slow), ``sim-dead`` (always 500).
     """
-    models = {"sim-good": GOOD, "sim-better": BETTER, "sim-broken": BROKEN, "sim-dead": DEAD}
+    models = {"sim-good": GOOD, "sim-better": BETTER, "sim-wordy": WORDY, "sim-broken": BROKEN, "sim-dead": DEAD}
     return Scenario(models=models, seed=seed)

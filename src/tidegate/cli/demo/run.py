@@ -26,7 +26,7 @@ from tidegate.config import ListenSettings, ServiceSettings, Settings, StorageSe
 from tidegate.delivery.service import PriceSpec, ProviderSpec
 from tidegate.errors import TidegateError
 
-REQUESTS_PER_SECOND = 15.0
+REQUESTS_PER_SECOND = 30.0
 _REFRESH_SECONDS = 0.5
 _DRAIN_SECONDS = 3.0
 
@@ -91,7 +91,8 @@ async def _play(
     traffic = Traffic(running.gateway_url, SERVICE, REQUESTS_PER_SECOND)
     view = View(running.gateway_url, running.control_url, traffic)
     async with _shown(view, console) as say:
-        say(f"gateway at {running.gateway_url}, control at {running.control_url}, {SERVICE} serves v1.0.0")
+        say(f"watch it in a browser: {running.control_url}")
+        say(f"gateway at {running.gateway_url}; {SERVICE} serves v1.0.0")
         say(f"{REQUESTS_PER_SECOND:.0f} simulated users' requests a second begin")
         tasks = [
             asyncio.create_task(traffic.run(), name="traffic"),

@@ -1,4 +1,4 @@
-"""What happens in the demo: a good version, one that is refused before anybody sees it, one that breaks later."""
+"""What happens in the demo: a good version, one that is refused before anybody sees it, one that is subtly bad."""
 
 from __future__ import annotations
 
@@ -16,6 +16,14 @@ SYSTEM = "You answer for ACME support. Be brief and kind, and never promise a re
 Say = Callable[[str], None]
 
 
+_WATCHED = [
+    {"metric": "error_rate", "max_increase": "5%", "hard": "> 30%"},
+    {"metric": "ttft", "stat": "p95", "max_increase": "60%"},
+    {"metric": "cost_per_request", "max_increase": "30%"},
+]
+_LOOKED_AT = {"interval": "1s", "min_samples": 40}
+
+
 class Chapter(NamedTuple):
     """One version and its release.
 
@@ -23,15 +31,26 @@ class Chapter(NamedTuple):
         announcement: said before it is pushed.
         version: its number.
         changes: what differs from the version before, as a bundle has it.
-        bake: how long it must hold before it is promoted.
+        spec: how it is released.
         outlook: said when its release starts.
     """
 
     announcement: str
     version: str
     changes: dict[str, Any]
-    bake: str
+    spec: dict[str, Any]
     outlook: str
+
+
+def _canary(*shares: str, soak: str) -> dict[str, Any]:
+    steps = [{"split": share, "soak": soak} for share in shares]
+    return {
+        "strategy": {"canary": {"steps": steps, "promote": {"bake": "8s", "keep_warm": "2s", "drain": "5s"}}},
+        "assignment": {"unit": "request"},
+        "probe": {"requests": 5},
+        "guardrails": _WATCHED,
+        "analysis": {**_LOOKED_AT, "on_inconclusive": "extend", "max_extensions": 3},
+    }
 
 
 CHAPTERS = (
@@ -39,22 +58,22 @@ CHAPTERS = (
         "a faster model, and a clearer prompt",
         "v1.1.0",
         {"model": f"{PROVIDER}/sim-better", "prompt": {"system": f"{SYSTEM} Answer the question first."}},
-        "12s",
-        "it is probed, gets all traffic, and must hold for 12 s",
+        _canary("20%", "50%", soak="14s"),
+        "a canary gives it 20 %, then 50 %, and goes on only with evidence",
     ),
     Chapter(
         "a typo in the model's name: it answers nothing but errors",
         "v1.2.0",
         {"model": f"{PROVIDER}/sim-dead"},
-        "12s",
+        {"strategy": {"direct": {"promote": {"bake": "12s"}}}, "probe": {"requests": 5}},
         "its probes will fail, so no user may ever meet it",
     ),
     Chapter(
-        "a version that passes its probes and goes bad under traffic",
+        "a model that answers well, at twice the length and price",
         "v1.3.0",
-        {"model": f"{PROVIDER}/sim-broken"},
-        "60s",
-        "its users are rescued by stable while the evidence gathers",
+        {"model": f"{PROVIDER}/sim-wordy", "prompt": {"system": f"{SYSTEM} Be thorough."}},
+        _canary("20%", "50%", soak="30s"),
+        "nothing fails, so only the comparison with stable can find it out",
     ),
 )
 
@@ -86,8 +105,7 @@ async def _play(chapter: Chapter, client: AsyncClient, say: Say) -> Waited:
     bundle = first_bundle() | {"kind": "Bundle"} | chapter.changes
     say(f"push {chapter.version}: {chapter.announcement}")
     pushed = await client.push(bundle, service=SERVICE, version=chapter.version)
-    spec = {"strategy": {"direct": {"promote": {"bake": chapter.bake}}}, "probe": {"requests": 5}}
-    release = await client.release(SERVICE, chapter.version, spec=spec, reason="demo")
+    release = await client.release(SERVICE, chapter.version, spec=chapter.spec, reason=chapter.announcement)
     say(f"release {pushed.ref}: {chapter.outlook}")
     ended = await client.wait(release.id)
     say(_ending(ended))

@@ -39,7 +39,10 @@ class View:
     def _addresses(self) -> RenderableType:
         table = Table.grid(padding=(0, 2))
         table.add_row(
-            "[bold]Tidegate[/] demo", f"gateway {self._urls[0]}", f"control {self._urls[1]}", "Ctrl-C ends it"
+            "[bold]Tidegate[/] demo",
+            f"dashboard [bold]{self._urls[1]}[/]",
+            f"gateway {self._urls[0]}",
+            "Ctrl-C ends it",
         )
         return table
 

@@ -1,0 +1,20 @@
+"""Every page, in the order of the navigation."""
+
+from __future__ import annotations
+
+from tidegate.dashboard.looking import Page
+from tidegate.dashboard.pages import audit, incident, overview, release, requests, service, settings, version
+
+PAGES: tuple[Page, ...] = (
+    overview.PAGE,
+    service.PAGE,
+    release.PAGE,
+    version.COMPARE,
+    version.PAGE,
+    incident.LIST,
+    incident.PAGE,
+    requests.LIST,
+    requests.PAGE,
+    audit.PAGE,
+    settings.PAGE,
+)

@@ -1,0 +1,107 @@
+"""One release, live: its program, the river, one card for each metric, events, and the buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+
+from tidegate.dashboard.charts.outlook import outlook
+from tidegate.dashboard.looking import Context, Look, Page
+from tidegate.shapes.releases import MetricVerdict, Release
+from tidegate.shapes.traffic import EvidenceHistory, JudgedHistory, Traffic
+
+_BEFORE_SECONDS = 60
+_LONGEST_SECONDS = 30 * 86_400
+_EVENTS_SHOWN = 60
+
+
+class MetricCard(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of one metric: what is said of it now, and how that came about."""
+
+    verdict: MetricVerdict
+    history: JudgedHistory | None
+
+    @property
+    def is_comparison(self) -> bool:
+        """Whether it compares with stable, rather than with a limit."""
+        return is_comparison(self.verdict)
+
+    @property
+    def outlook(self) -> str:
+        """How much more would decide it, if it goes on as it does."""
+        return "" if self.history is None else outlook(self.history)
+
+
+def is_comparison(verdict: MetricVerdict) -> bool:
+    """Whether a verdict compares with stable."""
+    return verdict.effect is not None or verdict.stable_estimate is not None or verdict.stable_samples > 0
+
+
+async def gather(look: Look) -> Context:
+    """Everything there is to see of one release."""
+    ask, identifier = look.ask, look.path["release"]
+    explained = await ask.explain(identifier)
+    release = explained.release
+    traffic = await ask.traffic(release.service, last_seconds=_since(release))
+    evidence = await ask.evidence(identifier)
+    status = await ask.status(release.service)
+    return {
+        "release": release,
+        "status": status,
+        "program": (await ask.program(identifier)).steps,
+        "events": list(reversed(explained.events))[:_EVENTS_SHOWN],
+        "incident": explained.incident,
+        "traffic": traffic,
+        "actual": _actual(traffic, release),
+        "cards": cards(release.verdicts, evidence),
+        "cost": _cost(traffic, release),
+    }
+
+
+def cards(verdicts: Sequence[MetricVerdict], evidence: EvidenceHistory) -> list[MetricCard]:
+    """One for each verdict, what fails first, dry runs last."""
+    histories = {(each.metric, each.is_comparison): each for each in evidence.metrics}
+    found = [
+        MetricCard(verdict=verdict, history=histories.get((verdict.metric, is_comparison(verdict))))
+        for verdict in verdicts
+    ]
+    order = {"fail": 0, "inconclusive": 1, "no_data": 2, "pass": 3}
+    return sorted(found, key=lambda card: (card.verdict.is_dry_run, order.get(card.verdict.verdict, 4)))
+
+
+def _since(release: Release) -> int:
+    began, ended = release.started_at or release.created_at, release.ended_at or datetime.now(UTC)
+    age = (datetime.now(UTC) - began).total_seconds()
+    before = max(_BEFORE_SECONDS, 0.15 * (ended - began).total_seconds())
+    return int(min(_LONGEST_SECONDS, age + before))
+
+
+def _actual(traffic: Traffic, release: Release) -> float | None:
+    """Share of the candidate among the requests of the newest whole stretches, as it really was."""
+    newest = sorted({point.at for series in traffic.series for point in series.points})[-4:-1]
+    counts = {True: 0, False: 0}
+    for series in traffic.series:
+        counts[series.version == release.version] += sum(p.requests for p in series.points if p.at in newest)
+    total = sum(counts.values())
+    return counts[True] / total if total else None
+
+
+def _cost(traffic: Traffic, release: Release) -> float | None:
+    own = [
+        point.cost_usd
+        for series in traffic.series
+        if series.release == release.id and series.version == release.version
+        for point in series.points
+        if point.cost_usd is not None
+    ]
+    return sum(own) if own else None
+
+
+PAGE = Page(
+    address="/releases/{release}",
+    template="release.html",
+    gather=gather,
+    parts=("headline", "actions", "program", "river", "metrics", "events"),
+)

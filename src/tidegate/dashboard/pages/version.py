@@ -1,0 +1,51 @@
+"""One version, and two of them side by side."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from tidegate.dashboard.looking import Context, Look, Page
+from tidegate.errors import InvalidInputError
+from tidegate.shapes.versions import ManifestEntry
+
+_RELEASES_SHOWN = 20
+
+
+async def gather(look: Look) -> Context:
+    """Its content, where it came from, and the releases it was in."""
+    ask = look.ask
+    version = await ask.version(look.path["ref"])
+    releases = await ask.releases(service=version.service, version=version.ref, limit=_RELEASES_SHOWN)
+    others = (await ask.versions(version.service, limit=50)).versions
+    return {
+        "version": version,
+        "card": await ask.card(version.ref),
+        "tree": tree(version.manifest),
+        "releases": releases.items,
+        "others": [other for other in others if other.ref != version.ref],
+        "status": await ask.status(version.service),
+    }
+
+
+def tree(manifest: tuple[ManifestEntry, ...]) -> list[tuple[str, list[ManifestEntry]]]:
+    """Files by folder."""
+    in_order = sorted(manifest, key=lambda entry: (_folder(entry), entry.path))
+    return [(folder, list(entries)) for folder, entries in groupby(in_order, _folder)]
+
+
+async def compare(look: Look) -> Context:
+    """What changed from one version to another."""
+    before, after = look.query.get("a", ""), look.query.get("b", "")
+    if not before or not after:
+        raise InvalidInputError("two versions are needed", where="a, b", remedy="choose them on a version's page")
+    ask = look.ask
+    old, new = await ask.version(before), await ask.version(after)
+    return {"old": old, "new": new, "difference": await ask.diff(old.ref, new.ref)}
+
+
+def _folder(entry: ManifestEntry) -> str:
+    return entry.path.rpartition("/")[0]
+
+
+PAGE = Page(address="/versions/{ref:path}", template="version.html", gather=gather)
+COMPARE = Page(address="/compare", template="compare.html", gather=compare)

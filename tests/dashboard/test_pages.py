@@ -1,0 +1,166 @@
+import gzip
+import re
+
+import pytest
+from tests.dashboard.conftest import browser, submit
+from tests.fakes.observations import batch, observation
+
+from tidegate.dashboard.assets import Assets
+from tidegate.dashboard.headers import POLICY
+from tidegate.dashboard.pages import PAGES
+
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+INLINE = re.compile(r"<script(?![^>]*(?:src=|type=\"application/json\"))|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
+
+
+async def test_every_page_is_whole_and_holds_nothing_inline(shared):
+    release = await submit(shared, "v1.2.0")
+    await shared.control.store(batch([observation(request_id="req_page")], boot_id="pages"))
+    async with shared.client() as client:
+        (stable, candidate) = (
+            (await client.release_by_id(release)).stable,
+            (await client.release_by_id(release)).version,
+        )
+    addresses = {
+        "/": "/",
+        "/services/{service}": "/services/bot?last=24h",
+        "/releases/{release}": f"/releases/{release}",
+        "/versions/{ref:path}": f"/versions/{candidate}",
+        "/compare": f"/compare?a={stable}&b={candidate}",
+        "/requests": "/requests?id=req_page&service=bot",
+        "/requests/{request}": "/requests/req_page",
+        "/audit": "/audit?verify=1",
+        "/incidents": "/incidents",
+        "/settings": "/settings",
+    }
+    async with browser(shared) as visitor:
+        for page in PAGES:
+            if page.address not in addresses:
+                continue
+            answer = await visitor.get(addresses.pop(page.address))
+            assert answer.status_code == 200, answer.text
+            assert answer.headers["content-security-policy"] == POLICY
+            assert not INLINE.search(answer.text)
+            assert answer.text.count("<h1") == 1
+    assert addresses == {}
+
+
+async def test_what_is_not_there_is_said_plainly(shared):
+    async with browser(shared) as visitor:
+        for path in ("/nothing", "/releases/rel_none", "/services/nobody", "/requests/none", "/static/0/none.js"):
+            answer = await visitor.get(path)
+            assert answer.status_code == 404
+            assert "To the overview" in answer.text
+        assert (await visitor.get("/api/v1/nothing")).headers["content-type"] == "application/problem+json"
+
+
+async def test_an_empty_installation_tells_the_first_three_commands(tmp_path):
+    from tests.fakes.control_server import serving
+
+    async with serving(tmp_path) as made, browser(made) as visitor:
+        page = (await visitor.get("/")).text
+    for command in ("tidegate init", "tidegate push", "tidegate release"):
+        assert command in page
+
+
+async def test_markup_in_names_prompts_and_answers_stays_text(server):
+    async with server.client(actor=EVIL[:60]) as client:
+        bundle = {"model": "sim/gpt", "prompt": {"system": EVIL}, "card": EVIL, "generation": {"stop": [EVIL]}}
+        await client.push(bundle, service="bot", version="v1.1.0")
+        release = (await client.release("bot", "v1.1.0", spec={"probe": {"requests": 1}}, reason=EVIL)).id
+        await client.freeze("bot", reason=EVIL)
+        ref = (await client.version("bot/v1.1.0")).ref
+        stable = (await client.status("bot")).stable
+    rows = [observation(request_id="req_evil", model=EVIL, finish_reason=EVIL, key=EVIL)]
+    await server.control.store(batch(rows))
+    paths = ["/", f"/releases/{release}", f"/versions/{ref}", f"/compare?a={stable}&b={ref}", "/requests/req_evil"]
+    paths += ["/audit", f"/?contains={EVIL}", f"/requests?id={EVIL}", f"/services/{EVIL}", f"/releases/x?did={EVIL}"]
+    async with browser(server) as visitor:
+        for path in paths:
+            page = (await visitor.get(path)).text
+            assert "<script>alert" not in page
+            assert "<img src=x" not in page
+
+
+async def test_no_secret_is_ever_shown(server):
+    async with server.client() as client:
+        await client.put_provider(
+            "paid", {"dialect": "openai", "base_url": "https://example.test/v1", "api_key": "sk-very-secret-value"}
+        )
+    key = await server.key("root", "admin")
+    async with browser(server) as visitor:
+        await visitor.log_in(key)
+        for path in ("/", "/settings", "/audit"):
+            page = (await visitor.get(path)).text
+            assert "sk-very-secret-value" not in page
+            assert key not in page
+
+
+async def test_a_decision_on_what_has_changed_since_is_refused_on_the_page(server):
+    release = await submit(server)
+    async with browser(server) as visitor, server.client() as client:
+        address = f"/releases/{release}"
+        token = await visitor.token(address)
+        seen = str((await client.release_by_id(release)).etag)
+        await client.pause(release, reason="somebody else")
+        while str((await client.release_by_id(release)).etag) == seen:
+            pass
+        late = await visitor.post(f"{address}/resume", token=token, etag_resume=seen)
+        assert late.status_code == 412
+        assert "Somebody was faster" in late.text
+        lost = await visitor.post(f"{address}/resume", token=token)
+        assert lost.status_code == 422
+        now = str((await client.release_by_id(release)).etag)
+        assert (await visitor.post(f"{address}/resume", token=token, etag_resume=now)).status_code == 303
+        done = await visitor.post(f"{address}/abort", token=token, reason_abort="enough <b>seen</b>")
+        assert done.status_code == 303
+        assert "enough &lt;b&gt;seen&lt;/b&gt;" in (await visitor.get(done.headers["location"])).text
+        ended = await client.wait(release)
+        assert ended.release.phase == "rejected"
+        assert (await visitor.post(f"{address}/pause", token=token)).status_code == 409
+
+
+async def test_a_service_is_frozen_and_unfrozen_by_buttons(server):
+    async with browser(server) as visitor, server.client() as client:
+        token = await visitor.token("/services/bot")
+        refused = await visitor.post("/services/bot/freeze", token=token)
+        assert refused.status_code == 422
+        assert (await visitor.post("/services/bot/freeze", token=token, reason_freeze="audit")).status_code == 303
+        assert (await client.status("bot")).freeze.reason == "audit"
+        assert "frozen" in (await visitor.get("/")).text
+        assert (await visitor.post("/services/bot/unfreeze", token=token)).status_code == 303
+        assert (await client.status("bot")).freeze is None
+
+
+async def test_a_first_visit_weighs_less_than_150_kilobytes(shared):
+    async with browser(shared) as visitor:
+        for path in ("/", "/services/bot"):
+            async with visitor.http.stream("GET", path) as answer:
+                html = b"".join([chunk async for chunk in answer.aiter_raw()])
+            named = re.findall(r'(?:src|href)="(/static/[^"]+)"', gzip.decompress(html).decode())
+            weight = len(html)
+            for address in set(named):
+                async with visitor.http.stream("GET", address) as answer:
+                    assert answer.status_code == 200
+                    assert "immutable" in answer.headers["cache-control"]
+                    weight += len(b"".join([chunk async for chunk in answer.aiter_raw()]))
+            assert weight <= 150_000
+
+
+def test_every_vendored_file_is_the_one_that_is_written_down():
+    import hashlib
+    from pathlib import Path
+
+    folder = Path(__file__).parents[2] / "src/tidegate/dashboard/static/vendor"
+    listed = dict(
+        re.findall(r"^\| `([^`]+)` \|.*\| `([0-9a-f]{64})` \|$", (folder / "VERSIONS.md").read_text(), re.MULTILINE)
+    )
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.name != "VERSIONS.md"}
+    assert {name: hashlib.sha256(data).hexdigest() for name, data in files.items()} == listed
+    assert "/static/" in Assets().address("vendor/htmx.min.js")
+
+
+@pytest.mark.parametrize("size", [256 * 1024 + 1])
+async def test_forms_have_bounds(shared, size):
+    async with browser(shared) as visitor:
+        assert (await visitor.post("/login", key="x" * size)).status_code == 422
