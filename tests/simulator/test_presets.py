@@ -13,7 +13,13 @@ def median(model, setting, number=2000):
 
 
 def test_the_demo_is_a_sound_scenario():
-    assert set(check_scenario(demo_scenario()).models) == {"sim-good", "sim-better", "sim-wordy", "sim-broken", "sim-dead"}
+    assert set(check_scenario(demo_scenario()).models) == {
+        "sim-good",
+        "sim-better",
+        "sim-wordy",
+        "sim-broken",
+        "sim-dead",
+    }
 
 
 def test_the_good_model_has_its_promised_pace_and_length():

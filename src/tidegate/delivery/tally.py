@@ -97,6 +97,8 @@ def tally(observations: Iterable[Observation]) -> dict[TallyKey, Tally]:
     """What each version's users got, by stretches of :data:`FINEST_SECONDS`."""
     grouped: dict[tuple[int, str, str, str, str], list[Observation]] = {}
     for row in observations:
+        if row.version and not row.propensity:  # a probe: its variant was chosen by nobody's hash
+            continue
         stretch = row.started_at_us // (FINEST_SECONDS * 1_000_000)
         grouped.setdefault((stretch, row.service, row.version, row.variant, row.release), []).append(row)
     return {

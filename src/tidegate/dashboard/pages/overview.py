@@ -1,4 +1,4 @@
-"""The overview: what is wrong first, then what is under way, then every service as it is served now."""
+"""The overview: what is wrong first, then what is under way, then every service as it is served now, then what ended lately."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tidegate.shapes.releases import Incident, Release
 SERVICES_A_PAGE = 50
 _MOST_RUNNING = 12
 _LATEST_INCIDENTS = 8
+_LATELY = 6
 
 
 async def gather(look: Look) -> Context:
@@ -26,6 +27,9 @@ async def gather(look: Look) -> Context:
     async def running(scope: str | None) -> Sequence[Release]:
         return (await ask.releases(service=scope, is_running=True, limit=_MOST_RUNNING)).items
 
+    async def ended(scope: str | None) -> Sequence[Release]:
+        return (await ask.releases(service=scope, is_running=False, limit=_LATELY)).items
+
     return {
         "statuses": found.items,
         "following": found.next,
@@ -33,8 +37,9 @@ async def gather(look: Look) -> Context:
         "traffic": {each.service: each for each in current},
         "open_incidents": [each for each in await of_each_scope(look, incidents) if each.closed_at is None],
         "running": (await of_each_scope(look, running))[:_MOST_RUNNING],
+        "lately": sorted(await of_each_scope(look, ended), key=lambda release: release.id, reverse=True)[:_LATELY],
         "freezes": (await ask.freezes()).items,
     }
 
 
-PAGE = Page(address="/", template="overview.html", gather=gather, parts=("trouble", "under_way", "services"))
+PAGE = Page(address="/", template="overview.html", gather=gather, parts=("trouble", "under_way", "services", "lately"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 
@@ -12,7 +12,7 @@ from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.shapes.releases import MetricVerdict, Release
 from tidegate.shapes.traffic import EvidenceHistory, JudgedHistory, Traffic
 
-_BEFORE_SECONDS = 60
+_LEAST_MARGIN = timedelta(seconds=60)
 _LONGEST_SECONDS = 30 * 86_400
 _EVENTS_SHOWN = 60
 
@@ -54,6 +54,7 @@ async def gather(look: Look) -> Context:
         "events": list(reversed(explained.events))[:_EVENTS_SHOWN],
         "incident": explained.incident,
         "traffic": traffic,
+        "until": None if release.ended_at is None else release.ended_at + _margin(release),
         "actual": _actual(traffic, release),
         "cards": cards(release.verdicts, evidence),
         "cost": _cost(traffic, release),
@@ -72,10 +73,14 @@ def cards(verdicts: Sequence[MetricVerdict], evidence: EvidenceHistory) -> list[
 
 
 def _since(release: Release) -> int:
-    began, ended = release.started_at or release.created_at, release.ended_at or datetime.now(UTC)
-    age = (datetime.now(UTC) - began).total_seconds()
-    before = max(_BEFORE_SECONDS, 0.15 * (ended - began).total_seconds())
-    return int(min(_LONGEST_SECONDS, age + before))
+    age = datetime.now(UTC) - (release.started_at or release.created_at)
+    return int(min(_LONGEST_SECONDS, (age + _margin(release)).total_seconds()))
+
+
+def _margin(release: Release) -> timedelta:
+    """What is shown before it began and after it ended."""
+    took = (release.ended_at or datetime.now(UTC)) - (release.started_at or release.created_at)
+    return max(_LEAST_MARGIN, 0.15 * took)
 
 
 def _actual(traffic: Traffic, release: Release) -> float | None:

@@ -72,6 +72,7 @@
 
   // ---- charts to point at ----------------------------------------------------------------------------------------
   const plots = [];
+  const hour = (at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
   function drawPlots() {
     const source = document.getElementById("series");
     if (!source || !window.uPlot) return;
@@ -83,9 +84,10 @@
       const canvas = figure.querySelector(".canvas");
       const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px Inter, sans-serif" };
       plots.push(new uPlot({
-        width: canvas.clientWidth, height: 150, cursor: { sync: { key: "tidegate" }, points: { size: 6 } }, legend: { live: true },
+        width: canvas.clientWidth, height: 150, cursor: { sync: { key: "tidegate" }, points: { size: 6 } }, legend: { show: false },
+        hooks: { setCursor: [(u) => put(figure.querySelector("output"), u.cursor.idx == null || u.data[1][u.cursor.idx] == null ? "" : `${u.data[1][u.cursor.idx]} at ${hour(u.data[0][u.cursor.idx])}`)] },
         scales: { y: { range: (u, low, high) => [0, Math.max(high || 0, 1e-9) * 1.1] } },
-        axes: [{ ...axis }, { ...axis, size: 44 }],
+        axes: [{ ...axis, values: (_, places) => places.map((at) => places.at(-1) - places[0] > 2 * 86400 ? new Date(at * 1000).toLocaleDateString([], { day: "numeric", month: "short" }) : hour(at)) }, { ...axis, size: 44 }],
         series: [{ label: "at" }, { label: figure.dataset.unit, stroke: colour("--accent"), width: 1.5, fill: colour("--accent-wash"), points: { show: false }, spanGaps: false }],
       }, [series.at, series[figure.dataset.plot]], canvas));
     }
