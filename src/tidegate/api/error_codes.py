@@ -28,6 +28,7 @@ CODES: dict[str, str] = {
     "no_keys": "No key is configured and the listener is not loopback, so nobody is let in.",
     "role_missing": "The key's roles do not give this right.",
     "service_scope": "The key is for other services.",
+    "form_token": "A form of the dashboard was not made for the browser that sent it.",
     "foreign_host": "Without keys the API answers only under a loopback name.",
     "cross_site_request": "A browser sent this for another site's page.",
     # documents

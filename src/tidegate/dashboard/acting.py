@@ -14,7 +14,7 @@ from starlette.routing import Route
 from tidegate.client import AsyncClient
 from tidegate.dashboard.forms import read_form
 from tidegate.dashboard.looking import Page
-from tidegate.dashboard.pages import release, service
+from tidegate.dashboard.pages import incident, release, service
 from tidegate.dashboard.showing import Shop, known_caller
 from tidegate.errors import InvalidInputError, TidegateError
 
@@ -29,7 +29,11 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def reason(self) -> str:
         """Why, for the record."""
-        return self.fields.get(f"reason-{self.command}", "").strip()
+        return self.field("reason") or ""
+
+    def field(self, name: str) -> str | None:
+        """What was filled in, ``None`` if nothing was."""
+        return self.fields.get(f"{name}-{self.command}", "").strip() or None
 
     @property
     def etag(self) -> int:
@@ -57,9 +61,12 @@ RELEASE_COMMANDS: dict[str, Operation] = {
     "reject": lambda ask, sent: ask.reject(sent.target, reason=sent.reason),
 }
 SERVICE_COMMANDS: dict[str, Operation] = {
-    "rollback": lambda ask, sent: ask.rollback(sent.target, reason=sent.reason),
+    "rollback": lambda ask, sent: ask.rollback(sent.target, to=sent.field("to"), reason=sent.reason),
     "freeze": lambda ask, sent: ask.freeze(sent.target, reason=sent.reason),
     "unfreeze": lambda ask, sent: ask.unfreeze(sent.target, reason=sent.reason),
+}
+INCIDENT_COMMANDS: dict[str, Operation] = {
+    "note": lambda ask, sent: ask.note_incident(sent.target, sent.field("text") or ""),
 }
 
 
@@ -68,6 +75,7 @@ def action_routes(shop: Shop) -> list[Route]:
     return [
         *_routes(shop, release.PAGE, "release", RELEASE_COMMANDS),
         *_routes(shop, service.PAGE, "service", SERVICE_COMMANDS),
+        *_routes(shop, incident.PAGE, "incident", INCIDENT_COMMANDS),
     ]
 
 

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tidegate.api.plane import Plane
 from tidegate.dashboard.acting import action_routes
 from tidegate.dashboard.assets import Assets
+from tidegate.dashboard.downloads import download_routes
 from tidegate.dashboard.headers import Headers
 from tidegate.dashboard.login import login_routes
 from tidegate.dashboard.looking import Page
@@ -49,7 +50,13 @@ def create_dashboard(api: ASGIApp, plane: Plane) -> Starlette:
         return assets.answer(request)
 
     app = Starlette(
-        routes=[Route("/static/{path:path}", static), *login_routes(shop), *action_routes(shop), *pages],
+        routes=[
+            Route("/static/{path:path}", static),
+            *login_routes(shop),
+            *action_routes(shop),
+            *download_routes(shop),
+            *pages,
+        ],
         middleware=[Middleware(Headers), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)],
         exception_handlers={TidegateError: _known(shop), HTTPException: _http(shop)},
     )

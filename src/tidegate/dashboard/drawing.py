@@ -14,6 +14,8 @@ from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.river import river
 from tidegate.dashboard.charts.shares import served_parts
 from tidegate.dashboard.looking import Context, Page
+from tidegate.dashboard.markdown import markdown
+from tidegate.dashboard.side_by_side import side_by_side
 from tidegate.dashboard.wording import FILTERS, VERDICTS
 
 
@@ -29,7 +31,7 @@ class Drawing:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self._environment.filters.update(FILTERS)
+        self._environment.filters.update(FILTERS, markdown=markdown, side_by_side=side_by_side)
         self._environment.globals.update(
             asset=assets.address,
             product_version=__version__,

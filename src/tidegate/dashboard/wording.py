@@ -47,6 +47,8 @@ def duration(seconds: float | None) -> str:
 
 def microseconds(value: int) -> str:
     """The same of integer microseconds; 0 and -1 are unknown."""
+    if 0 < value < 1000:
+        return f"{value} µs"
     return UNKNOWN if value <= 0 else duration(value / 1_000_000)
 
 

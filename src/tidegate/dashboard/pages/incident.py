@@ -30,7 +30,6 @@ async def gather(look: Look) -> Context:
     return {
         "incident": incident,
         "release": explained.release,
-        "events": [event for event in explained.events if event.sentence],
         "verdicts": [each for each in incident.evidence.get("verdicts", ()) if isinstance(each, dict)],
     }
 

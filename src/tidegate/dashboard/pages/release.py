@@ -55,7 +55,8 @@ async def gather(look: Look) -> Context:
         "incident": explained.incident,
         "traffic": traffic,
         "until": None if release.ended_at is None else release.ended_at + _margin(release),
-        "actual": _actual(traffic, release),
+        "summary": explained.summary,
+        "checklist": (await ask.checklist(identifier)).items,
         "cards": cards(release.verdicts, evidence),
         "cost": _cost(traffic, release),
     }
@@ -65,11 +66,31 @@ def cards(verdicts: Sequence[MetricVerdict], evidence: EvidenceHistory) -> list[
     """One for each verdict, what fails first, dry runs last."""
     histories = {(each.metric, each.is_comparison): each for each in evidence.metrics}
     found = [
-        MetricCard(verdict=verdict, history=histories.get((verdict.metric, is_comparison(verdict))))
+        MetricCard(verdict=verdict, history=histories.pop((verdict.metric, is_comparison(verdict)), None))
         for verdict in verdicts
     ]
+    found += [MetricCard(verdict=_as_last_judged(history), history=history) for history in histories.values()]
     order = {"fail": 0, "inconclusive": 1, "no_data": 2, "pass": 3}
     return sorted(found, key=lambda card: (card.verdict.is_dry_run, order.get(card.verdict.verdict, 4)))
+
+
+def _as_last_judged(history: JudgedHistory) -> MetricVerdict:
+    """What was said of a metric that is judged no longer, such as a comparison once everybody has the candidate."""
+    newest = history.points[-1]
+    return MetricVerdict(
+        metric=history.metric,
+        verdict=newest.verdict,
+        code=newest.code,
+        sentence=f"As it was judged last, in step {newest.step + 1} at {newest.weight / 100:g} % of traffic.",
+        limit=history.limit,
+        estimate=newest.estimate,
+        samples=newest.samples,
+        stable_estimate=newest.stable_estimate,
+        stable_samples=newest.stable_samples,
+        effect=newest.effect,
+        effect_lower=newest.effect_lower,
+        effect_upper=newest.effect_upper,
+    )
 
 
 def _since(release: Release) -> int:
@@ -81,16 +102,6 @@ def _margin(release: Release) -> timedelta:
     """What is shown before it began and after it ended."""
     took = (release.ended_at or datetime.now(UTC)) - (release.started_at or release.created_at)
     return max(_LEAST_MARGIN, 0.15 * took)
-
-
-def _actual(traffic: Traffic, release: Release) -> float | None:
-    """Share of the candidate among the requests of the newest whole stretches, as it really was."""
-    newest = sorted({point.at for series in traffic.series for point in series.points})[-4:-1]
-    counts = {True: 0, False: 0}
-    for series in traffic.series:
-        counts[series.version == release.version] += sum(p.requests for p in series.points if p.at in newest)
-    total = sum(counts.values())
-    return counts[True] / total if total else None
 
 
 def _cost(traffic: Traffic, release: Release) -> float | None:
@@ -108,5 +119,5 @@ PAGE = Page(
     address="/releases/{release}",
     template="release.html",
     gather=gather,
-    parts=("headline", "actions", "program", "river", "metrics", "events"),
+    parts=("headline", "actions", "program", "river", "metrics", "checklist", "events"),
 )

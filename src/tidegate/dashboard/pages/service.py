@@ -27,6 +27,7 @@ async def gather(look: Look) -> Context:
         "following": history.next,
         "versions": (await ask.versions(name, limit=_VERSIONS_SHOWN)).versions,
         "current": current,
+        "targets": (await ask.rollback_targets(name)).items,
         "traffic": traffic,
         "series": columns(traffic),
         "span": span,

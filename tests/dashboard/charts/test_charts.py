@@ -1,0 +1,156 @@
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tidegate.dashboard.charts.narrowing import levels, narrowing
+from tidegate.dashboard.charts.outlook import outlook
+from tidegate.dashboard.charts.river import river
+from tidegate.dashboard.charts.scale import HEIGHT, WIDTH, Scale, nice_ceiling
+from tidegate.dashboard.charts.shares import served_parts
+from tidegate.dashboard.charts.spark import spark
+from tidegate.shapes.traffic import JudgedHistory, JudgedPoint, Traffic, TrafficPoint, TrafficSeries
+
+NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
+NUMBER = re.compile(r"-?\d+\.\d")
+
+
+def point(second: int, requests: int) -> TrafficPoint:
+    unknown = ("cost_usd", "ttft_p50_seconds", "ttft_p95_seconds", "latency_p50_seconds", "latency_p95_seconds")
+    nothing = ("failures", "assigned_failures", "rescued", "input_tokens", "output_tokens")
+    at = NOW + timedelta(seconds=second)
+    return TrafficPoint(at=at, requests=requests, **dict.fromkeys(unknown), **dict.fromkeys(nothing, 0))
+
+
+def traffic(until: int = 60, **versions: list[int]) -> Traffic:
+    series = tuple(
+        TrafficSeries(
+            version=name,
+            variant="stable",
+            release="",
+            points=tuple(point(10 * place, count) for place, count in enumerate(counts) if count),
+        )
+        for name, counts in versions.items()
+    )
+    return Traffic(service="bot", since=NOW, until=NOW + timedelta(seconds=until), step_seconds=10, series=series)
+
+
+def judged(second: float, effect: float | None, lower: float | None, upper: float | None, **more) -> JudgedPoint:
+    fields = {
+        "at": NOW + timedelta(seconds=second),
+        "step": 0,
+        "weight": 500,
+        "verdict": "inconclusive",
+        "code": "undecided",
+        "samples": 10 * int(second + 1),
+        "estimate": 1.0,
+        "lower": None,
+        "upper": None,
+        "stable_samples": 100,
+        "stable_estimate": 1.0,
+        "effect": effect,
+        "effect_lower": lower,
+        "effect_upper": upper,
+    }
+    return JudgedPoint(**{**fields, **more})
+
+
+def history(*points: JudgedPoint, limit: float = 0.1) -> JudgedHistory:
+    return JudgedHistory(metric="latency.p95", is_comparison=True, limit=limit, points=points)
+
+
+@given(st.floats(-1e9, 1e9), st.floats(0.001, 1e9), st.floats(-1e12, 1e12))
+def test_a_scale_never_leaves_the_picture(low, span, value):
+    assert -1e-9 <= Scale(low, low + span, 100.0)(value) <= 100.0 + 1e-9
+
+
+@given(st.floats(1e-9, 1e12))
+def test_a_nice_ceiling_is_near_and_not_below(value):
+    assert value * (1 - 1e-6) <= nice_ceiling(value) <= value * 5
+
+
+def test_the_river_holds_all_requests_stable_at_the_bottom():
+    drawn = river(traffic(old=[10, 5, 0, 0, 0, 0], new=[0, 5, 20, 20, 20, 20]), ("old",), "new")
+    assert [(band.version, band.kind) for band in drawn.bands] == [("old", "stable"), ("new", "candidate")]
+    assert drawn.requests == 100
+    assert drawn.bands[1].share == 1.0
+    assert drawn.top * 10 >= 20
+
+
+def test_the_river_keeps_within_the_picture_and_ends_where_it_is_told():
+    drawn = river(traffic(old=[3, 9, 4, 7, 1, 8]), ("old",), None, NOW + timedelta(seconds=30))
+    assert drawn.until == NOW + timedelta(seconds=30)
+    coordinates = [float(number) for band in drawn.bands for number in NUMBER.findall(band.path)]
+    assert all(0 <= x <= WIDTH for x in coordinates[::2])
+    assert all(0 <= y <= HEIGHT for y in coordinates[1::2])
+
+
+def test_a_river_without_requests_is_dry():
+    assert river(traffic()).bands == ()
+    assert river(traffic()).requests == 0
+
+
+def test_versions_that_are_neither_stable_nor_on_trial_have_colours_of_their_own():
+    drawn = river(traffic(a=[1], b=[1], c=[1]), ("b",), None)
+    assert [(band.version, band.kind) for band in drawn.bands] == [("b", "stable"), ("a", "other-1"), ("c", "other-2")]
+
+
+def test_an_interval_narrows_in_the_picture_as_it_does_in_numbers():
+    points = [judged(second, 0.02, 0.02 - 0.4 / second, 0.02 + 0.4 / second) for second in range(1, 40)]
+    drawn = narrowing(history(*points))
+    heights = [float(y) for y in re.findall(r"\d+\.\d (\d+\.\d)", drawn.band)]
+    upper, lower = heights[: len(points)], heights[len(points) :][::-1]
+    widths = [below - above for above, below in zip(upper, lower, strict=True)]
+    assert widths == sorted(widths, reverse=True)
+    assert drawn.bound < drawn.zero  # the bound lies above no difference
+
+
+def test_an_open_interval_fills_the_picture_and_no_effect_draws_none():
+    drawn = narrowing(history(judged(1, 0.02, None, None)))
+    assert drawn.low < 0 < drawn.high
+    assert all(math.isfinite(float(number)) for number in NUMBER.findall(drawn.band))
+    assert narrowing(history(judged(1, None, None, None))) is None
+
+
+def test_levels_show_both_arms_and_a_limit_where_it_is_one():
+    drawn = levels(history(judged(1, 0, 0, 0), judged(2, 0, 0, 0), limit=5.0), has_limit=True)
+    assert drawn.high > 5.0
+    assert drawn.limit is not None
+    assert levels(history(judged(1, 0, 0, 0, estimate=None)), has_limit=False) is None
+
+
+def test_the_outlook_reckons_with_the_root_of_the_samples():
+    wide = [judged(second, 0.0, -0.2, 0.2) for second in range(10)]
+    assert outlook(history(*wide)) == "About 300 more samples, 30 s at this pace."  # half as wide: four times as many
+
+
+@pytest.mark.parametrize(
+    "newest",
+    [
+        judged(9, 0.0, -0.2, 0.2, verdict="pass"),
+        judged(9, None, None, None),
+        judged(9, 0.2, 0.0, 0.4, step=1),
+        judged(9, 0.1, -5.0, 50.0),
+    ],
+)
+def test_nothing_is_foretold_where_nothing_can_be(newest):
+    assert outlook(history(*(judged(second, 0.0, -0.2, 0.2) for second in range(9)), newest)) == ""
+
+
+def test_parts_of_a_bar_add_up_and_begin_with_stable():
+    parts = served_parts({"new": 1, "old": 3, "older": 2}, "old")
+    assert [(each.version, each.kind) for each in parts] == [
+        ("old", "stable"),
+        ("older", "candidate"),
+        ("new", "other"),
+    ]
+    assert sum(part.share for part in parts) == pytest.approx(1)
+    assert served_parts({}, "old") == []
+
+
+def test_a_line_of_nothing_is_not_drawn():
+    assert spark([0, 0, 0]) == spark([1]) == ""
+    assert spark([0, 1]).startswith("M0.0 23.0L96.0 1.0")
