@@ -19,6 +19,7 @@ class FakeLink:
         self.batches: list[ObservationBatch] = []
         self.records: list[RecordBatch] = []
         self.watched: list[tuple[str, str]] = []
+        self.is_leading = True
 
     async def watch(self, gateway, boot_id):
         self.watched.append((gateway, boot_id))
@@ -27,6 +28,7 @@ class FakeLink:
 
     def hear(self, heartbeat):
         self.heartbeats.append(heartbeat)
+        return self.is_leading
 
     async def store(self, batch):
         is_new = (batch.boot_id, batch.sequence) not in [(known.boot_id, known.sequence) for known in self.batches]
@@ -46,6 +48,13 @@ def client(join_token: str | None = None) -> tuple[FakeLink, TestClient]:
 def test_a_heartbeat_reaches_control_as_it_was_sent():
     link, http = client()
     assert http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT)).status_code == 204
+    assert link.heartbeats == [HEARTBEAT]
+
+
+def test_who_does_not_lead_takes_heartbeats_and_says_so():
+    link, http = client()
+    link.is_leading = False
+    assert http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT)).status_code == 202
     assert link.heartbeats == [HEARTBEAT]
 
 

@@ -180,12 +180,16 @@ class World:
         self.unanswered = False  # probes get no answer at all
         self.probed: list[str] = []
         self.starts = 0
+        self.settings: dict[str, Any] = {}  # of every control process
+        self.told: list[httpx2.Request] = []  # what went to addresses outside
+        self.outside: Callable[[httpx2.Request], httpx2.Response] = lambda _: httpx2.Response(200)
         self.control: Control
 
     @classmethod
-    async def create(cls, folder: Path, gateways: int = 2) -> "World":
-        """A world with a provider, gateways and no service."""
+    async def create(cls, folder: Path, gateways: int = 2, **settings: Any) -> "World":
+        """A world with a provider, gateways and no service; ``settings`` are control's."""
         world = cls(folder)
+        world.settings = settings
         for name, metadata in (("state", schema.state), ("observed", schema.observations)):
             database = Database(f"sqlite:///{folder}/{name}.db", durability="normal")
             async with database.engine.begin() as connection:
@@ -206,7 +210,7 @@ class World:
         state = Database(f"sqlite:///{self.folder}/state.db", durability="normal")
         observed = Database(f"sqlite:///{self.folder}/observed.db", durability="normal")
         client = httpx2.AsyncClient(transport=httpx2.MockTransport(self._answer))
-        made = ControlSettings(leader=f"control-{self.starts}", **settings)
+        made = ControlSettings(leader=f"control-{self.starts}", **(self.settings | settings))
         return Control(state, observed, made, clock=self.clock, client=client)
 
     async def start(self) -> None:
@@ -235,6 +239,9 @@ class World:
         await control.observed.close()
 
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
+        if request.url.host != "127.0.0.1":
+            self.told.append(request)
+            return self.outside(request)
         if self.unanswered:
             raise httpx2.ConnectError("refused")
         reference = request.headers["x-tidegate-force-version"]

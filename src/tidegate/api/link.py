@@ -31,8 +31,8 @@ class Link(Protocol):
     def watch(self, gateway: str, boot_id: str) -> AsyncIterator[bytes]:
         """Lines of LinkMessage, from the snapshot in force on."""
 
-    def hear(self, heartbeat: Heartbeat) -> None:
-        """Take a heartbeat."""
+    def hear(self, heartbeat: Heartbeat) -> bool:
+        """Take a heartbeat; whether this process leads."""
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch; ``False`` when it was stored before."""
@@ -63,8 +63,8 @@ def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
             heartbeat = heartbeats.decode(body)
         except msgspec.DecodeError as error:
             raise InvalidInputError(f"not a heartbeat: {error}", where="POST /link/v1/heartbeats") from error
-        link.hear(heartbeat)
-        return Response(status_code=204)
+        is_leading = link.hear(heartbeat)
+        return Response(status_code=204 if is_leading else 202)
 
     async def take_observations(request: Request) -> Response:
         body = await _body(request, MAX_BATCH_BYTES)

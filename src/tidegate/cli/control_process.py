@@ -21,6 +21,7 @@ from tidegate.api.app import ApiSettings, create_app
 from tidegate.api.applying import apply_documents
 from tidegate.cli.child import become_child
 from tidegate.cli.logs import configure_logs, set_log_level
+from tidegate.cli.sole_process import Presence
 from tidegate.config import Settings, environment
 from tidegate.controller.control import Control, ControlSettings
 from tidegate.controller.programs import ProgramSettings
@@ -78,7 +79,9 @@ async def serve_control(settings: Settings, listener: socket.socket, stop: async
         await bring_to_head(state, "state")
         await bring_to_head(observed, "observations")
         artifacts = ArtifactStore(settings.storage.artifacts)
-        control = Control(state, observed, _control_settings(settings))
+        presence = Presence(settings.storage.database)
+        stack.callback(presence.close)
+        control = Control(state, observed, _control_settings(settings, is_sole=presence.is_alone))
         await apply_documents(control, artifacts, [_declared(settings)], actor=_ACTOR, source="configuration")
         control.on_log_level = set_log_level
         await control.start()
@@ -149,13 +152,13 @@ def _listener(given: ControlProcessSettings) -> socket.socket:
     return open_listener(given.settings.control_address, what="control")
 
 
-def _control_settings(settings: Settings) -> ControlSettings:
+def _control_settings(settings: Settings, *, is_sole: bool = False) -> ControlSettings:
     return ControlSettings(
         programs=_programs(settings),
         sinks=settings.notify,
         alerts=settings.alerts,
         leader=f"control-{token_hex(6)}",
-        is_sole=settings.storage.database.startswith("sqlite"),
+        is_sole=is_sole,
         open_access=settings.gateway_address.is_loopback,
         telemetry=settings.telemetry,
     )

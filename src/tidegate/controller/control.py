@@ -48,6 +48,7 @@ from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, LogLevel, Provider
 from tidegate.delivery.telemetry_settings import TelemetrySettings
+from tidegate.errors import ConflictError
 from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -154,6 +155,7 @@ class Control:
             leader=settings.leader,
             lease=timedelta(seconds=settings.lease_seconds),
             is_sole=settings.is_sole,
+            on_lead=self._remember_releases,
         )
         runtime = ExternalRuntime(self._providers)
         prober = Prober(self._client, credential, clock)
@@ -240,13 +242,20 @@ class Control:
         async for line in self.publisher.watch(lambda: self.gateways.renewed(gateway, boot_id)):
             yield line
 
-    def hear(self, heartbeat: Heartbeat) -> None:
-        """Take a heartbeat (the link); news wakes the controller."""
+    def hear(self, heartbeat: Heartbeat) -> bool:
+        """Take a heartbeat (the link); news wakes the controller. Whether this process leads."""
         if self.gateways.hear(heartbeat):
             self._wanted.set()
+        return self.leadership.epoch is not None
 
     async def store(self, batch: ObservationBatch) -> bool:
-        """Store a batch (the link); what was new is told to the logs and to OpenTelemetry."""
+        """Store a batch (the link); what was new is told to the logs and to OpenTelemetry.
+
+        Raises:
+            ConflictError: another process leads; what it counts must be in one place.
+        """
+        if self.leadership.epoch is None:
+            raise ConflictError("another control process leads, and counts", code="not_leading")
         is_new = await self.ingest.store(batch)
         if is_new and (self._export is not None or self.settings.telemetry.request_log != "off"):
             rows = [row for row in batch.rows() if not row.is_open]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 
 import msgspec
 import structlog
@@ -18,11 +19,16 @@ from tidegate.registry.database import Database
 _LOG = structlog.get_logger("tidegate.leadership")
 
 
+async def _nothing() -> None:
+    pass
+
+
 class Leadership:
     """This process's claim to the lead.
 
     Args:
         leader: id of this process; never the id of another one, not even of its predecessor.
+        on_lead: called when the lead was taken, before anything is decided: what others committed meanwhile.
         is_sole: the storage belongs to one control process, so whoever led before is dead: take over at once.
     """
 
@@ -36,7 +42,9 @@ class Leadership:
         leader: str,
         lease: timedelta,
         is_sole: bool,
+        on_lead: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
+        self._on_lead = on_lead
         self._database = database
         self._clock = clock
         self._publisher = publisher
@@ -61,6 +69,9 @@ class Leadership:
             return self._held.epoch
         now, above = self._clock.now(), self._remembered_by_gateways()
         before = self._held
+        if before is None and not self._is_forced and await self._is_led_by_another(now):
+            await self._follow()
+            return None
 
         async def renew(connection: AsyncConnection) -> ClusterRow | None:
             row = await cluster.lead(connection, self.leader, now, self._lease, is_forced=self._is_forced, above=above)
@@ -79,6 +90,7 @@ class Leadership:
         self._publisher.speak_for(taken, is_leading=True, seconds=self._lease.total_seconds())
         if before is None or before.epoch != taken.epoch:
             self._begin(taken)
+            await self._on_lead()
         return taken.epoch
 
     def lose(self) -> None:
@@ -99,6 +111,12 @@ class Leadership:
     def _begin(self, row: ClusterRow) -> None:
         _LOG.info("lead_taken", leader=self.leader, epoch=row.epoch, revision=row.revision)
         self._gateways.reckon_with(row.gateways)
+
+    async def _is_led_by_another(self, now: datetime) -> bool:
+        """Looked at without the write lock, since whoever only stands by looks each second."""
+        async with self._database.read() as connection:
+            row = await cluster.read_cluster(connection)
+        return row is not None and row.leader != self.leader and row.lease_until > now
 
     async def _follow(self) -> None:
         self.lose()

@@ -19,6 +19,7 @@ import structlog
 
 from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat, LinkMessage, LogLevel
 from tidegate.errors import TidegateError
+from tidegate.gateway.controls import Controls
 from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import HttpClientError, Origin, Pool, UpstreamResponse, request_head
 from tidegate.gateway.observer import Observer
@@ -32,6 +33,7 @@ SILENCE_SECONDS = 5.0  # control renews the lease each second; after this the st
 _PAUSES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _LOG_EVERY = 12  # of failures in a row: about once a minute during an outage
 _MAX_ANSWER = 1 << 20
+_NOT_LEADING = 202  # a control process took the heartbeat and does not lead
 
 log = structlog.get_logger("tidegate.gateway.link")
 
@@ -56,7 +58,7 @@ class LinkSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach control, and who we are.
 
     Attributes:
-        control_url: ``http(s)://HOST:PORT``.
+        control_url: ``http(s)://HOST:PORT``; several control processes of one database with commas between.
         ca_file: trust store for an ``https`` control, ``None`` for the system's.
     """
 
@@ -97,7 +99,9 @@ class ControlLink:
         self._folder = folder
         self._observations = Shipper("observations", observer, Spool(folder / "spool"), self._post)
         self._records = Shipper("records", records, Spool(folder / "records"), self._post)
-        self._origin = Origin.from_url(settings.control_url, ca_file=settings.ca_file)
+        urls = settings.control_url.split(",")
+        self._controls = Controls([Origin.from_url(url.strip(), ca_file=settings.ca_file) for url in urls])
+        self._followed: Origin | None = None
         self._beat_now = asyncio.Event()
         self._stream: UpstreamResponse | None = None
         self._heard_at = 0.0
@@ -164,13 +168,22 @@ class ControlLink:
             failures += 1
 
     async def _follow(self) -> None:
+        origin = self._controls.current
+        try:
+            await self._follow_one(origin)
+        finally:
+            if self._followed is None or origin is self._controls.current:
+                self._controls.failed(origin)  # its stream ended, or there was none
+            self._followed = None
+
+    async def _follow_one(self, origin: Origin) -> None:
         query = urlencode({"gateway": self._settings.gateway, "boot": self._settings.boot_id})
-        head = self._head(b"GET", f"/link/v1/snapshots?{query}", 0)
-        response = await self._pool.request(self._origin, head, ())
+        head = self._head(origin, b"GET", f"/link/v1/snapshots?{query}", 0)
+        response = await self._pool.request(origin, head, ())
         if response.status != 200:
             await self._refused(response)
             return
-        self._stream = response
+        self._stream, self._followed = response, origin
         self._heard()
         pending = bytearray()
 
@@ -228,8 +241,11 @@ class ControlLink:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
                     await self._beat_now.wait()
             self._beat_now.clear()
-            if self._stream is not None and asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS:
+            if self._stream is not None and (self._is_silent() or self._followed is not self._controls.current):
                 self._stream.close()
+
+    def _is_silent(self) -> bool:
+        return asyncio.get_running_loop().time() - self._heard_at > SILENCE_SECONDS
 
     async def _beat_once(self) -> None:
         with suppress(HttpClientError, OSError, TimeoutError):
@@ -255,12 +271,29 @@ class ControlLink:
             records_dropped=self.records_dropped,
             stopping=self._is_stopping,
         )
-        await self._post("/link/v1/heartbeats", b"application/json", msgspec.json.encode(beat))
+        body, origins = msgspec.json.encode(beat), self._controls.addresses
+        told = await asyncio.gather(*(self._tell(origin, body) for origin in origins), return_exceptions=True)
+        failures = [each for each in told if isinstance(each, BaseException)]
+        if len(failures) == len(origins):
+            raise failures[0]
+
+    async def _tell(self, origin: Origin, heartbeat: bytes) -> None:
+        """One control process; each of them must know who serves, because each may have to lead."""
+        try:
+            status = await self._send(origin, "/link/v1/heartbeats", b"application/json", heartbeat)
+        except (HttpClientError, OSError, TimeoutError):
+            self._controls.failed(origin)
+            raise
+        if status < 300:
+            self._controls.answered(origin, is_leading=status != _NOT_LEADING)
 
     async def _post(self, path: str, content_type: bytes, body: bytes) -> int:
-        head = self._head(b"POST", path, len(body), (b"content-type", content_type))
+        return await self._send(self._controls.current, path, content_type, body)
+
+    async def _send(self, origin: Origin, path: str, content_type: bytes, body: bytes) -> int:
+        head = self._head(origin, b"POST", path, len(body), (b"content-type", content_type))
         async with asyncio.timeout(10):
-            response = await self._pool.request(self._origin, head, (body,))
+            response = await self._pool.request(origin, head, (body,))
             await response.read(_MAX_ANSWER)
         if response.status in {401, 403}:
             log.error("link.refused", path=path, status=response.status, remedy="check join_token")
@@ -270,11 +303,11 @@ class ControlLink:
         body = await response.read(_MAX_ANSWER)
         log.error("link.refused", status=response.status, answer=body[:200].decode(errors="replace"))
 
-    def _head(self, method: bytes, target: str, length: int, *extra: tuple[bytes, bytes]) -> bytes:
+    def _head(self, origin: Origin, method: bytes, target: str, length: int, *extra: tuple[bytes, bytes]) -> bytes:
         headers = [(b"accept", b"application/json"), *extra]
         if self._settings.join_token:
             headers.append((b"authorization", b"Bearer " + self._settings.join_token.encode()))
-        return request_head(method, target.encode(), self._origin, headers, length)
+        return request_head(method, target.encode(), origin, headers, length)
 
     def _heard(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()

@@ -72,7 +72,12 @@ def gateway(
     asked: Asked,
     config: ConfigOption = None,
     control: Annotated[
-        str | None, typer.Option("--control", metavar="URL", help="Control to join; else the configured one.")
+        str | None,
+        typer.Option(
+            "--control",
+            metavar="URL[,URL]",
+            help="Control to join, or several of one database; else the configured one.",
+        ),
     ] = None,
     identifier: Annotated[
         str | None,
