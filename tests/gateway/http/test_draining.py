@@ -48,7 +48,7 @@ class Hammer:
         writer.close()
 
 
-async def test_clients_that_hammer_kept_connections_move_from_one_server_to_the_next_without_a_failure(wheel):
+async def test_clients_that_hammer_kept_connections_move_from_one_server_to_the_next_without_a_failure(wheel, until):
     def named(name):
         async def answer(request, responder):
             await asyncio.sleep(0.002)
@@ -63,11 +63,11 @@ async def test_clients_that_hammer_kept_connections_move_from_one_server_to_the_
     serving = await listen(shared.dup(), named(b"0"), wheel=wheel)
     tasks = [asyncio.create_task(hammer.run(stop)) for hammer in hammers]
     for generation in range(1, 6):
-        await asyncio.sleep(0.05)
+        await until(lambda last=b"%d" % (generation - 1): all(hammer.by[-1:] == [last] for hammer in hammers))
         fresh = await listen(shared.dup(), named(b"%d" % generation), wheel=wheel)
         await asyncio.wait_for(serving.drain(60), 40)  # hang guards; the idle ones get a second
         serving = fresh
-    await asyncio.sleep(0.05)
+    await until(lambda: all(hammer.by[-1:] == [b"5"] for hammer in hammers))
     stop.set()
     await asyncio.gather(*tasks)
     await serving.drain(0)

@@ -173,6 +173,34 @@ def test_a_refusal_comes_after_the_requests_before_it():
     assert refusal.status == 505
 
 
+LINES = (b"X-A: 1", b"x-b: 2", b"Connection: close", b"Connection: keep-alive", b"Expect: 100-continue", b"Accept: a")
+NUMBERS = (b"Content-Length: %b", b"content-length: %b", b"X-Content-Length: 9\r\nContent-Length: %b")
+LENGTHS = (b"0", b"3", b"03", b"12", b"-1", b"1 ", b"", b"3\r\nX-C: 1", b"9" * 30)
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(NUMBERS), st.sampled_from(LENGTHS), st.integers(0, 3)), min_size=2, max_size=8)
+)
+def test_a_head_that_is_known_means_what_it_means_to_a_stranger(drawn):
+    reader = RequestReader(Limits())
+    for number, length, lines in drawn:
+        extra = b"".join(line + b"\r\n" for line in LINES[:lines])
+        told = length.partition(b"\r")[0].strip()
+        body = b"abcdefghijkl"[: int(told)] if told.isdigit() and len(told) < 18 else b""
+        data = HEAD + b"Via: a\r\n" + number % length + b"\r\n" + extra + b"\r\n" + body
+        strange, refusal = read_all([data])
+        reader.feed(data)
+        if refusal is not None:
+            with pytest.raises(RefusalError) as known:
+                reader.next_request()
+            assert (known.value.status, known.value.code) == (refusal.status, refusal.code)
+            return
+        request = reader.next_request()
+        assert request is not None
+        assert facts(request) == facts(strange[0])
+        assert (request.path, request.query, request.is_http10) == (strange[0].path, strange[0].query, False)
+
+
 def test_one_hundred_continue_is_wanted_only_while_the_body_is_missing():
     reader = RequestReader(Limits())
     reader.feed(HEAD + L + b"Expect: 100-continue\r\n\r\n")

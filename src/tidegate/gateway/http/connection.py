@@ -233,37 +233,33 @@ class Connection(asyncio.Protocol):
     # ---- serving
 
     async def _serve(self) -> None:
+        """Serve request after request, until one was the last of this connection."""
+        server, is_going_on = self._server, True
         try:
-            while await self._serve_one():
-                pass
+            while is_going_on:
+                request = self._ready
+                if request is None:
+                    self._waiter = self._loop.create_future()
+                    await self._waiter
+                    continue
+                self._ready = None
+                self._responder = responder = Responder(self, request)
+                server.in_flight += 1
+                try:
+                    await server.handler(request, responder)
+                except Exception:
+                    _LOG.exception("the handler of %s failed", request.path)
+                finally:
+                    server.in_flight -= 1
+                if not responder.is_ended:
+                    self._end_unfinished(request, responder)
+                self._responder = None
+                if self.is_write_paused:
+                    await self.drain()
+                is_going_on = self._go_on(request)
         except BaseException:  # also a handler that was cancelled by another than its client
             self.abort()
             raise
-
-    async def _serve_one(self) -> bool:
-        """Wait for a request and serve it; False when it was the last of this connection."""
-        request = self._ready
-        if request is None:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-            request = self._ready
-            assert request is not None
-        self._ready = None
-        self._responder = responder = Responder(self, request)
-        server = self._server
-        server.in_flight += 1
-        try:
-            await server.handler(request, responder)
-        except Exception:
-            _LOG.exception("the handler of %s failed", request.path)
-        finally:
-            server.in_flight -= 1
-        if not responder.is_ended:
-            self._end_unfinished(request, responder)
-        self._responder = None
-        if self.is_write_paused:
-            await self.drain()
-        return self._go_on(request)
 
     def _end_unfinished(self, request: Request, responder: Responder) -> None:
         """The handler returned without finishing its answer: that is our fault, and must be seen."""

@@ -23,6 +23,8 @@ _SINGLE = frozenset(
     b"proxy-authorization x-api-key api-key anthropic-version".split()
 )
 _FOR_LLHTTP = frozenset((b"transfer-encoding", b"upgrade"))
+_UNREPEATED = frozenset((b"connection", b"expect"))
+_CHANCES = 8
 _OWN_PREFIX = b"x-tidegate-"
 
 
@@ -71,6 +73,53 @@ class Request:
         self.is_keep_alive = is_keep_alive
         self.is_http10 = is_http10
 
+    def again(self, length: bytes) -> Request:
+        """A request with the same head but for its ``content-length``; its body is still to come."""
+        new = Request.__new__(Request)
+        new.method = self.method
+        new.target = self.target
+        new.path = self.path
+        new.query = self.query
+        new.headers = headers = self.headers.copy()
+        headers[b"content-length"] = length
+        new.body = b""
+        new.peer = ""
+        new.received_at = 0.0
+        new.is_keep_alive = True
+        new.is_http10 = False
+        return new
+
+
+class _Habit:
+    """A client's last ordinary head, cut where its length stands: the next one often differs in nothing else."""
+
+    __slots__ = ("_after", "_before", "_chances", "_request")
+
+    def __init__(self) -> None:
+        self._before = self._after = b""
+        self._chances = _CHANCES
+        self._request: Request | None = None
+
+    def recognise(self, head: bytes) -> Request | None:
+        """The request of a head that was learned, whatever its length."""
+        if self._request is not None and head.startswith(self._before) and head.endswith(self._after):
+            length = head[len(self._before) : -len(self._after)]
+            if length.isdigit():
+                self._chances = _CHANCES
+                return self._request.again(length)
+        return None
+
+    def learn(self, head: bytes, request: Request) -> None:
+        """Remember an ordinary head; a client whose heads never come again is not followed for long."""
+        if not self._chances or not _UNREPEATED.isdisjoint(request.headers):
+            return
+        self._chances -= 1
+        line = head.lower().find(b"\r\ncontent-length: ")
+        if line >= 0:
+            start = line + len(b"\r\ncontent-length: ")
+            self._before, self._after = head[:start], head[head.index(b"\r\n", start) :]
+            self._request = request
+
 
 class RequestReader:
     """Cuts the bytes of one connection into requests: :meth:`feed` bytes, then ask :meth:`next_request`.
@@ -83,6 +132,7 @@ class RequestReader:
     __slots__ = (
         "_at",
         "_chunks",
+        "_habit",
         "_headers",
         "_held",
         "_last_host",
@@ -106,6 +156,7 @@ class RequestReader:
         self._chunks: ChunkedBody | None = None
         self._headers: dict[bytes, bytes] = {}
         self._target = b""
+        self._habit = _Habit()
         self._last_host: bytes | None = None
         self._last_line: bytes | None = None  # a request line that llhttp and our rules have accepted
         self.path = ""
@@ -198,23 +249,30 @@ class RequestReader:
         )
 
     def _read_head(self, head: bytes) -> Request:
+        known = self._habit.recognise(head)
+        if known is not None:
+            return known
         limits = self._limits
         if len(head) > limits.head_bytes:
             raise self._head_too_large()
         line, headers = split_head(head) or (b"", {})
         if line == self._last_line and _FOR_LLHTTP.isdisjoint(headers) and len(headers) <= limits.head_count:
             method, target, _ = line.split(b" ")
-            is_http10 = False
+            is_http10, is_ordinary = False, True
         else:
             if head.count(b"\r\n") > limits.head_count + 2:
                 raise self._head_too_large()
             method, target, headers, is_http10 = self._judge_head(head)
+            is_ordinary = False
         self._check_host(headers.get(b"host"), is_http10=is_http10)
         is_keep_alive = not is_http10
         if b"connection" in headers:
             options = [option.strip() for option in headers[b"connection"].lower().split(b",")]
             is_keep_alive = b"close" not in options and (b"keep-alive" in options or not is_http10)
-        return Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
+        request = Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
+        if is_ordinary:
+            self._habit.learn(head, request)
+        return request
 
     def _judge_head(self, head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bool]:
         """Method, target, headers and whether it is HTTP/1.0, by llhttp and our rules about request lines."""
