@@ -12,7 +12,7 @@ async def version(client):
 
 
 async def until(client, release, phase):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while (seen := await client.release_by_id(release)).phase != phase:
             await asyncio.sleep(0.02)
     return seen
@@ -59,7 +59,7 @@ async def test_promote_and_resume_need_the_state_they_were_decided_on(client, se
 async def test_an_abort_is_always_accepted_and_ends_the_release(client, version):
     release = await client.release("bot", version)
     await client.abort(release.id, reason="changed my mind")
-    waited = await client.wait(release.id, timeout=10)
+    waited = await client.wait(release.id, timeout=120)
     assert (waited.outcome, waited.exit_code, waited.release.phase in {"rejected", "rolled_back"}) == ("ended", 3, True)
     assert (await client.abort(release.id)).phase == waited.release.phase
     with pytest.raises(ConflictError) as error:
@@ -70,7 +70,7 @@ async def test_an_abort_is_always_accepted_and_ends_the_release(client, version)
 async def test_a_paused_release_is_told_to_whoever_waits(client, version):
     release = await client.release("bot", version)
     await client.pause(release.id, reason="lunch")
-    waited = await client.wait(release.id, timeout=10)
+    waited = await client.wait(release.id, timeout=120)
     assert (waited.outcome, waited.exit_code) == ("paused", 4)
 
 
@@ -83,7 +83,7 @@ async def test_waiting_runs_out(client, version):
 async def test_events_are_streamed_as_they_happen_until_the_release_ends(client, version):
     release = await client.release("bot", version)
     codes = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         async for event in client.events(release.id):
             codes.append(event.code)
             if len(codes) == 2:
@@ -104,7 +104,7 @@ async def test_a_rollback_ends_what_is_running_and_repeating_it_changes_nothing(
     release = await client.release("bot", version)
     await until(client, release.id, "gating")
     assert (await client.rollback("bot", reason="bad")).id == release.id
-    await client.wait(release.id, timeout=10)
+    await client.wait(release.id, timeout=120)
     with pytest.raises(ConflictError):
         await client.rollback("bot")
 

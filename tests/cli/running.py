@@ -65,7 +65,7 @@ def serving(*arguments: object, cwd: Any):
     finally:
         with suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
-        process.wait(20)
+        process.wait(120)
         process.stdout.close()
 
 
@@ -90,7 +90,7 @@ class Installation(NamedTuple):
 
     def ask(self, service: str, user: str = "ann") -> httpx2.Response:
         body = {"model": service, "user": user, "messages": [{"role": "user", "content": "Hello"}]}
-        return httpx2.post(f"{self.gateway}/v1/chat/completions", json=body, timeout=20, trust_env=False)
+        return httpx2.post(f"{self.gateway}/v1/chat/completions", json=body, timeout=120, trust_env=False)
 
     @contextmanager
     def traffic(self, service: str):

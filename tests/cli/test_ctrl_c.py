@@ -34,7 +34,7 @@ def test_ctrl_c_in_a_terminal_stops_gateways_before_control_and_leaves_nothing(t
         children = psutil.Process(process.pid).children(recursive=True)
         os.killpg(process.pid, signal.SIGINT)
         process.stdout.close()
-        assert process.wait(60) == 0
+        assert process.wait(120) == 0
     lines = (tmp_path / "log").read_text()
     assert lines.index("gateway.stopped") < lines.index("control.stopping"), lines
     assert len(children) == 2

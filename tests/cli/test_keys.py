@@ -51,7 +51,7 @@ def status_becomes(installation, key, status):
     body = {"model": "nobody", "messages": [{"role": "user", "content": "Hello"}]}
     for _ in range(100):
         url = f"{installation.gateway}/v1/chat/completions"
-        if httpx2.post(url, json=body, headers=headers, timeout=20, trust_env=False).status_code == status:
+        if httpx2.post(url, json=body, headers=headers, timeout=120, trust_env=False).status_code == status:
             return True
         time.sleep(0.05)
     return False

@@ -25,7 +25,7 @@ def start(*arguments: str, cwd, **more):
 
 def test_its_version(tmp_path):
     process = start("--version", cwd=tmp_path, stdout=subprocess.PIPE)
-    assert process.communicate(timeout=20)[0] == f"tidegate {tidegate.__version__}\n".encode()
+    assert process.communicate(timeout=120)[0] == f"tidegate {tidegate.__version__}\n".encode()
     assert process.returncode == 0
     assert command("--version").out == command("version").out == f"tidegate {tidegate.__version__}\n"
     assert command("version", "--json").json == {"version": tidegate.__version__}
@@ -41,7 +41,7 @@ def test_a_reader_that_goes_away_is_met_quietly(tmp_path):
     process.stdout.close()  # before anything is written
     assert process.stderr.read() == b""
     process.stderr.close()
-    assert process.wait(20) == 141
+    assert process.wait(120) == 141
 
 
 def test_ctrl_c_ends_a_watch_quietly_with_130(installation, tmp_path):
@@ -51,7 +51,7 @@ def test_ctrl_c_ends_a_watch_quietly_with_130(installation, tmp_path):
     command("push", write_bundle(tmp_path, "watched", "good"), "--url", installation.control)
     assert process.stdout.readline()  # it shows the services
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (130, b"")
 
 
@@ -67,7 +67,7 @@ def test_a_watch_gives_one_json_document_a_line(installation, tmp_path):
         assert json.loads(process.stdout.readline())["freeze"]["reason"] == "look"
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=20)
+        process.communicate(timeout=120)
     command("unfreeze", "watched", "--url", installation.control)
 
 
@@ -85,7 +85,7 @@ def test_colour_is_for_terminals_that_want_it(tmp_path, variables, is_coloured):
     except OSError:  # the terminal closed with its last user
         pass
     os.close(leader)
-    assert process.wait(20) == 2
+    assert process.wait(120) == 2
     assert b"error:" in seen
     assert (b"\x1b[1;31m" in seen) is is_coloured
 
@@ -114,7 +114,7 @@ def test_what_init_writes_starts_can_be_pushed_and_released_and_stops_on_ctrl_c(
         assert pushed["warnings"] == []
         assert command("release", "first", "v1.0.0", "--url", urls["control"], "--json").json["phase"] == "pending"
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
     assert command("status", "--url", urls["control"]).code == 1
 
 

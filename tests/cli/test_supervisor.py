@@ -75,11 +75,11 @@ def listener():
 
 async def test_a_killed_child_comes_back_and_no_waiting_connection_is_lost(tmp_path, listener):
     async with children(tmp_path, child(tmp_path, listener)) as supervisor:
-        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        await asyncio.wait_for(until_ready(url_of(listener)), 120)
         first = supervisor.pid("one")
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        await asyncio.wait_for(until_ready(url_of(listener)), 20)  # a refused connection would fail the first try
+        await asyncio.wait_for(until_ready(url_of(listener)), 120)  # a refused connection would fail the first try
         assert supervisor.pid("one") not in {None, first}
     assert [line[0] for line in lines(tmp_path)] == ["start", "start", "stop"]
 
@@ -97,7 +97,7 @@ async def test_children_stop_in_the_order_of_their_ranks(tmp_path, listener):
 async def test_a_child_that_will_not_stop_is_killed(tmp_path, listener):
     spec = child(tmp_path, listener, grace_seconds=0.2, settings={"stubborn": True})
     async with children(tmp_path, spec) as supervisor:
-        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        await asyncio.wait_for(until_ready(url_of(listener)), 120)
         pid = supervisor.pid("one")
     assert not psutil.pid_exists(pid)
 
@@ -117,7 +117,7 @@ asyncio.run(main())
     environ = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     process = subprocess.Popen([sys.executable, "-c", parent], env=environ, pass_fds=[listener.fileno()])
     try:
-        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        await asyncio.wait_for(until_ready(url_of(listener)), 120)
         pid = int(lines(tmp_path)[0][2])
     finally:
         process.kill()
@@ -144,7 +144,7 @@ async def test_waiting_for_readiness_ends_when_the_waiter_gives_up():
 
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        await asyncio.wait_for(until_ready(f"http://127.0.0.1:{nobody.getsockname()[1]}/", is_over), 20)
+        await asyncio.wait_for(until_ready(f"http://127.0.0.1:{nobody.getsockname()[1]}/", is_over), 120)
     assert len(tries) == 3
 
 
@@ -163,7 +163,7 @@ async def replaceable(tmp_path, listener):
     supervisor = Supervisor([spec], environ)
     supervisor.start()
     try:
-        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        await asyncio.wait_for(until_ready(url_of(listener)), 120)
         yield supervisor, spec
     finally:
         await supervisor.stop()
@@ -176,7 +176,7 @@ async def test_a_replacement_is_ready_before_the_one_before_is_stopped(tmp_path,
         second = supervisor.pid("one")
         assert second not in {None, first}
         os.kill(second, signal.SIGKILL)  # it is watched like any child
-        await asyncio.wait_for(until_ready(url_of(listener)), 20)
+        await asyncio.wait_for(until_ready(url_of(listener)), 120)
         assert supervisor.pid("one") not in {None, second}
     assert [line[0] for line in lines(tmp_path)[:2]] == ["start", "start"]
     assert ["stop", "one", str(first)] in lines(tmp_path)

@@ -193,7 +193,7 @@ async def test_the_blocking_client_pushes_exports_and_watches_a_real_server(serv
             release = client.release("bot", pushed.ref)
             client.abort(release.id)
             codes = [each.code for each in client.events(release.id)]
-            return pushed, size, client.wait(release.id, timeout=10), codes
+            return pushed, size, client.wait(release.id, timeout=120), codes
 
     pushed, size, waited, codes = await asyncio.to_thread(story)
     assert pushed.created

@@ -48,7 +48,7 @@ async def world(tmp_path) -> AsyncIterator[World]:
 
 
 async def line(lines: AsyncIterator[bytes]) -> LinkMessage:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(120):
         return msgspec.json.decode(await anext(lines), type=LinkMessage)
 
 

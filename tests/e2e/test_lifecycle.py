@@ -63,7 +63,7 @@ class Running:
     async def release(self, version: str, content: dict, spec: dict):
         await self.client.push(content, service=SERVICE, version=version)
         started = await self.client.release(SERVICE, version, spec=spec)
-        return (await self.client.wait(started.id, timeout=40)).release
+        return (await self.client.wait(started.id, timeout=120)).release
 
 
 @asynccontextmanager
@@ -92,7 +92,7 @@ async def running(folder: Path, per_second: float = 30.0, workers: int = 1):
                     await asyncio.gather(sending, return_exceptions=True)
 
 
-async def until(condition, seconds: float = 20.0) -> None:
+async def until(condition, seconds: float = 90.0) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)
@@ -123,7 +123,7 @@ async def test_a_good_release_a_dead_one_a_rotten_one_and_a_rollback_fail_no_req
         assert incidents[0].time_to_stable_seconds is not None
 
         back = await run.client.rollback(SERVICE, reason="customers complain")
-        await run.client.wait(back.id, timeout=40)
+        await run.client.wait(back.id, timeout=120)
         assert (await run.stable()).startswith(f"{SERVICE}/v1.0.0")
         await until(lambda: serves(run, "v1.0.0"))
 

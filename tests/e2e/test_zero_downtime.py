@@ -173,15 +173,15 @@ async def up(folder: Path, *, workers: int = 1):
                 stdout=asyncio.subprocess.PIPE, stderr=log, env=environ,
             )  # fmt: skip
             try:
-                announced = json.loads(await asyncio.wait_for(made.process.stdout.read(4096), 30))
+                announced = json.loads(await asyncio.wait_for(made.process.stdout.read(4096), 120))
                 made.gateway_url, made.control_url = announced["gateway"], announced["control"]
                 yield made
             finally:
                 made.process.send_signal(signal.SIGTERM)
-                await asyncio.wait_for(made.process.wait(), 45)
+                await asyncio.wait_for(made.process.wait(), 120)
 
 
-async def until(condition, seconds: float = 20.0) -> None:
+async def until(condition, seconds: float = 90.0) -> None:
     async with asyncio.timeout(seconds):
         while not await condition():
             await asyncio.sleep(0.05)

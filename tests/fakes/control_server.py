@@ -44,7 +44,7 @@ class ControlServer:
     async def send(self, method: str, path: str, **more) -> httpx2.Response:
         """A request as it is; paths are below /api/v1 unless they begin with //."""
         address = self.url + (path[1:] if path.startswith("//") else f"/api/v1{path}")
-        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=10) as http:
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=120) as http:
             return await http.request(method, address, **more)
 
     async def key(self, name: str, *roles: str, services: tuple[str, ...] = ()) -> str:

@@ -60,7 +60,7 @@ class Observations:
 
     async def after(self, count: int) -> list[Observation]:
         """Wait until ``count`` are there: a client may be answered a moment before."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while len(self.rows) < count:
                 await asyncio.sleep(0.005)
         return self.rows
@@ -126,7 +126,7 @@ class Bench:
         self._revision = 0
         self.url = f"http://127.0.0.1:{server.port}"
         self.client = httpx2.AsyncClient(
-            base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=40, trust_env=False
+            base_url=self.url, headers={"authorization": f"Bearer {KEY}"}, timeout=120, trust_env=False
         )
 
     def provide(self, name: str, simulator: Simulator | str, dialect: str = "openai", **settings: Any) -> None:

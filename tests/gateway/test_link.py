@@ -117,7 +117,7 @@ def feedback(name: str) -> FeedbackRecord:
 
 
 async def until(condition) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(120):
         while not condition():
             await asyncio.sleep(0.01)
 

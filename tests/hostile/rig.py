@@ -181,7 +181,7 @@ def running_gateway(folder: Path, table: Snapshot, *, descriptors: int = 0) -> I
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -202,7 +202,7 @@ def running_simulator(folder: Path, models: dict[str, Any]) -> Iterator[str]:
         yield process.stdout.readline().decode().split()[-1]
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(120)
         process.stdout.close()
 
 

@@ -177,7 +177,7 @@ sys.stdin.read()
             yield process.stdout.readline().strip()
         finally:
             process.stdin.close()
-            process.wait(10)
+            process.wait(120)
 
 
 def _bucket(endpoint):

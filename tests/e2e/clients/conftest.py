@@ -68,7 +68,7 @@ def services(upstream: Upstream) -> Services:
 
 @pytest.fixture(scope="session")
 def _openai(stack: GatewayStack) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=stack.openai_url, api_key=KEY, max_retries=0, timeout=20) as client:
+    with openai.OpenAI(base_url=stack.openai_url, api_key=KEY, max_retries=0, timeout=120) as client:
         yield client
 
 
@@ -81,13 +81,13 @@ def openai_client(_openai: openai.OpenAI, simulator: SimulatorThread) -> openai.
 @pytest.fixture
 async def async_openai(stack: GatewayStack, simulator: SimulatorThread) -> AsyncIterator[openai.AsyncOpenAI]:
     """Its asynchronous twin."""
-    async with openai.AsyncOpenAI(base_url=stack.openai_url, api_key=KEY, max_retries=0, timeout=20) as client:
+    async with openai.AsyncOpenAI(base_url=stack.openai_url, api_key=KEY, max_retries=0, timeout=120) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 def _anthropic(stack: GatewayStack) -> Iterator[anthropic.Anthropic]:
-    with anthropic.Anthropic(base_url=stack.url, api_key=KEY, max_retries=0, timeout=20) as client:
+    with anthropic.Anthropic(base_url=stack.url, api_key=KEY, max_retries=0, timeout=120) as client:
         yield client
 
 
@@ -100,5 +100,5 @@ def anthropic_client(_anthropic: anthropic.Anthropic, simulator: SimulatorThread
 @pytest.fixture
 async def async_anthropic(stack: GatewayStack, simulator: SimulatorThread) -> AsyncIterator[anthropic.AsyncAnthropic]:
     """Its asynchronous twin."""
-    async with anthropic.AsyncAnthropic(base_url=stack.url, api_key=KEY, max_retries=0, timeout=20) as client:
+    async with anthropic.AsyncAnthropic(base_url=stack.url, api_key=KEY, max_retries=0, timeout=120) as client:
         yield client

