@@ -17,6 +17,7 @@ from tidegate.cli.commands import (
     keys,
     logs,
     operating,
+    previewing,
     pushing,
     records,
     releasing,
@@ -27,7 +28,7 @@ from tidegate.cli.commands import (
 from tidegate.cli.commands.panels import RECORDS
 from tidegate.cli.session import Asked
 
-_COMMANDS = (serving, declaring, pushing, versions, releasing, operating, keys, logs, traffic, records)
+_COMMANDS = (serving, declaring, pushing, versions, previewing, releasing, operating, keys, logs, traffic, records)
 
 
 def make_app() -> typer.Typer:

@@ -29,6 +29,7 @@ from tidegate.controller.news import News
 from tidegate.controller.notification import Notifier
 from tidegate.controller.opentelemetry.export import OtlpExport
 from tidegate.controller.operations import Operations
+from tidegate.controller.previewing import Previews
 from tidegate.controller.probe import ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
@@ -201,6 +202,7 @@ class Control:
             state, clock, self.publisher, self.allowance, settings.alerts, self.notifier.wake, self._wanted.set
         )
         self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news)
+        self.previews = Previews(state, table, self.publisher)
         self.traffic = TrafficQueries(self.observed, clock)
 
     async def start(self, *, is_background: bool = True) -> None:

@@ -24,6 +24,23 @@ class Service(msgspec.Struct, frozen=True, kw_only=True):
     etag: int
 
 
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What would be sent upstream for a request; nothing was sent.
+
+    Attributes:
+        url: where it would go; ``None`` when the gateway answers it itself (a token estimate).
+        body: what would be sent, with the version's share put in; likewise.
+        fallbacks: ``provider/model`` of who would rescue it, in order.
+    """
+
+    version: str
+    provider: str
+    dialect: str
+    url: str | None
+    body: dict[str, Any] | None
+    fallbacks: tuple[str, ...]
+
+
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """One provider.
 

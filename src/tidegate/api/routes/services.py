@@ -17,7 +17,7 @@ from tidegate.documents import Document, decode
 from tidegate.errors import PreconditionError
 from tidegate.registry import services
 from tidegate.shapes.operations import RollbackTargets
-from tidegate.shapes.records import Service
+from tidegate.shapes.records import Preview, Service
 from tidegate.shapes.releases import Release, Releases, RouteExplanation, Status, Statuses
 
 router = APIRouter(tags=["services"])
@@ -41,6 +41,15 @@ class RouteBody(BaseModel):
     headers: dict[str, str] = {}
     metadata: dict[str, Any] = {}
     key: str = Field(default="", description="Name of the access key.")
+
+
+class PreviewBody(BaseModel):
+    """A client's request, and the version it would be rendered for."""
+
+    model_config = ConfigDict(extra="forbid")
+    request: dict[str, Any] = Field(description="The client's body; model may be left out.")
+    path: str = Field(default="/v1/chat/completions", description="The client's endpoint.")
+    version: str = Field(default="", description="Version to render it for; the stable one without it.")
 
 
 @router.get("/services", responses=answers(Statuses, "A page of services."))
@@ -142,6 +151,14 @@ async def explain_route(plane: Behind, caller: Reader, service: str, body: Route
         key=body.key,
     )
     return reply(found)
+
+
+@router.post("/services/{service}/preview", responses=answers(Preview, "What would be sent."))
+async def preview(plane: Behind, caller: Reader, service: str, body: PreviewBody) -> Response:
+    """The request that a version's provider would get, prompt and parameters put in; nothing is sent."""
+    caller.need_service(service)
+    reference = body.version or f"{service}@stable"
+    return reply(await plane.control.previews.of(service, reference, body.path, body.request))
 
 
 def _service(found: services.Service) -> Service:

@@ -11,7 +11,7 @@ from typing import Any
 from tidegate.client.calls import services
 from tidegate.client.transport import AsyncTransport
 from tidegate.shapes.operations import RollbackTargets
-from tidegate.shapes.records import Service
+from tidegate.shapes.records import Preview, Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 
 
@@ -109,6 +109,29 @@ class ServicesOperations:
                 service, unit=unit, conversation=conversation, user=user, headers=headers, metadata=metadata, key=key
             )
         )
+
+    async def preview(
+        self,
+        service: str,
+        request: Mapping[str, Any],
+        *,
+        version: str | None = None,
+        path: str = "/v1/chat/completions",
+    ) -> Preview:
+        """The request that a version's provider would get, prompt and parameters put in; nothing is sent.
+
+        Args:
+            service: its name.
+            request: the client's body; ``model`` may be left out.
+            version: to render it for; the stable one without it.
+            path: the client's endpoint.
+
+        Raises:
+            NotFoundError: no such service or version.
+            InvalidInputError: no such endpoint.
+            CallerError: a request that the gateway would refuse, too.
+        """
+        return await self._transport.run(services.preview(service, request, version=version, path=path))
 
     async def freeze(self, scope: str, *, reason: str) -> Freeze:
         """Send a service (or with ``*`` every service) to stable and stop all forward movement.

@@ -7,7 +7,7 @@ from typing import Any
 
 from tidegate.client.call import Call, in_path
 from tidegate.shapes.operations import RollbackTargets
-from tidegate.shapes.records import Service
+from tidegate.shapes.records import Preview, Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
 
 
@@ -124,6 +124,26 @@ def explain_route(
         body=body,
         is_keyed=True,
     )
+
+
+def preview(
+    service: str, request: Mapping[str, Any], *, version: str | None = None, path: str = "/v1/chat/completions"
+) -> Call[Preview]:
+    """The request that a version's provider would get, prompt and parameters put in; nothing is sent.
+
+    Args:
+        service: its name.
+        request: the client's body; ``model`` may be left out.
+        version: to render it for; the stable one without it.
+        path: the client's endpoint.
+
+    Raises:
+        NotFoundError: no such service or version.
+        InvalidInputError: no such endpoint.
+        CallerError: a request that the gateway would refuse, too.
+    """
+    body = {"request": dict(request), "path": path, "version": version or ""}
+    return Call(method="POST", path=f"/services/{in_path(service)}/preview", returns=Preview, body=body, is_keyed=True)
 
 
 def freeze(scope: str, *, reason: str) -> Call[Freeze]:
