@@ -221,7 +221,7 @@ class World:
             if self.state.phase is Phase.GATING:
                 self.answer_probes()
             if self.state.sub_phase is SubPhase.SOAKING:
-                self.wait(120)
+                self.wait(30)
         raise AssertionError(f"stuck at {self.place}: {self.state}")
 
     @property

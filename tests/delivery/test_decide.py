@@ -193,7 +193,7 @@ def test_t6_the_soak_ends_when_it_ends_whatever_the_number_of_restarts():
 
 def test_t8_without_traffic_a_direct_release_is_promoted_with_a_note():
     world = baking()
-    world.wait(120)
+    world.wait(30)
     decision = world.step()
     assert world.history()[-1] == "T10 promoted_without_data"
     assert "Note: too few user requests to judge (0); 5 probes answered." in decision.transitions[-1].sentence
@@ -204,7 +204,7 @@ def test_t8_extend_is_bounded_and_accumulates_samples_then_the_release_pauses():
     world = baking(analysis={"on_no_data": "extend", "max_extensions": 2, "min_samples": 10, "interval": "1s"})
     for expected in (SOAKING, SOAKING, JUDGING):
         world.serve(traffic(1))
-        world.wait(120)
+        world.wait(30)
         world.step()
         assert world.state.sub_phase is expected
     assert world.state.samples == 3
@@ -214,20 +214,20 @@ def test_t8_extend_is_bounded_and_accumulates_samples_then_the_release_pauses():
 
 def test_t8_resuming_after_a_lack_of_data_soaks_again_and_enough_data_passes():
     world = baking(analysis={"on_no_data": "pause", "min_samples": 10, "interval": "1s"})
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.state.pause_reasons == (PauseReason.NO_DATA,)
     world.ask("resume")
     assert world.place == (Phase.PROMOTING, SOAKING)
     world.serve(traffic(10))
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.history()[-1] == "T10 promoted"
 
 
 def test_t8_no_data_can_roll_back():
     world = baking(analysis={"on_no_data": "rollback", "interval": "1s"})
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.history()[-1] == "T8 no_data"
     assert world.state.breach.opens_incident
@@ -238,7 +238,7 @@ def test_requests_before_the_window_opened_are_no_samples():
     world.reach(Phase.PROMOTING, SubPhase.VERIFYING)
     world.serve(traffic(100))
     world.reach(Phase.PROMOTING, SOAKING)
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.state.samples == 0
     assert world.state.pause_reasons == (PauseReason.NO_DATA,)
@@ -248,7 +248,7 @@ def test_counts_that_cannot_be_read_are_no_data_and_never_a_pass():
     world = baking(analysis={"on_no_data": "pause", "interval": "1s"})
     world.serve(traffic(100))
     world.are_counts_readable = False
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.state.pause_reasons == (PauseReason.NO_DATA,)
     assert world.state.verdicts[0].code == "counts_unavailable"
@@ -283,7 +283,7 @@ def test_t9_a_dry_run_guardrail_is_judged_and_never_acts():
 def test_t9_what_the_version_cannot_be_blamed_for_does_not_count():
     world = baking()
     world.serve(traffic(10, cancelled=100, caller_error=100, internal_error=100))
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.history()[-1] == "T10 promoted"
 
@@ -323,7 +323,7 @@ def test_t9_a_busy_service_that_reports_is_never_stale():
     world = baking(strategy={"direct": {"promote": {"bake": "1h"}}})
     world.in_flight = {NEW: 4}
     for _ in range(100):
-        world.wait(120)
+        world.wait(10)
         world.observed_at = world.now
         world.step()
     assert world.state.phase is Phase.PROMOTING
@@ -381,7 +381,7 @@ def test_t9_a_stable_version_changed_under_the_release_ends_it():
 def test_t10_commits_both_pointers_in_the_transaction_and_keeps_the_route_as_it_was():
     world = baking()
     world.serve(traffic(50))
-    world.wait(120)
+    world.wait(30)
     decision = world.step()
     assert world.history()[-1] == "T10 promoted"
     commit = command(decision, CommitStable)
@@ -392,7 +392,7 @@ def test_t10_commits_both_pointers_in_the_transaction_and_keeps_the_route_as_it_
 
 def test_t10_waits_while_paused_and_the_soak_clock_stands_still():
     world = baking()
-    world.wait(120)
+    world.wait(20)
     world.ask("pause")
     world.wait(3_600)
     world.step()
@@ -565,12 +565,12 @@ def test_t17_after_an_automatic_rollback_the_cooldown_is_waited_for():
     world.step()
     world.reach(Phase.ROLLED_BACK)
     ended = world.state.ended_at
-    world.wait(120)
+    world.wait(60)
     world.ask("retry")
     world.now = ended + timedelta(minutes=59)
     world.step()
     assert world.state.phase is Phase.PENDING
-    world.wait(120)
+    world.wait(60)
     world.step()
     assert world.state.phase is Phase.GATING
 
@@ -600,7 +600,7 @@ def test_a_freeze_sends_everything_to_stable_and_the_window_begins_anew_after_it
 def test_a_gateway_that_falls_back_stops_the_soak_until_it_is_verified_again():
     world = baking()
     world.acknowledged["gw1"] = (1, 1)
-    world.wait(120)
+    world.wait(10)
     world.step()
     assert world.state.pause_reasons == (PauseReason.UNVERIFIED,)
     world.wait(1_000)
@@ -621,7 +621,7 @@ def test_a_person_cannot_lift_a_freeze():
 @pytest.mark.parametrize("hours", [1, -1])
 def test_a_clock_jump_moves_every_deadline_with_it(hours):
     world = baking()
-    world.wait(120)
+    world.wait(10)
     world.jump = timedelta(hours=hours)
     world.now += world.jump
     world.step()
@@ -632,7 +632,7 @@ def test_a_clock_jump_moves_every_deadline_with_it(hours):
 def test_a_person_may_accept_the_lack_of_data_but_never_a_breach():
     world = baking(analysis={"on_no_data": "pause", "interval": "1s", "min_samples": 50})
     world.serve(traffic(3))
-    world.wait(120)
+    world.wait(30)
     world.step()
     assert world.state.pause_reasons == (PauseReason.NO_DATA,)
     breached = World.__new__(World)
@@ -687,7 +687,7 @@ def ramp(monkeypatch):
 def pass_step(world: World) -> None:
     world.reach(world.state.phase, SOAKING)
     world.serve(traffic(20))
-    world.wait(120)
+    world.wait(60)
     world.step()
 
 

@@ -82,7 +82,7 @@ class ReleaseLaws(RuleBasedStateMachine):
         world = self.world
         if phase is Phase.DRAINING:
             world.reach(Phase.PROMOTING, SubPhase.SOAKING).serve(traffic(10))
-            world.wait(120)
+            world.wait(30)
             world.step()
         elif phase is Phase.ROLLING_BACK:
             world.reach(Phase.PROMOTING, SubPhase.SOAKING).ask("abort")
