@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 from tidegate.api.link import link_routes
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.records import RecordBatch
-from tidegate.delivery.snapshot import Heartbeat
+from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer, MirrorGrant
 
 HEARTBEAT = Heartbeat(gateway="a", boot_id="b", pid=1, address="127.0.0.1:1", build="t", revision=1, epoch=1)
 
@@ -20,6 +20,7 @@ class FakeLink:
         self.records: list[RecordBatch] = []
         self.watched: list[tuple[str, str]] = []
         self.is_leading = True
+        self.grants: tuple[MirrorGrant, ...] = ()
 
     async def watch(self, gateway, boot_id):
         self.watched.append((gateway, boot_id))
@@ -28,7 +29,7 @@ class FakeLink:
 
     def hear(self, heartbeat):
         self.heartbeats.append(heartbeat)
-        return self.is_leading
+        return HeartbeatAnswer(is_leading=self.is_leading, grants=self.grants)
 
     async def store(self, batch):
         is_new = (batch.boot_id, batch.sequence) not in [(known.boot_id, known.sequence) for known in self.batches]
@@ -56,6 +57,14 @@ def test_who_does_not_lead_takes_heartbeats_and_says_so():
     link.is_leading = False
     assert http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT)).status_code == 202
     assert link.heartbeats == [HEARTBEAT]
+
+
+def test_what_control_grants_comes_with_the_answer():
+    link, http = client()
+    link.grants = (MirrorGrant(service="bot", release="rel_1", attempt=1, step=0, cost=7, tokens=9),)
+    answer = http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT))
+    assert answer.status_code == 200
+    assert msgspec.json.decode(answer.content, type=HeartbeatAnswer).grants == link.grants
 
 
 def test_a_malformed_heartbeat_is_refused_with_its_field():

@@ -18,12 +18,11 @@ from tidegate.api.problems import answer, problem_of
 from tidegate.api.uploads import too_large
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.records import RecordBatch
-from tidegate.delivery.snapshot import Heartbeat
+from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer
 from tidegate.errors import InvalidInputError, TidegateError, UnauthenticatedError
 
 MAX_HEARTBEAT_BYTES = 1 << 20
 MAX_BATCH_BYTES = 64 << 20
-
 
 class Link(Protocol):
     """What the endpoints need of the control plane."""
@@ -31,8 +30,8 @@ class Link(Protocol):
     def watch(self, gateway: str, boot_id: str) -> AsyncIterator[bytes]:
         """Lines of LinkMessage, from the snapshot in force on."""
 
-    def hear(self, heartbeat: Heartbeat) -> bool:
-        """Take a heartbeat; whether this process leads."""
+    def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        """Take a heartbeat."""
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch; ``False`` when it was stored before."""
@@ -63,8 +62,12 @@ def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
             heartbeat = heartbeats.decode(body)
         except msgspec.DecodeError as error:
             raise InvalidInputError(f"not a heartbeat: {error}", where="POST /link/v1/heartbeats") from error
-        is_leading = link.hear(heartbeat)
-        return Response(status_code=204 if is_leading else 202)
+        answer = link.hear(heartbeat)
+        if not answer.is_leading:
+            return Response(status_code=202)
+        if not answer.grants:
+            return Response(status_code=204)
+        return Response(msgspec.json.encode(answer), media_type="application/json")
 
     async def take_observations(request: Request) -> Response:
         body = await _body(request, MAX_BATCH_BYTES)

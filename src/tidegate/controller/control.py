@@ -25,6 +25,7 @@ from tidegate.controller.gathering import Gatherer
 from tidegate.controller.ingest import Ingest, RetentionSettings
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
+from tidegate.controller.mirror_grants import MirrorGrants
 from tidegate.controller.news import News
 from tidegate.controller.notification import Notifier
 from tidegate.controller.opentelemetry.export import OtlpExport
@@ -43,11 +44,12 @@ from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.traffic import TrafficQueries
 from tidegate.controller.windows import Windows
 from tidegate.delivery.alert_settings import AlertSettings
+from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.notifying import SinkSettings
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
-from tidegate.delivery.snapshot import Heartbeat, LogLevel, Provider
+from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
 from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.errors import ConflictError
 from tidegate.loop_lag import watch_loop
@@ -148,6 +150,7 @@ class Control:
             retention=settings.retention,
         )
         self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample)})
+        self.grants = MirrorGrants(self._bounds_of, self._live_boots)
         self.leadership = Leadership(
             state,
             clock,
@@ -244,11 +247,12 @@ class Control:
         async for line in self.publisher.watch(lambda: self.gateways.renewed(gateway, boot_id)):
             yield line
 
-    def hear(self, heartbeat: Heartbeat) -> bool:
-        """Take a heartbeat (the link); news wakes the controller. Whether this process leads."""
+    def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
+        """Take a heartbeat (the link); news wakes the controller. Only who leads grants anything."""
         if self.gateways.hear(heartbeat):
             self._wanted.set()
-        return self.leadership.epoch is not None
+        is_leading, grants = self.leadership.epoch is not None, self.grants.answer(heartbeat)
+        return HeartbeatAnswer(is_leading=is_leading, grants=grants if is_leading else ())
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch (the link); what was new is told to the logs and to OpenTelemetry.
@@ -305,9 +309,21 @@ class Control:
     def _providers(self) -> dict[str, Provider]:
         return self.publisher.current.providers if self.publisher.is_ready else {}
 
+    def _live_boots(self) -> frozenset[str]:
+        return frozenset(view.heartbeat.boot_id for view in self.gateways.live())
+
+    def _bounds_of(self, told: MirrorSpending) -> Mirroring | None:
+        """What bounds the copies that a gateway tells of, if they are still wanted."""
+        route = self.publisher.current.services.get(told.service) if self.publisher.is_ready else None
+        release = route.release if route is not None else None
+        if release is None or (release.id, release.attempt, release.step) != (told.release, told.attempt, told.step):
+            return None
+        return release.mirroring
+
     def _committed(self, row: ReleaseRow) -> None:
         self.telemetry.learn(row)
         self.chronicle.learn(row)
+        self.grants.learn(row)
         self.notifier.wake()
         if row.phase.is_terminal:
             self.ingest.ended(row.id)
@@ -317,6 +333,7 @@ class Control:
             for row in (*reversed(await list_releases(connection, limit=500)), *await active_releases(connection)):
                 self.telemetry.learn(row)
                 self.windows.learn(row)
+                self.grants.learn(row)
                 if row.phase.is_terminal:
                     self.ingest.ended(row.id)
 

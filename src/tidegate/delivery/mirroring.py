@@ -27,15 +27,21 @@ class Mirroring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     max_cost: int | None = None
     max_tokens: int | None = None
 
+    @property
+    def is_bounded(self) -> bool:
+        """Whether money or tokens end it."""
+        return self.max_cost is not None or self.max_tokens is not None
+
     def is_spent(self, cost: int, tokens: int, copies: int, gateways: int) -> bool:
-        """Whether what is left may not pay for one copy more at each gateway.
+        """Whether what is left is less than the gateways could be granted one copy more each from
+        (``controller.mirror_grants`` grants half of what is left).
 
         Args:
             cost, tokens: of all ``copies`` so far, nano-USD and tokens.
         """
         used = ((self.max_cost, cost), (self.max_tokens, tokens))
         return copies > 0 and any(
-            bound is not None and spent + gateways * spent // copies > bound for bound, spent in used
+            bound is not None and spent + 2 * gateways * spent // copies > bound for bound, spent in used
         )
 
 

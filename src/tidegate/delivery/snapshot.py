@@ -10,7 +10,8 @@ The link between the two halves (JSON lines and msgpack over HTTP, control's sid
                                                    a snapshot at once and after each change, a lease
                                                    renewal every second
     POST /link/v1/heartbeats                       Heartbeat as JSON: every second, and at once after a
-                                                   snapshot was put in force (the acknowledgement)
+                                                   snapshot was put in force (the acknowledgement);
+                                                   answered by 204, or HeartbeatAnswer as JSON
     POST /link/v1/observations                     ObservationBatch as msgpack (delivery.observation)
     POST /link/v1/records                          RecordBatch as msgpack (delivery.records)
 
@@ -235,6 +236,35 @@ class BreakerState(msgspec.Struct, frozen=True, kw_only=True):
     failures: int
 
 
+class MirrorSpending(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process's copies of one step have cost so far: nano-USD and tokens."""
+
+    service: str
+    release: str
+    attempt: int
+    step: int
+    cost: int
+    tokens: int
+
+
+class MirrorGrant(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process may spend on one step's copies in all."""
+
+    service: str
+    release: str
+    attempt: int
+    step: int
+    cost: int
+    tokens: int
+
+
+class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a control process says to a heartbeat; most of the time nothing: 204, or 202 where it does not lead."""
+
+    is_leading: bool = True
+    grants: tuple[MirrorGrant, ...] = ()
+
+
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     """What a gateway says of itself every second; its ``revision`` is the acknowledgement.
 
@@ -245,6 +275,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         dropped: observations lost since the process started (full spool).
         record_batches, records_dropped: the same of records (feedback, kept content).
         stopping: the gateway drains and will be gone; it leaves every quorum.
+        mirrors: what copies have cost, where money or tokens bound them.
     """
 
     gateway: str
@@ -262,3 +293,4 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     record_batches: int = 0
     records_dropped: int = 0
     stopping: bool = False
+    mirrors: tuple[MirrorSpending, ...] = ()

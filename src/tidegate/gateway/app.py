@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Protocol
 
 from tidegate.delivery.observation import Observation
-from tidegate.delivery.snapshot import BreakerState, Cutoff, Snapshot
+from tidegate.delivery.snapshot import BreakerState, Cutoff, MirrorGrant, MirrorSpending, Snapshot
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
 from tidegate.gateway.content import ContentKeeper
@@ -157,6 +157,14 @@ class Gateway:
     def cutoffs(self) -> tuple[Cutoff, ...]:
         """Candidates this gateway stopped using on its own."""
         return self.trials.report()
+
+    def mirror_spending(self) -> tuple[MirrorSpending, ...]:
+        """What copies have cost, where money or tokens bound them."""
+        return self.mirrors.spending()
+
+    def take_grants(self, grants: Iterable[MirrorGrant]) -> None:
+        """What control allows copies to cost in all."""
+        self.mirrors.take_grants(grants)
 
     async def _beside(self, request: Request, responder: Responder, kind: Kind | None) -> None:
         """Everything that is not a request to a model."""

@@ -8,7 +8,7 @@ control is away. Each of them outlives any failure of control and tries again wi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,7 +17,16 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
-from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat, LinkMessage, LogLevel
+from tidegate.delivery.snapshot import (
+    BreakerState,
+    Cutoff,
+    Heartbeat,
+    HeartbeatAnswer,
+    LinkMessage,
+    LogLevel,
+    MirrorGrant,
+    MirrorSpending,
+)
 from tidegate.errors import TidegateError
 from tidegate.gateway.controls import Controls
 from tidegate.gateway.holder import TableHolder
@@ -51,6 +60,14 @@ class GatewayState(Protocol):
 
     def cutoffs(self) -> tuple[Cutoff, ...]:
         """Candidates this gateway stopped using on its own."""
+        ...
+
+    def mirror_spending(self) -> tuple[MirrorSpending, ...]:
+        """What copies have cost, where that is bounded."""
+        ...
+
+    def take_grants(self, grants: Sequence[MirrorGrant]) -> None:
+        """What copies may cost in all."""
         ...
 
 
@@ -270,6 +287,7 @@ class ControlLink:
             record_batches=self._records.waiting,
             records_dropped=self.records_dropped,
             stopping=self._is_stopping,
+            mirrors=self._state.mirror_spending(),
         )
         body, origins = msgspec.json.encode(beat), self._controls.addresses
         told = await asyncio.gather(*(self._tell(origin, body) for origin in origins), return_exceptions=True)
@@ -280,24 +298,26 @@ class ControlLink:
     async def _tell(self, origin: Origin, heartbeat: bytes) -> None:
         """One control process; each of them must know who serves, because each may have to lead."""
         try:
-            status = await self._send(origin, "/link/v1/heartbeats", b"application/json", heartbeat)
+            status, answer = await self._exchange(origin, "/link/v1/heartbeats", b"application/json", heartbeat)
         except (HttpClientError, OSError, TimeoutError):
             self._controls.failed(origin)
             raise
         if status < 300:
             self._controls.answered(origin, is_leading=status != _NOT_LEADING)
+        if status == 200:
+            self._state.take_grants(msgspec.json.decode(answer, type=HeartbeatAnswer).grants)
 
     async def _post(self, path: str, content_type: bytes, body: bytes) -> int:
-        return await self._send(self._controls.current, path, content_type, body)
+        return (await self._exchange(self._controls.current, path, content_type, body))[0]
 
-    async def _send(self, origin: Origin, path: str, content_type: bytes, body: bytes) -> int:
+    async def _exchange(self, origin: Origin, path: str, content_type: bytes, body: bytes) -> tuple[int, bytes]:
         head = self._head(origin, b"POST", path, len(body), (b"content-type", content_type))
         async with asyncio.timeout(10):
             response = await self._pool.request(origin, head, (body,))
-            await response.read(_MAX_ANSWER)
+            answer = await response.read(_MAX_ANSWER)
         if response.status in {401, 403}:
             log.error("link.refused", path=path, status=response.status, remedy="check join_token")
-        return response.status
+        return response.status, answer
 
     async def _refused(self, response: UpstreamResponse) -> None:
         body = await response.read(_MAX_ANSWER)

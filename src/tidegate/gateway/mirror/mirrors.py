@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from tidegate.delivery.snapshot import MirrorSpending
 from tidegate.gateway.mirror.copying import Copy
 from tidegate.gateway.mirror.harmless import harm_of
 from tidegate.gateway.mirror.pulse import Pulse
@@ -13,6 +14,7 @@ from tidegate.gateway.mirror.tally import MirrorKey, Tally
 
 if TYPE_CHECKING:
     from tidegate.delivery.pairs import PairRecord
+    from tidegate.delivery.snapshot import MirrorGrant
     from tidegate.gateway.call import Call
     from tidegate.gateway.mirror.plan import MirrorPlan
 
@@ -37,6 +39,7 @@ class Mirrors:
         self._copies: set[Copy] = set()
         self._held_bytes = 0
         self._is_stopped = False
+        self._plans: tuple[MirrorPlan, ...] = ()
 
     def fork(self, call: Call, plan: MirrorPlan) -> None:
         """Copy the request if it is one of the sampled and nothing stands against it.
@@ -63,10 +66,27 @@ class Mirrors:
             found = self._tallies[plan.key] = Tally(plan.arm.route.version)
         return found
 
+    def spending(self) -> tuple[MirrorSpending, ...]:
+        """For the heartbeat: what each bounded step has cost so far, also before its first copy."""
+        return tuple(
+            MirrorSpending(**plan.key._asdict(), cost=tally.cost, tokens=tally.tokens)
+            for plan in self._plans
+            if plan.mirroring.is_bounded
+            for tally in (self.tally(plan),)
+        )
+
+    def take_grants(self, grants: Iterable[MirrorGrant]) -> None:
+        """What control allows each step to cost in all."""
+        for grant in grants:
+            tally = self._tallies.get(MirrorKey(grant.service, grant.release, grant.attempt, grant.step))
+            if tally is not None:
+                tally.granted_cost, tally.granted_tokens = grant.cost, grant.tokens
+
     def keep(self, plans: Iterable[MirrorPlan]) -> None:
         """A new table is in force: copies of attempts that it does not mirror end at once, those of an earlier step
         may end by themselves."""
-        known = {plan.key for plan in plans}
+        self._plans = tuple(plans)
+        known = {plan.key for plan in self._plans}
         attempts = {key[:3] for key in known}
         for copy in [copy for copy in self._copies if copy.plan.key[:3] not in attempts]:
             copy.end()
