@@ -12,6 +12,7 @@ import msgspec
 
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
+from tidegate.delivery.records import Record
 from tidegate.delivery.snapshot import (
     AccessKey,
     Price,
@@ -44,13 +45,15 @@ class Observations:
         self.rows: list[Observation] = []
         self.records = Records("gateway", "boot")
         self._pairs: list[PairRecord] = []
+        self.others: list[Record] = []
         self.record = self.rows.append
 
     @property
     def pairs(self) -> list[PairRecord]:
         """Of mirrored requests, so far."""
         batch = self.records.take()
-        self._pairs += [record for record in (batch.decoded() if batch else []) if isinstance(record, PairRecord)]
+        for record in batch.decoded() if batch else []:
+            (self._pairs if isinstance(record, PairRecord) else self.others).append(record)
         return self._pairs
 
     @property

@@ -22,3 +22,8 @@ class PairRecord(msgspec.Struct, tag_field="kind", tag="pair", frozen=True, kw_o
     candidate: Observation
     is_exact: bool | None = None
     similarity: int | None = None
+
+
+def copy_id(request_id: str) -> str:
+    """Under which the text of a copy's answer is kept, where the service keeps content; erased as its request's."""
+    return f"{request_id}.mirror"

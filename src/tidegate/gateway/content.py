@@ -81,7 +81,7 @@ class ContentKeeper:
             self.dropped += 1
             return
         prompt = b"" if is_cut else bytes(body)
-        record = _record(call, policy)
+        record = content_of(call, policy, call.served.version)
         is_cut = is_cut or transcript.is_cut
         self._noted.append(_Noted(call.kind, call.facts.stream, prompt, transcript, is_cut, policy, record))
 
@@ -122,16 +122,16 @@ def is_sampled(request_id: str, sample: int) -> bool:
     return (mmh3.hash(request_id, signed=False) * TOTAL_WEIGHT) >> 32 < sample
 
 
-def _record(call: Call, policy: ContentPolicy) -> ContentRecord:
+def content_of(call: Call, policy: ContentPolicy, version: str) -> ContentRecord:
+    """The record of what ``version`` answered, without its texts."""
     assert call.route is not None
-    assert call.served is not None
     salt, facts = call.route.route.salt, call.facts
     conversation = facts.conversation or facts.previous_response_id
     return ContentRecord(
         request_id=call.request_id,
         at_us=call.started_at_us,
         service=call.route.name,
-        version=call.served.version,
+        version=version,
         unit_hash=call.unit_hash,
         user_hash=subject_hash(salt, facts.user) if facts.user else 0,
         conversation_hash=subject_hash(salt, conversation) if conversation else 0,

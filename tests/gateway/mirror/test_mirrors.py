@@ -23,6 +23,8 @@ from tests.gateway.gateway_bench import (
 
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.pairs import PairRecord
+from tidegate.delivery.records import ContentRecord
+from tidegate.delivery.snapshot import ContentPolicy
 from tidegate.wire.insertion import Insertion
 
 EVERYTHING = Mirroring(share=10_000)
@@ -267,3 +269,24 @@ async def test_draining_sheds_copies_before_users(bench, simulate):
     await until(lambda: bench.gateway.mirrors.in_flight == 0)
     assert (await bench.chat()).status_code == 200
     assert results(bench)["no_lease"] == 1
+
+
+async def test_the_copys_text_is_kept_where_the_service_keeps_content_and_erased_with_its_request(bench, simulate):
+    policy = ContentPolicy(sample=10_000, redact=True, keep_seconds=60)
+    answers = {"stable-model": {"answer": "yes"}, "candidate-model": {"answer": "write to ann@example.com"}}
+    await give(bench, simulate, answers, shadow(content=policy))
+    await bench.chat(metadata={"user_id": "u-1"})
+    (pair,) = await pairs_of(bench)
+    (kept,) = [record for record in bench.observations.others if isinstance(record, ContentRecord)]
+    assert (kept.request_id, kept.version) == (f"{pair.stable.request_id}.mirror", pair.candidate.version)
+    assert "ann@example.com" not in kept.answer
+    assert "write to" in kept.answer
+    assert kept.user_hash
+    assert kept.is_redacted
+
+
+async def test_without_a_policy_no_text_leaves_the_gateway(bench, simulate):
+    await give(bench, simulate, {})
+    await bench.chat()
+    await pairs_of(bench)
+    assert bench.observations.others == []

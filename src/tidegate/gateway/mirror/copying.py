@@ -7,12 +7,16 @@ import time
 from asyncio import CancelledError
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tidegate.delivery.observation import Outcome
-from tidegate.delivery.pairs import PairRecord
+from tidegate.delivery.pairs import PairRecord, copy_id
+from tidegate.delivery.redaction import redact
 from tidegate.delivery.similarity import similarity
 from tidegate.gateway.accounting import observation_of
 from tidegate.gateway.attempt import attempt
 from tidegate.gateway.call import Call
+from tidegate.gateway.content import content_of, is_sampled
 from tidegate.gateway.http.requests import Request
 from tidegate.gateway.mirror.recording import Recording, Sink, Tee
 from tidegate.gateway.rescue import outcome_of
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tidegate.delivery.observation import Observation
+    from tidegate.delivery.records import Record
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.mirror.plan import MirrorPlan
     from tidegate.gateway.mirror.tally import Tally
@@ -41,7 +46,7 @@ class Copy:
         call: the user's; its answer is recorded on the way.
         plan: whom to ask.
         tally: of the plan's step.
-        record: takes the pair.
+        record: takes the pair, and the copy's text where the service keeps content.
         on_end: told when nothing is under way any more.
 
     Attributes:
@@ -69,7 +74,7 @@ class Copy:
         call: Call,
         plan: MirrorPlan,
         tally: Tally,
-        record: Callable[[PairRecord], object],
+        record: Callable[[Record], object],
         on_end: Callable[[Copy], None],
     ) -> None:
         self._forked_at = time.monotonic()
@@ -153,25 +158,53 @@ class Copy:
 
     def _pair(self) -> None:
         if self._users is not None and self._theirs is not None:
-            asyncio.get_running_loop().call_soon(self._tell, self._users, self._theirs)
+            reading = _read_both(self.call, self._users, self._theirs, self._kept, self._sink.recording)
             self._users = None
+            told = asyncio.get_running_loop().run_in_executor(None, reading)
+            told.add_done_callback(self._tell)
 
-    def _tell(self, users: Observation, theirs: Observation) -> None:
-        texts = self._text(users, self._kept), self._text(theirs, self._sink.recording)
-        both = (texts[0], texts[1]) if texts[0] is not None and texts[1] is not None else None
-        self._record(
-            PairRecord(
-                stable=users,
-                candidate=theirs,
-                is_exact=None if both is None else both[0].strip() == both[1].strip(),
-                similarity=None if both is None else similarity(*both),
-            )
+    def _tell(self, told: asyncio.Future[tuple[Record, ...]]) -> None:
+        if told.cancelled():
+            return
+        if (error := told.exception()) is not None:
+            self.call.gateway.report_bug(self.call.request_id, error)  # type: ignore[arg-type]
+            return
+        for record in told.result():
+            self._record(record)
+
+
+def _read_both(
+    call: Call, users: Observation, theirs: Observation, kept: Recording, copied: Recording
+) -> Callable[[], tuple[Record, ...]]:
+    """Reads and compares both texts, in a thread; what the service keeps of the copy's comes along."""
+    route = call.route
+    policy = route.route.content if route is not None else None
+    is_kept = policy is not None and is_sampled(call.request_id, policy.sample)
+
+    def read() -> tuple[Record, ...]:
+        one, other = _text(call, users, kept), _text(call, theirs, copied)
+        is_comparable = one is not None and other is not None
+        pair = PairRecord(
+            stable=users,
+            candidate=theirs,
+            is_exact=one.strip() == other.strip() if one is not None and other is not None else None,
+            similarity=similarity(one or "", other or "") if is_comparable else None,
+        )
+        if not is_kept or policy is None or other is None:
+            return (pair,)
+        text = redact(other) if policy.redact else other
+        content = content_of(call, policy, theirs.version)
+        return pair, msgspec.structs.replace(
+            content, request_id=copy_id(call.request_id), answer=text, is_redacted=policy.redact
         )
 
-    def _text(self, observation: Observation, recording: Recording) -> str | None:
-        if recording.is_cut or observation.outcome not in _READABLE or observation.served != observation.variant:
-            return None
-        return answer_text(self.call.kind, recording.body, is_stream=observation.stream)
+    return read
+
+
+def _text(call: Call, observation: Observation, recording: Recording) -> str | None:
+    if recording.is_cut or observation.outcome not in _READABLE or observation.served != observation.variant:
+        return None
+    return answer_text(call.kind, recording.body, is_stream=observation.stream)
 
 
 def _second_call(call: Call, plan: MirrorPlan, sink: Sink) -> Call:

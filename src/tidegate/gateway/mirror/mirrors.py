@@ -13,7 +13,7 @@ from tidegate.gateway.mirror.pulse import Pulse
 from tidegate.gateway.mirror.tally import MirrorKey, Tally
 
 if TYPE_CHECKING:
-    from tidegate.delivery.pairs import PairRecord
+    from tidegate.delivery.records import Record
     from tidegate.delivery.snapshot import MirrorGrant
     from tidegate.gateway.call import Call
     from tidegate.gateway.mirror.plan import MirrorPlan
@@ -28,11 +28,11 @@ class Mirrors:
     """Forks copies beside requests; :meth:`fork` never waits and never fails a request.
 
     Args:
-        record: takes each pair.
+        record: takes each pair, and what is kept of it.
         pulse: how busy the process is.
     """
 
-    def __init__(self, record: Callable[[PairRecord], object], pulse: Pulse | None = None) -> None:
+    def __init__(self, record: Callable[[Record], object], pulse: Pulse | None = None) -> None:
         self._record = record
         self._pulse = pulse or Pulse()
         self._tallies: dict[MirrorKey, Tally] = {}
