@@ -24,6 +24,7 @@ from tidegate.errors import InvalidInputError, TidegateError, UnauthenticatedErr
 MAX_HEARTBEAT_BYTES = 1 << 20
 MAX_BATCH_BYTES = 64 << 20
 
+
 class Link(Protocol):
     """What the endpoints need of the control plane."""
 
