@@ -27,6 +27,7 @@ from tidegate.api.routes import (
     providers,
     records,
     releases,
+    reports,
     services,
     traffic,
     versions,
@@ -40,7 +41,8 @@ _DOCS_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors '
 API_PREFIX = "/api/v1"
 # /versions/import stands before /versions/{ref}
 API_ROUTERS = tuple(
-    each.router for each in (services, versions, releases, traffic, incidents, records, providers, keys, logs, applying)
+    each.router
+    for each in (services, versions, releases, traffic, reports, incidents, records, providers, keys, logs, applying)
 )
 
 

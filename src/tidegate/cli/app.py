@@ -21,6 +21,7 @@ from tidegate.cli.commands import (
     pushing,
     records,
     releasing,
+    reporting,
     serving,
     traffic,
     versions,
@@ -28,7 +29,20 @@ from tidegate.cli.commands import (
 from tidegate.cli.commands.panels import RECORDS
 from tidegate.cli.session import Asked
 
-_COMMANDS = (serving, declaring, pushing, versions, previewing, releasing, operating, keys, logs, traffic, records)
+_COMMANDS = (
+    serving,
+    declaring,
+    pushing,
+    versions,
+    previewing,
+    releasing,
+    reporting,
+    operating,
+    keys,
+    logs,
+    traffic,
+    records,
+)
 
 
 def make_app() -> typer.Typer:

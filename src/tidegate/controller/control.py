@@ -15,6 +15,7 @@ import structlog
 from tidegate.controller.allowance import Allowance
 from tidegate.controller.chronicle import Chronicle
 from tidegate.controller.clock import Clock, SystemClock
+from tidegate.controller.drift import DriftQueries
 from tidegate.controller.effects import Effects
 from tidegate.controller.gates.asking import Gate
 from tidegate.controller.gates.command import CommandGate
@@ -36,6 +37,7 @@ from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
+from tidegate.controller.reports.service_report import ServiceReports
 from tidegate.controller.request_log import log_requests
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.sinks.subscriptions import Subscriptions
@@ -207,6 +209,8 @@ class Control:
         self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news)
         self.previews = Previews(state, table, self.publisher)
         self.traffic = TrafficQueries(self.observed, clock)
+        self.drift = DriftQueries(self.observed, clock)
+        self.reports = ServiceReports(self.observed, clock, self.queries, self.traffic, self.drift)
 
     async def start(self, *, is_background: bool = True) -> None:
         """Take the lead if it is free, publish the first snapshot, begin to work.

@@ -45,6 +45,8 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
         priced: requests whose cost is known; ``cost_nano_usd`` is theirs.
         ttft: microseconds to the first content, of streams: bucket -> requests.
         latency: microseconds to the last byte, of answers that did not fail.
+        lengths: output tokens of answers: bucket -> answers.
+        paces: microseconds per output token, of streams that told them.
     """
 
     requests: int = 0
@@ -58,6 +60,8 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     cost_nano_usd: int = 0
     ttft: dict[int, int] = {}
     latency: dict[int, int] = {}
+    lengths: dict[int, int] = {}
+    paces: dict[int, int] = {}
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -72,6 +76,8 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
             self.cost_nano_usd + other.cost_nano_usd,
             _merged(self.ttft, other.ttft),
             _merged(self.latency, other.latency),
+            _merged(self.lengths, other.lengths),
+            _merged(self.paces, other.paces),
         )
 
     @property
@@ -107,6 +113,11 @@ def tally(observations: Iterable[Observation]) -> dict[TallyKey, Tally]:
     }
 
 
+def median_of(histogram: Mapping[int, int]) -> float | None:
+    """The median of one of a tally's histograms, in its own unit; ``None`` without values."""
+    return _quantile(histogram, 0.5)
+
+
 def coarser(key: TallyKey, period: int) -> TallyKey:
     """The key of the longer stretch that ``key`` lies in."""
     return key._replace(period=period, start=key.start - key.start % period)
@@ -127,6 +138,8 @@ def _of(rows: list[Observation]) -> Tally:
         cost_nano_usd=sum(costs),
         ttft=_histogram(row.ttft_us for row in rows if row.ttft_us > 0),
         latency=_histogram(row.duration_us for row in rows if row.duration_us > 0 and row.outcome not in FAILURES),
+        lengths=_histogram(row.output_tokens for row in rows if row.output_tokens > 0 and row.served == row.variant),
+        paces=_histogram(row.tpot_us for row in rows if row.tpot_us > 0),
     )
 
 
@@ -135,6 +148,11 @@ def _histogram(values: Iterable[int]) -> dict[int, int]:
 
 
 def _quantile_seconds(histogram: Mapping[int, int], q: float) -> float | None:
+    found = _quantile(histogram, q)
+    return None if found is None else found / 1e6
+
+
+def _quantile(histogram: Mapping[int, int], q: float) -> float | None:
     """Where the rank falls within its bucket, on the logarithmic scale, so that small changes show."""
     count = sum(histogram.values())
     if not count:
@@ -143,7 +161,7 @@ def _quantile_seconds(histogram: Mapping[int, int], q: float) -> float | None:
     for index in sorted(histogram):
         inside = histogram[index]
         if seen + inside >= rank:
-            return math.exp2((index + (rank - seen) / inside) / _PER_DOUBLING) / 1e6
+            return math.exp2((index + (rank - seen) / inside) / _PER_DOUBLING)
         seen += inside
     raise AssertionError  # the last bucket reaches every rank
 

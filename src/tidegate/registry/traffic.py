@@ -73,6 +73,13 @@ async def read_traffic(
     return await _read(connection, wanted)
 
 
+async def first_seen(connection: AsyncConnection, service: str, versions: Collection[str]) -> dict[str, int]:
+    """When each version had its first request, as far as traffic is kept, in seconds since the epoch."""
+    wanted = sa.and_(traffic.c.service == service, traffic.c.version.in_(versions))
+    statement = sa.select(traffic.c.version, sa.func.min(traffic.c.start)).where(wanted).group_by(traffic.c.version)
+    return {str(version): int(start) for version, start in await connection.execute(statement)}
+
+
 async def age_traffic(connection: AsyncConnection, now: datetime, *, chunk: int = 2000) -> int:
     """Move at most ``chunk`` stretches that are too old for their length, or forget them; returns how many."""
     moved = 0

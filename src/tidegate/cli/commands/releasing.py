@@ -1,4 +1,4 @@
-"""``release``, ``wait``, ``status``, ``history``, ``explain``, ``checklist``, ``report``: bring a version to its service and watch it go."""
+"""``release``, ``wait``, ``status``, ``history``, ``explain``, ``checklist``: bring a version to its service and watch it go."""
 
 from __future__ import annotations
 
@@ -31,7 +31,6 @@ def register(app: typer.Typer) -> None:
     api_command(app, "history", example="tidegate history support-bot", panel=RELEASE)(history)
     api_command(app, "explain", example="tidegate explain support-bot", panel=RELEASE)(explain)
     api_command(app, "checklist", example="tidegate checklist support-bot", panel=RELEASE)(checklist)
-    api_command(app, "report", example="tidegate report support-bot > release.md", panel=RELEASE)(report)
 
 
 def release(
@@ -132,14 +131,3 @@ def checklist(session: Session, release: ReleaseArgument) -> None:
 
     found = session.client.checklist(find_release(session.client, release).id)
     session.answer(found, lambda: checklist_lines(found))
-
-
-def report(session: Session, release: ReleaseArgument) -> None:
-    """Write everything about a release as Markdown: what was declared, what happened, and all evidence."""
-    from tidegate.cli.choosing import find_release
-
-    identifier = find_release(session.client, release).id
-    if session.as_json:
-        session.answer(session.client.report(identifier), list)
-    else:
-        session.answer(None, session.client.report_markdown(identifier).splitlines)

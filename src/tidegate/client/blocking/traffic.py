@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from tidegate.client.calls import traffic
 from tidegate.client.transport import SyncTransport
+from tidegate.shapes.reports import ServiceDrift, ServiceReport
 from tidegate.shapes.traffic import CurrentTraffics, EvidenceHistory, ReleaseProgram, Traffic
 
 
@@ -27,6 +28,36 @@ class TrafficOperations:
             NotFoundError: no such service.
         """
         return self._transport.run(traffic.traffic(service, last_seconds=last_seconds, release=release))
+
+    def service_report(self, service: str, *, last_seconds: int = 604800) -> ServiceReport:
+        """What became of a service: versions, releases, incidents, quality, cost, tokens.
+
+        Args:
+            service: its name.
+            last_seconds: how far back.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return self._transport.run(traffic.service_report(service, last_seconds=last_seconds))
+
+    def service_report_page(self, service: str, *, last_seconds: int = 604800, written_as: str = "markdown") -> str:
+        """The same as a page, ``markdown`` or ``html``.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return self._transport.run(
+            traffic.service_report_page(service, last_seconds=last_seconds, written_as=written_as)
+        )
+
+    def drift(self, service: str) -> ServiceDrift:
+        """Whether versions of a service behave as on their own first day.
+
+        Raises:
+            NotFoundError: no such service.
+        """
+        return self._transport.run(traffic.drift(service))
 
     def current_traffic(
         self, *, services: tuple[str, ...] = (), limit: int = 100, cursor: str | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tidegate.client.call import Call, in_path
+from tidegate.shapes.reports import ServiceDrift, ServiceReport
 from tidegate.shapes.traffic import CurrentTraffics, EvidenceHistory, ReleaseProgram, Traffic
 
 
@@ -19,6 +20,39 @@ def traffic(service: str, *, last_seconds: int = 3600, release: str | None = Non
     """
     query = {"last_seconds": last_seconds, "release": release}
     return Call(method="GET", path=f"/services/{in_path(service)}/traffic", returns=Traffic, query=query)
+
+
+def service_report(service: str, *, last_seconds: int = 604_800) -> Call[ServiceReport]:
+    """What became of a service: versions, releases, incidents, quality, cost, tokens.
+
+    Args:
+        service: its name.
+        last_seconds: how far back.
+
+    Raises:
+        NotFoundError: no such service.
+    """
+    query = {"last_seconds": last_seconds}
+    return Call(method="GET", path=f"/services/{in_path(service)}/report", returns=ServiceReport, query=query)
+
+
+def service_report_page(service: str, *, last_seconds: int = 604_800, written_as: str = "markdown") -> Call[str]:
+    """The same as a page, ``markdown`` or ``html``.
+
+    Raises:
+        NotFoundError: no such service.
+    """
+    query: dict[str, str | int] = {"last_seconds": last_seconds, "format": written_as}
+    return Call(method="GET", path=f"/services/{in_path(service)}/report", returns=str, query=query)
+
+
+def drift(service: str) -> Call[ServiceDrift]:
+    """Whether versions of a service behave as on their own first day.
+
+    Raises:
+        NotFoundError: no such service.
+    """
+    return Call(method="GET", path=f"/services/{in_path(service)}/drift", returns=ServiceDrift)
 
 
 def current_traffic(

@@ -1,0 +1,102 @@
+"""What became of a service in some stretch of time, and whether its models still behave as on their first day."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from tidegate.shapes.releases import Incident, Release
+from tidegate.shapes.traffic import Traffic
+
+
+class DriftSignal(msgspec.Struct, frozen=True, kw_only=True):
+    """One distribution, on the version's first day and now.
+
+    Attributes:
+        signal: ``output_tokens`` or ``time_per_output_token``.
+        index: population stability index; below ``noise`` is what chance brings with so many values.
+        degree: ``none``, ``slight``, ``great`` or ``unknown`` (too few values).
+        first_median, now_median: in tokens, or in seconds.
+    """
+
+    signal: str
+    index: float
+    noise: float | None
+    degree: str
+    first_count: int
+    now_count: int
+    first_median: float | None
+    now_median: float | None
+
+
+class RateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A share of requests on the version's first day and now; ``None`` without requests."""
+
+    signal: str
+    first: float | None
+    now: float | None
+
+
+class VersionDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """How one version behaves now against its own first day."""
+
+    version: str
+    first_from: datetime
+    first_until: datetime
+    signals: tuple[DriftSignal, ...]
+    rates: tuple[RateChange, ...]
+
+
+class ServiceDrift(msgspec.Struct, frozen=True, kw_only=True):
+    """The versions of a service that had requests within ``now_seconds``.
+
+    Attributes:
+        now_seconds: what counts as now.
+    """
+
+    service: str
+    now_seconds: int
+    versions: tuple[VersionDrift, ...]
+
+
+class VersionTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What users got from one version; ``None`` where nobody knows.
+
+    Attributes:
+        refused: answers in which the model declined or a content filter struck.
+        truncated: answers that broke off.
+    """
+
+    version: str
+    requests: int
+    failures: int
+    rescued: int
+    refused: int
+    truncated: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+    ttft_p95_seconds: float | None
+    latency_p95_seconds: float | None
+
+
+class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One service from ``since`` to ``until``.
+
+    Attributes:
+        total: over all versions; its ``version`` is "".
+        releases, incidents: begun in that time, newest first.
+    """
+
+    service: str
+    written_at: datetime
+    since: datetime
+    until: datetime
+    stable: str | None
+    total: VersionTotals
+    versions: tuple[VersionTotals, ...]
+    traffic: Traffic
+    releases: tuple[Release, ...]
+    incidents: tuple[Incident, ...]
+    drift: ServiceDrift
