@@ -35,7 +35,7 @@ KEY = "key-of-the-shop"
 OPERATOR_KEY = "key-of-the-operator"
 PRICE = Price(input=1_000_000, output=4_000_000, cached=250_000)
 
-QUICK = Timeouts(connect=1.0, first_token=5.0, idle=5.0, total=10.0)
+QUICK = Timeouts(connect=10.0, first_token=60.0, idle=60.0, total=120.0)
 
 
 class Observations:

@@ -537,10 +537,12 @@ async def test_nothing_is_left_of_a_connection_whose_client_has_left(place, echo
     await client.answer()
     task = weakref.ref(next(iter(server._connections))._task)
     await client.close()
-
-    def is_gone() -> bool:
+    await until(lambda: server.connections == 0)
+    for _ in range(50):
+        await asyncio.sleep(0.01)
         gc.collect()
         left = [each for each in gc.get_objects() if isinstance(each, Connection) and each._server is server]
-        return left == [] and task() is None
-
-    await until(is_gone)
+        if not left and task() is None:
+            return
+    holders = [gc.get_referrers(each) for each in (*left, task())]
+    raise AssertionError(f"something holds {left} or {task()}: {holders}")
