@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import httpx2
 import pytest
 from tests.faults.raw_upstreams import chat_events, read_request, serving
-from tests.gateway.gateway_bench import Bench, StartSimulator, events, service, text_of, until, variant
+from tests.gateway.gateway_bench import Bench, StartSimulator, canary, events, service, text_of, until, variant
 
 from tidegate.wire.insertion import Insertion
 
@@ -96,3 +96,38 @@ async def test_an_answer_without_any_content_is_an_answer(bench: Bench, simulate
     row = (await bench.observations.after(1))[0]
     assert (row.outcome, row.attempts, row.ttft_us) == ("ok", 1, 0)
     assert [request.model for request in sim.requests] == ["stable-model"]
+
+
+async def test_a_wall_clock_that_is_set_back_shortens_nothing(bench: Bench, simulate: StartSimulator, monkeypatch):
+    bench.provide("sim", await simulate({"stable-model": {"answer": "one two", "first_token_seconds": 0.05}}))
+    bench.publish(service())
+    told = iter(range(2_000_000_000_000_000_000, 0, -3_600_000_000_000))
+    monkeypatch.setattr(bench.gateway, "_clock_ns", lambda: next(told))
+    for _ in range(2):
+        assert text_of((await bench.chat(stream=True)).text) == "one two"
+    first, second = await bench.observations.after(2)
+    assert first.started_at_us - second.started_at_us == 3_600_000_000
+    assert 49_000 <= first.ttft_us <= first.duration_us
+    assert 49_000 <= second.ttft_us <= second.duration_us
+
+
+@pytest.mark.parametrize(
+    ("fault", "stream", "tokens"),
+    [
+        ({"kind": "stream_error", "after_tokens": 0}, True, True),
+        ({"kind": "wrong_content_type"}, False, True),
+        ({"kind": "error", "status": 500}, False, False),  # it refused, and charges nothing
+    ],
+    ids=["error event before content", "no answer in a 200", "500"],
+)
+async def test_the_tokens_of_a_failed_attempt_are_booked_apart(bench: Bench, simulate, fault, stream, tokens):
+    bench.provide("sim", await simulate({"candidate-model": {"faults": [fault]}}))
+    bench.publish(canary())
+    assert (await bench.chat(stream=stream)).headers["x-tidegate-variant"] == "stable"
+    row = (await bench.observations.after(1))[0]
+    by_variant = {series.labels.partition('variant="')[2][:6]: series for series in bench.gateway.telemetry.every()}
+    candidate, stable = by_variant["candid"], by_variant["stable"]
+    assert (candidate.failed_input_tokens > 0) == tokens
+    assert (candidate.failed_cost_nano_usd > 0) == tokens
+    assert (stable.failed_input_tokens, candidate.input_tokens) == (0, 0)
+    assert stable.input_tokens == row.input_tokens

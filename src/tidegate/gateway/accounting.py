@@ -13,6 +13,7 @@ from tidegate.wire.usage import Usage
 if TYPE_CHECKING:
     from tidegate.delivery.snapshot import Price
     from tidegate.gateway.call import Call
+    from tidegate.gateway.table import Leg
     from tidegate.gateway.telemetry import Series
 
 CHARACTERS_PER_TOKEN = 4
@@ -60,6 +61,26 @@ def observation_of(call: Call, outcome: Outcome, duration: float) -> tuple[Obser
     return observation, first_token, pace
 
 
+def book_failed_attempt(call: Call, leg: Leg) -> None:
+    """Tokens of an answer that failed before any of it was sent: a cost of its own class, of nobody's request.
+
+    The usage it told; else an estimate, as for a broken answer.
+    """
+    relay, series = call.relay, leg.series
+    usage = relay.usage if relay is not None else None
+    if usage is None or usage.output_tokens < 0:
+        written = relay.content_events if relay is not None else 0
+        read = usage.input_tokens if usage is not None and usage.input_tokens >= 0 else _estimated_input(call)
+        usage = Usage(read, written)
+    series.failed_input_tokens += usage.input_tokens
+    series.failed_output_tokens += usage.output_tokens
+    series.failed_cost_nano_usd += max(0, cost_nano_usd(call.kind, usage, leg.price))
+
+
+def _estimated_input(call: Call) -> int:
+    return len(call.request.body) // CHARACTERS_PER_TOKEN
+
+
 def _count_answer(series: Series, answer: Observation, first_token: float, pace: float) -> None:
     if first_token:
         series.first_token.add(first_token)
@@ -77,8 +98,10 @@ def _count_answer(series: Series, answer: Observation, first_token: float, pace:
 
 
 def tokens_of(call: Call, outcome: Outcome) -> tuple[Usage, bool]:
-    """Tokens of the answer, and whether they are an estimate: the last usage told; else, for an answer that began or was cancelled, an estimate: characters of the
-    request over four in, content events out. Failed attempts before the one that answered are not added.
+    """Tokens of the answer, and whether they are an estimate.
+
+    The last usage told; else, for an answer that began or was cancelled, characters of the request over four in,
+    content events out. Failed attempts before the one that answered are booked apart.
     """
     relay = call.relay
     usage = call.usage or (relay.usage if relay is not None else None)
@@ -88,7 +111,7 @@ def tokens_of(call: Call, outcome: Outcome) -> tuple[Usage, bool]:
     if not call.is_sent or not (is_broken or outcome is Outcome.CANCELLED):
         return usage or _UNKNOWN, False
     known = usage or _UNKNOWN
-    read = known.input_tokens if known.input_tokens >= 0 else len(call.request.body) // CHARACTERS_PER_TOKEN
+    read = known.input_tokens if known.input_tokens >= 0 else _estimated_input(call)
     written = relay.content_events if relay is not None else 0
     return Usage(read, written, known.cached_tokens, known.reasoning_tokens), True
 

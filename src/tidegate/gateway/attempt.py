@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.trace import parse_traceparent, passed_on
 from tidegate.errors import CallerError, OperatorError
+from tidegate.gateway.accounting import book_failed_attempt
 from tidegate.gateway.answer_delivery import AnswerDelivery, send_whole
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
 from tidegate.gateway.http.client import ConnectError, HttpClientError, ProtocolError, UpstreamResponse
@@ -59,6 +60,8 @@ async def attempt(call: Call, leg: Leg) -> Failure | None:
         return None
     call.failed(leg, failure)
     if not call.responder.is_started:
+        if call.is_answering:
+            book_failed_attempt(call, leg)
         return failure
     break_off(call, failure)
     return None
@@ -71,6 +74,7 @@ async def _guarded(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
     load.in_flight += 1
     series.in_flight += 1
     call.relay = None
+    call.is_answering = False
     call.told = ()
     try:
         failure = await _exchanged(call, leg, exchange)
@@ -103,6 +107,7 @@ async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None
         call.told = client_answer_headers(response.headers)
         if not 200 <= response.status < 300:
             return await _refused(call, leg, exchange, response)
+        call.is_answering = True
         if call.facts.stream:
             relay = call.relay = exchange.stream()
             return await StreamDelivery(call, leg, relay, response).run()

@@ -44,6 +44,7 @@ class Call:
         assigned_outcome: outcome of the first attempt at ``arm``; ``None`` while it is not known.
         served: who answers, set when the answer begins.
         relay: of the attempt under way, if it streams.
+        is_answering: the upstream of the attempt under way began a 2xx answer, so it charges for what it read.
         told: headers of the last upstream that are for the client.
         keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
         transcript: *find_service*: notes the answer when it is to be kept; nearly always ``None``.
@@ -67,6 +68,7 @@ class Call:
         "first_content_at",
         "gateway",
         "has_own_unit",
+        "is_answering",
         "is_forced",
         "is_unrenderable",
         "keeps_format",
@@ -117,7 +119,7 @@ class Call:
         self.arm: Arm | None = None
         self.order: tuple[Leg, ...] = ()
         self.unit_hash = self.propensity = 0
-        self.is_forced = self.has_own_unit = False
+        self.is_forced = self.has_own_unit = self.is_answering = False
         self.barred: frozenset[Deployment] = _NOBODY  # not asked again for this request
         self.is_unrenderable = False  # the variant assigned could not be written for its deployment
         self.attempts = self.fallbacks = self.status = 0

@@ -48,6 +48,9 @@ class Series:
         "cached_tokens",
         "cost_nano_usd",
         "duration",
+        "failed_cost_nano_usd",
+        "failed_input_tokens",
+        "failed_output_tokens",
         "fallbacks",
         "first_token",
         "in_flight",
@@ -71,6 +74,9 @@ class Series:
         self.cached_tokens = 0
         self.cache_hits = 0
         self.cost_nano_usd = 0
+        self.failed_input_tokens = 0
+        self.failed_output_tokens = 0
+        self.failed_cost_nano_usd = 0
         self.fallbacks = 0
         self.in_flight = 0
 

@@ -63,7 +63,8 @@ def families(telemetry: Telemetry, figures: ProcessFigures) -> Iterator[Family]:
 
 
 def _is_used(series: Series) -> bool:
-    return bool(series.in_flight or series.output_tokens or series.input_tokens) or any(series.outcomes.values())
+    tokens = series.output_tokens or series.input_tokens or series.failed_input_tokens
+    return bool(series.in_flight or tokens) or any(series.outcomes.values())
 
 
 def _of_requests(used: list[Series]) -> Iterator[Family]:
@@ -106,6 +107,22 @@ def _of_tokens(used: list[Series]) -> Iterator[Family]:
         "counter",
         "Cost of delivered answers whose price is known.",
         (f"tidegate_cost_usd_total{{{s.labels}}} {s.cost_nano_usd / 1e9:.9f}" for s in used),
+    )
+    yield Family(
+        "tidegate_failed_attempt_tokens_total",
+        "counter",
+        "Tokens of answers that failed before any of them was sent, told or estimated, by the variant that was asked.",
+        (
+            f'tidegate_failed_attempt_tokens_total{{{s.labels},direction="{direction}"}} {count}'
+            for s in used
+            for direction, count in (("input", s.failed_input_tokens), ("output", s.failed_output_tokens))
+        ),
+    )
+    yield Family(
+        "tidegate_failed_attempt_cost_usd_total",
+        "counter",
+        "Cost of those answers, where the price is known; not part of tidegate_cost_usd_total.",
+        (f"tidegate_failed_attempt_cost_usd_total{{{s.labels}}} {s.failed_cost_nano_usd / 1e9:.9f}" for s in used),
     )
 
 
