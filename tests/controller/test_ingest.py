@@ -10,6 +10,7 @@ from tidegate.controller.ingest import Ingest, RetentionSettings
 from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, schema
 from tidegate.registry.database import Database
+from tidegate.registry.requests import RequestFilter, find_requests
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
 KEY = ("rel_1", 1, 0, 0, "candidate")
@@ -55,7 +56,7 @@ async def test_what_is_no_sample_is_stored_and_counted_apart(database):
     found = (await counted(database))[KEY]
     assert (found.window.requests, found.early.requests, found.total.requests) == (1, 1, 2)
     async with database.read() as connection:
-        assert len(await observations.newest(connection)) == 2
+        assert len((await find_requests(connection, RequestFilter())).rows) == 2
 
 
 async def test_a_batch_that_lacks_a_column_is_refused_whole(database):
@@ -112,7 +113,7 @@ async def test_reports_of_open_requests_are_counted_and_not_kept_as_requests(dat
     await ingest.store(batch([sample(**fields, is_open=True, duration_us=4_000_000)]))
     assert (await counted(database))[KEY].compared.open_latency.count == 1
     async with database.read() as connection:
-        assert await observations.newest(connection) == []
+        assert (await find_requests(connection, RequestFilter())).rows == []
     await ingest.store(batch([sample(**fields, duration_us=9_000_000, waited_us=4_000_000)], sequence=2))
     compared = (await counted(database))[KEY].compared
     assert (compared.open_latency.count, compared.latency.count, compared.units) == (0, 1, 1)

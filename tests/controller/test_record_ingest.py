@@ -9,7 +9,7 @@ from tidegate.controller.record_ingest import RecordIngest
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, RecordBatch, encode_record
 from tidegate.registry import schema
 from tidegate.registry.database import Database
-from tidegate.wire.transcript import Turn
+from tidegate.wire.prompt_text import Turn
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
 

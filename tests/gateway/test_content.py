@@ -13,7 +13,7 @@ from tidegate.gateway import content as module
 from tidegate.gateway import transcript
 from tidegate.gateway.content import is_sampled
 from tidegate.gateway.transcript import Allowance, Transcript
-from tidegate.wire.transcript import Turn
+from tidegate.wire.prompt_text import Turn
 
 EVERYTHING = ContentPolicy(sample=10_000, redact=False, keep_seconds=60)
 REDACTED = ContentPolicy(sample=10_000, redact=True, keep_seconds=60)

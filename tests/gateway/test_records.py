@@ -3,7 +3,7 @@ from __future__ import annotations
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, encode_record
 from tidegate.gateway import records as module
 from tidegate.gateway.records import Records
-from tidegate.wire.transcript import Turn
+from tidegate.wire.prompt_text import Turn
 
 
 def content(request_id: str, size: int = 10) -> ContentRecord:

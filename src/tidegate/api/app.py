@@ -20,6 +20,8 @@ from tidegate.api.plane import Plane
 from tidegate.api.problems import install_problems
 from tidegate.api.routes import (
     applying,
+    counts,
+    feedback,
     health,
     incidents,
     keys,
@@ -28,6 +30,7 @@ from tidegate.api.routes import (
     records,
     releases,
     reports,
+    requests,
     services,
     traffic,
     versions,
@@ -42,7 +45,10 @@ API_PREFIX = "/api/v1"
 # /versions/import stands before /versions/{ref}
 API_ROUTERS = tuple(
     each.router
-    for each in (services, versions, releases, traffic, reports, incidents, records, providers, keys, logs, applying)
+    for each in (
+        *(services, versions, releases, counts, traffic, reports, requests, feedback),
+        *(incidents, records, providers, keys, logs, applying),
+    )
 )
 
 

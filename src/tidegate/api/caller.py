@@ -1,11 +1,11 @@
 """Who asks, and what each role may do.
 
-    role       read   operate   approve   administer
-    invoke      —        —         —          —          (only through a gateway)
-    viewer     yes       —         —          —
-    operator   yes      yes        —          —          push, release, promote, freeze, services, apply
-    approver   yes       —        yes         —          approve and reject
-    admin      yes      yes       yes        yes         providers and keys, which hold or grant credentials
+    role       read   say   operate   approve   administer
+    invoke      —     yes      —         —          —          feedback; all else only through a gateway
+    viewer     yes     —       —         —          —
+    operator   yes    yes     yes        —          —          push, release, promote, freeze, services, apply, kept texts
+    approver   yes     —       —        yes         —          approve and reject
+    admin      yes    yes     yes       yes        yes         providers and keys, which hold or grant credentials
 
 A key that names services may do all this with these services only, and nothing that concerns all of them.
 """
@@ -19,9 +19,10 @@ import msgspec
 from tidegate.controller.operations import Actor
 from tidegate.errors import ForbiddenError
 
-Right = Literal["read", "operate", "approve", "administer"]
+Right = Literal["read", "say", "operate", "approve", "administer"]
 RIGHTS: dict[Right, frozenset[str]] = {
     "read": frozenset({"viewer", "operator", "approver", "admin"}),
+    "say": frozenset({"invoke", "operator", "admin"}),
     "operate": frozenset({"operator", "admin"}),
     "approve": frozenset({"approver", "admin"}),
     "administer": frozenset({"admin"}),

@@ -113,6 +113,8 @@ CODES: dict[str, str] = {
     # the client's own
     "control_unreachable": "Control does not answer at this address.",
     "unexpected_answer": "Control answered something else than this client expects.",
+    "extra_missing": "An optional package that this needs is not installed.",
+    "unwritable_file": "A file cannot be written.",
     # feedback
     "bad_feedback": "The feedback names nothing, says nothing, or says it in a form that nobody knows.",
 }

@@ -94,6 +94,7 @@ async def _if_match(
 
 Behind = Annotated[Plane, Depends(plane_of)]
 Reader = Annotated[Caller, Depends(_with("read"))]
+Speaker = Annotated[Caller, Depends(_with("say"))]
 Operator = Annotated[Caller, Depends(_with("operate"))]
 Approver = Annotated[Caller, Depends(_with("approve"))]
 Admin = Annotated[Caller, Depends(_with("administer"))]

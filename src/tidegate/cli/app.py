@@ -14,6 +14,7 @@ from tidegate import __version__
 from tidegate.cli.command import JsonOption, KeyOption, UrlOption, local_command
 from tidegate.cli.commands import (
     declaring,
+    feedback,
     keys,
     logs,
     operating,
@@ -22,6 +23,7 @@ from tidegate.cli.commands import (
     records,
     releasing,
     reporting,
+    requests,
     serving,
     traffic,
     versions,
@@ -41,6 +43,8 @@ _COMMANDS = (
     keys,
     logs,
     traffic,
+    requests,
+    feedback,
     records,
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from rich.text import Text
@@ -61,6 +61,32 @@ def parse_duration(text: str) -> float:
     """
     plain = text.strip()
     return float(plain) if plain.replace(".", "", 1).isdecimal() else float(seconds(plain))
+
+
+def parse_time(text: str | None, now: datetime) -> datetime | None:
+    """The instant of ``24h`` (ago) or of ISO 8601 text; UTC where it says no offset.
+
+    Raises:
+        InvalidInputError: another form.
+    """
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return now - timedelta(seconds=parse_duration(text))
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def parse_value(text: str) -> bool | float | str:
+    """What somebody means by ``yes``, ``4.5`` or ``refund``: yes or no, a number, a category."""
+    answer = {"yes": True, "true": True, "no": False, "false": False}.get(text.strip().lower())
+    if answer is not None:
+        return answer
+    try:
+        return float(text)
+    except ValueError:
+        return text.strip()
 
 
 def instant(at: datetime) -> str:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from tidegate.controller.allowance import Allowance
+from tidegate.controller.attribution import Attribution
 from tidegate.controller.chronicle import Chronicle
 from tidegate.controller.clock import Clock, SystemClock
 from tidegate.controller.drift import DriftQueries
@@ -40,6 +41,7 @@ from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
 from tidegate.controller.reports.service_report import ServiceReports
 from tidegate.controller.request_log import log_requests
 from tidegate.controller.routing_table import RoutingTableReader
+from tidegate.controller.said import Said
 from tidegate.controller.sinks.subscriptions import Subscriptions
 from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
@@ -153,6 +155,8 @@ class Control:
         )
         self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample)})
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
+        self.attribution = Attribution(self.observed, clock, is_leading=lambda: self.leadership.epoch is not None)
+        self.said = Said(state, self.observed, clock, self.publisher, self.attribution)
         self.leadership = Leadership(
             state,
             clock,
@@ -228,6 +232,7 @@ class Control:
                 "controller": self.controller.run,
                 "notifier": self.notifier.run,
                 "chronicle": self.chronicle.run,
+                "attribution": self.attribution.run,
                 "clean-up": self._clean_up_for_ever,
                 "loop-lag": lambda: watch_loop(self.telemetry.loop_lag.observe),
             }
@@ -291,6 +296,7 @@ class Control:
         """Forget what is over its bounds, and tell the audit head to where nobody can rewrite it."""
         await self.ingest.clean_up()
         await self.records.clean_up()
+        await self.said.clean_up()
         await self.chronicle.clean_up()
         old = self.clock.now() - _IDEMPOTENCY_AGE
         await self.state.transact(lambda connection: forget_before(connection, old))

@@ -17,6 +17,7 @@ from tidegate.delivery.tally import tally
 from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, units
 from tidegate.registry.database import Database
+from tidegate.registry.observations import Counts
 from tidegate.registry.traffic import add_traffic, age_traffic
 
 _MOST_CHUNKS = 20  # of one clean-up, so that it never holds ingest up for long
@@ -121,13 +122,20 @@ class Ingest:
                 if await self._database.transact(lambda connection: age_traffic(connection, now)) == 0:
                     return
 
+    def _counts_of(self, row: Observation) -> Counts:
+        if not (row.release and row.propensity):
+            return Counts.NONE
+        if not self._is_sample(row):
+            return Counts.EARLY
+        return Counts.COMPARED if self._is_compared(row) else Counts.WINDOW
+
     async def _store(self, batch: ObservationBatch, rows: list[Observation]) -> bool:
         now = self._clock.now()
         arranged = sort_rows(rows, self._is_sample)
         ended = [row for row in rows if not row.is_open]
 
         async def change(connection: AsyncConnection) -> bool:
-            if not await observations.store_batch(connection, batch, ended, now):
+            if not await observations.store_batch(connection, batch, ended, now, self._counts_of):
                 return False
             known = await units.read_firsts(connection, arranged.returning())
             folded = fold(arranged, known, self._is_compared)

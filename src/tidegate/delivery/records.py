@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import msgspec
 
 from tidegate.delivery.pairs import PairRecord
-from tidegate.wire.transcript import Turn
+from tidegate.wire.prompt_text import Turn
 
 
 class FeedbackRecord(msgspec.Struct, tag_field="kind", tag="feedback", frozen=True, kw_only=True):

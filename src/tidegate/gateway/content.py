@@ -21,7 +21,8 @@ from tidegate.delivery.redaction import redact
 from tidegate.delivery.snapshot import TOTAL_WEIGHT, ContentPolicy
 from tidegate.delivery.traffic import subject_hash
 from tidegate.gateway.transcript import Allowance, Transcript
-from tidegate.wire.transcript import Turn, read_prompt, read_streamed_answer, read_whole_answer
+from tidegate.wire.answer_text import answer_text
+from tidegate.wire.prompt_text import Turn, read_prompt
 
 if TYPE_CHECKING:
     from tidegate.gateway.call import Call
@@ -143,8 +144,8 @@ def content_of(call: Call, policy: ContentPolicy, version: str) -> ContentRecord
 
 def _read(noted: _Noted) -> ContentRecord:
     """What the bytes say; runs in a thread."""
-    read = read_streamed_answer if noted.is_stream else read_whole_answer
-    turns, answer = read_prompt(noted.kind, noted.prompt), read(noted.kind, bytes(noted.answer))
+    turns = read_prompt(noted.kind, noted.prompt)
+    answer = answer_text(noted.kind, bytes(noted.answer), is_stream=noted.is_stream) or ""
     if noted.policy.redact:
         turns = tuple(Turn(turn.role, redact(turn.text)) for turn in turns)
         answer = redact(answer)

@@ -109,6 +109,14 @@ class Database:
             await asyncio.sleep(_wait_seconds(attempt))
         raise AssertionError  # the last attempt returns or raises
 
+    async def checkpoint(self) -> None:
+        """Empty SQLite's write-ahead log into the database, so that what was overwritten there is gone here too."""
+        if self.engine.dialect.name == "sqlite":
+            async with self.engine.connect() as opened:
+                raw = await opened.get_raw_connection()
+                assert raw.driver_connection is not None
+                await (await raw.driver_connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
+
     async def close(self) -> None:
         """Close every connection."""
         await self.engine.dispose()

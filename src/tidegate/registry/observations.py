@@ -6,8 +6,9 @@ there changes nothing. Rows are kept by number and age; counts stay as long as t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import IntEnum
 from types import MappingProxyType
 
 import msgspec
@@ -16,17 +17,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Observation, ObservationBatch
-from tidegate.errors import InvalidInputError
 from tidegate.registry.batches import is_new
 from tidegate.registry.bulk import insert_rows
+from tidegate.registry.hashes import to_signed
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests
 
 CountKey = tuple[str, int, int, int, str]  # release, attempt, step, round, variant
 
 _ENCODER = msgspec.json.Encoder()
-_ROW_DECODER = msgspec.json.Decoder(Observation)
-_COLUMNS = ("request_id", "started_at_us", "service", "release", "outcome", "row")
+_COLUMNS = (
+    "request_id",
+    "started_at_us",
+    "service",
+    "release",
+    "outcome",
+    "variant",
+    "version",
+    "duration_us",
+    "cost_nano_usd",
+    "unit_hash",
+    "counted",
+    "is_rated",
+    "row",
+)
 
 
 class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -64,17 +78,34 @@ _NOTHING: Mapping[CountKey, Counted] = MappingProxyType({})
 _COUNTED_DECODER = msgspec.json.Decoder(Counted)
 
 
-class StoredObservation(msgspec.Struct, frozen=True, kw_only=True):
-    """An observation and the cursor that continues after it."""
+class Counts(IntEnum):
+    """The part of its release's counts that a request is in."""
 
-    cursor: str
-    observation: Observation
+    NONE = 0  # of no release, or forced
+    EARLY = 1
+    WINDOW = 2
+    COMPARED = 3  # in the window, and its variant was chosen with the step's share
+
+
+CountsOf = Callable[[Observation], Counts]
+
+
+def _in_no_counts(_row: Observation) -> Counts:
+    return Counts.NONE
 
 
 async def store_batch(
-    connection: AsyncConnection, batch: ObservationBatch, rows: Sequence[Observation], now: datetime
+    connection: AsyncConnection,
+    batch: ObservationBatch,
+    rows: Sequence[Observation],
+    now: datetime,
+    counts_of: CountsOf = _in_no_counts,
 ) -> bool:
-    """Store ``rows``; ``False`` (and nothing done) when the batch was stored before."""
+    """Store ``rows``; ``False`` (and nothing done) when the batch was stored before.
+
+    Args:
+        counts_of: the part of the counts that each row is in; kept, so that what is said of it later counts there.
+    """
     if not await is_new(connection, batch.boot_id, batch.sequence, now):
         return False
     encode = _ENCODER.encode
@@ -83,7 +114,21 @@ async def store_batch(
         requests,
         _COLUMNS,
         [
-            (row.request_id, row.started_at_us, row.service, row.release, row.outcome, encode(row).decode())
+            (
+                row.request_id,
+                row.started_at_us,
+                row.service,
+                row.release,
+                row.outcome,
+                row.variant,
+                row.version,
+                row.duration_us,
+                row.cost_nano_usd,
+                to_signed(row.unit_hash),
+                int(counts_of(row)),
+                False,
+                encode(row).decode(),
+            )
             for row in rows
         ],
     )
@@ -125,44 +170,6 @@ async def last_started_us(connection: AsyncConnection, service: str) -> int | No
     return latest
 
 
-async def of_request(connection: AsyncConnection, request_id: str) -> list[Observation]:
-    """What is known of one request; empty when it is unknown or was forgotten."""
-    statement = sa.select(requests.c.row).where(requests.c.request_id == request_id).order_by(requests.c.id)
-    return [_ROW_DECODER.decode(text) for text in await connection.scalars(statement)]
-
-
-async def newest(
-    connection: AsyncConnection,
-    *,
-    service: str | None = None,
-    release: str | None = None,
-    after: str | None = None,
-    limit: int = 50,
-) -> list[StoredObservation]:
-    """Newest first, optionally of one service or release; ``after`` is the cursor of the last one seen.
-
-    Raises:
-        InvalidInputError: ``after`` is no cursor of this listing.
-    """
-    statement = sa.select(requests.c.id, requests.c.started_at_us, requests.c.row).limit(limit)
-    if service is not None:  # served by the index (service, started_at_us)
-        statement = statement.where(requests.c.service == service)
-        order = (requests.c.started_at_us, requests.c.id)
-    else:
-        order = (requests.c.id, requests.c.started_at_us)
-    if release is not None:
-        statement = statement.where(requests.c.release == release)
-    if after is not None:
-        started_at_us, identifier = _cursor(after)
-        last = {"started_at_us": started_at_us, "id": identifier}
-        statement = statement.where(sa.tuple_(*order) < sa.tuple_(*(last[column.name] for column in order)))
-    statement = statement.order_by(*(column.desc() for column in order))
-    return [
-        StoredObservation(cursor=f"{row.started_at_us}-{row.id}", observation=_ROW_DECODER.decode(row.row))
-        for row in await connection.execute(statement)
-    ]
-
-
 async def forget(
     connection: AsyncConnection, *, keep: int, started_before: datetime, stored_before: datetime, chunk: int = 5000
 ) -> int:
@@ -178,10 +185,3 @@ async def forget(
     superfluous = sa.or_(requests.c.id <= latest - keep, requests.c.started_at_us < limit_us)
     among_the_oldest = requests.c.id < oldest + chunk
     return (await connection.execute(sa.delete(requests).where(among_the_oldest, superfluous))).rowcount
-
-
-def _cursor(text: str) -> tuple[int, int]:
-    started_at_us, _, identifier = text.partition("-")
-    if not (started_at_us.isdigit() and identifier.isdigit()):
-        raise InvalidInputError(f"{text!r} is not a cursor", remedy="pass the cursor of the last page as it came")
-    return int(started_at_us), int(identifier)

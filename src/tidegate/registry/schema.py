@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-state = sa.MetaData()
-observations = sa.MetaData()
+from tidegate.registry.metadata import observations, state
+from tidegate.registry.schema_said import content, erasures, feedback, feedback_once
+
+__all__ = ["content", "erasures", "feedback", "feedback_once", "observations", "state"]
 
 
 def _to_version(name: str) -> sa.ForeignKey:
@@ -213,10 +215,34 @@ requests = sa.Table(
     sa.Column("service", sa.Text, nullable=False),
     sa.Column("release", sa.Text, nullable=False),
     sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("variant", sa.Text, nullable=False),  # assigned
+    sa.Column("version", sa.Text, nullable=False),
+    sa.Column("duration_us", sa.BigInteger, nullable=False),
+    sa.Column("cost_nano_usd", sa.BigInteger, nullable=False),
+    sa.Column("unit_hash", sa.BigInteger, nullable=False),  # signed (registry.hashes)
+    sa.Column("counted", sa.SmallInteger, nullable=False),  # registry.observations.Counts
+    sa.Column("is_rated", sa.Boolean, nullable=False),  # somebody said something of it
     sa.Column("row", sa.Text, nullable=False),  # the whole Observation as a JSON array
 )
+# New rows go to the right end of each of these, which costs ingest next to nothing. What is rare has an index of
+# its own, so that looking for it does not mean looking through everything (registry.requests).
 sa.Index("requests_by_request_id", requests.c.request_id)
-sa.Index("requests_by_service_time", requests.c.service, requests.c.started_at_us)
+sa.Index("requests_by_time", requests.c.started_at_us)
+sa.Index("requests_by_service_time", requests.c.service, requests.c.started_at_us, requests.c.unit_hash)
+for _name, _column, _condition in (
+    ("requests_of_releases", "release", "release <> ''"),
+    ("requests_that_failed", "outcome", "outcome <> 'ok'"),
+    ("slow_requests", None, "duration_us >= 10000000"),
+    ("costly_requests", None, "cost_nano_usd >= 100000000"),
+    ("rated_requests", None, "is_rated"),
+):
+    sa.Index(
+        _name,
+        *([requests.c[_column]] if _column else []),
+        requests.c.started_at_us,
+        sqlite_where=sa.text(_condition),
+        postgresql_where=sa.text(_condition),
+    )
 
 batches = sa.Table(
     "batches",
@@ -281,90 +307,6 @@ verdicts = sa.Table(
     sa.Column("step", sa.Integer, nullable=False),
     sa.Column("weight", sa.Integer, nullable=False),  # basis points of the candidate
     sa.Column("verdicts", sa.Text, nullable=False),  # registry.verdicts.JudgedMetric as a JSON list
-)
-
-# 64-bit hashes below are signed, as databases hold them (registry.hashes).
-
-feedback = sa.Table(
-    "feedback",
-    observations,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("request_id", sa.Text, nullable=False),  # "" while only the unit is known
-    sa.Column("name", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("at_us", sa.BigInteger, nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
-    sa.Column("services", sa.Text, nullable=False),  # JSON list: those the key covers, empty for all
-    sa.Column("service", sa.Text, nullable=False),
-    sa.Column("unit_hash", sa.BigInteger, nullable=False),
-    sa.Column("micro", sa.BigInteger, nullable=True),  # yes is 10**6, a number its millionths
-    sa.Column("category", sa.Text, nullable=True),  # "yes" and "no" for those
-    sa.Column("comment", sa.Text, nullable=False),
-    sa.Column("demonstration", sa.Text, nullable=False),
-    sa.Column("standing", sa.Text, nullable=False),  # registry.feedback.Standing
-    # what the request's observation said, once it is known
-    sa.Column("release", sa.Text, nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("step", sa.Integer, nullable=False),
-    sa.Column("variant", sa.Text, nullable=False),
-    sa.Column("version", sa.Text, nullable=False),
-    sa.Column("served", sa.Text, nullable=False),
-    sa.Column("served_version", sa.Text, nullable=False),
-)
-sa.Index(
-    "one_verdict_of_each_source",
-    feedback.c.request_id,
-    feedback.c.name,
-    feedback.c.source,
-    unique=True,
-    sqlite_where=feedback.c.request_id != "",
-    postgresql_where=feedback.c.request_id != "",
-)
-sa.Index("feedback_by_service_time", feedback.c.service, feedback.c.at_us)
-sa.Index("feedback_by_unit", feedback.c.unit_hash)
-sa.Index(
-    "pending_feedback",
-    feedback.c.at_us,
-    sqlite_where=feedback.c.standing == "pending",
-    postgresql_where=feedback.c.standing == "pending",
-)
-
-feedback_once = sa.Table(  # idempotency keys of senders; a repetition changes nothing, even after later verdicts
-    "feedback_once",
-    observations,
-    sa.Column("key", sa.Text, primary_key=True),
-    sa.Column("once", sa.Text, primary_key=True),
-    sa.Column("at_us", sa.BigInteger, nullable=False),
-)
-
-content = sa.Table(
-    "content",
-    observations,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("request_id", sa.Text, nullable=False),
-    sa.Column("at_us", sa.BigInteger, nullable=False),
-    sa.Column("service", sa.Text, nullable=False),
-    sa.Column("version", sa.Text, nullable=False),
-    sa.Column("prompt", sa.Text, nullable=False),  # wire.transcript.Turn as a JSON list
-    sa.Column("answer", sa.Text, nullable=False),
-    sa.Column("is_cut", sa.Boolean, nullable=False),
-    sa.Column("is_redacted", sa.Boolean, nullable=False),
-    sa.Column("expires_at_us", sa.BigInteger, nullable=False),
-    sa.Column("unit_hash", sa.BigInteger, nullable=False),
-    sa.Column("user_hash", sa.BigInteger, nullable=False),
-    sa.Column("conversation_hash", sa.BigInteger, nullable=False),
-)
-sa.Index("content_by_request", content.c.request_id, unique=True)
-sa.Index("content_by_expiry", content.c.expires_at_us)
-sa.Index("content_by_unit", content.c.unit_hash)
-sa.Index("content_by_user", content.c.user_hash)
-sa.Index("content_by_conversation", content.c.conversation_hash)
-
-erasures = sa.Table(  # what was to be erased stays erased, also when it arrives later from a spool
-    "erasures",
-    observations,
-    sa.Column("subject_hash", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("at_us", sa.BigInteger, nullable=False),  # nothing from before this is kept
 )
 
 # The first request of each unit that may return: see registry.units.

@@ -1,4 +1,4 @@
-"""Records: the audit log, observed requests, gateways and freezes."""
+"""Records: the audit log, gateways and freezes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from tidegate.api.caller import Caller
 from tidegate.api.plane import Behind, Cursor, Limit, Operator, Plane, Reader, is_count
 from tidegate.api.replies import answers, page, reply, told
 from tidegate.controller.views import freeze_view
-from tidegate.delivery.observation import Observation
 from tidegate.errors import InvalidInputError, NotFoundError
-from tidegate.registry import audit, observations
+from tidegate.registry import audit
 from tidegate.registry.freezes import EVERYTHING, list_freezes
 from tidegate.shapes.records import (
     AuditCheck,
     AuditRow,
     AuditRows,
     Gateways,
-    Requests,
-    ServedRequest,
 )
 from tidegate.shapes.releases import Freeze, Freezes
 
@@ -78,39 +75,6 @@ async def verify_audit(
             is_whole=found.is_whole,
         )
     )
-
-
-@router.get("/requests", responses=answers(Requests, "A page of requests."))
-async def list_requests(
-    plane: Behind,
-    caller: Reader,
-    service: ServiceFilter = None,
-    release: Annotated[str | None, Query(description="Only this release's.")] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Response:
-    """Requests as gateways observed them, newest first."""
-    async with plane.control.observed.read() as connection:
-        rows = await observations.newest(
-            connection, service=caller.scope(service), release=release, after=cursor, limit=limit + 1
-        )
-    shown, following = page(rows, limit, lambda row: row.cursor)
-    return reply(Requests(items=tuple(told(ServedRequest, _named(row.observation)) for row in shown), next=following))
-
-
-@router.get("/requests/{request_id}", responses=answers(ServedRequest, "The request."))
-async def read_request(plane: Behind, caller: Reader, request_id: str) -> Response:
-    """Who served one request."""
-    async with plane.control.observed.read() as connection:
-        found = await observations.of_request(connection, request_id)
-    if not found:
-        raise NotFoundError(
-            f"nobody observed the request {request_id!r}",
-            code="unknown_request",
-            remedy="observations arrive after about a second and are kept for a limited time",
-        )
-    caller.need_service(found[-1].service)
-    return reply(told(ServedRequest, _named(found[-1])))
 
 
 @router.get("/gateways", responses=answers(Gateways, "Every gateway."))
@@ -169,8 +133,3 @@ async def _freeze(plane: Plane, caller: Caller, scope: str) -> Freeze:
     if found is None:
         raise NotFoundError(f"{scope!r} is not frozen", code="not_frozen")
     return found
-
-
-def _named(row: Observation) -> dict[str, object]:
-    """An observation travels as an array; people want names."""
-    return {name: getattr(row, name) for name in row.__struct_fields__}

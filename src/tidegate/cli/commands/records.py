@@ -1,4 +1,4 @@
-"""``incidents``, ``notifications``, ``audit``, ``requests``, ``why``, ``gateways``: what was written down."""
+"""``incidents``, ``notifications``, ``audit``, ``gateways``: what was written down."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from tidegate.cli.group import subcommands
 from tidegate.cli.session import Session
 
 IncidentArgument = Annotated[str, typer.Argument(metavar="INCIDENT", help="Its id.")]
-RequestArgument = Annotated[str, typer.Argument(metavar="ID", help="What the answer's header x-request-id says.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -39,10 +38,6 @@ def register(app: typer.Typer) -> None:
     audits = subcommands(app, "audit", "The audit log: every change, chained by hashes.", default="list", panel=RECORDS)
     api_command(audits, "list", example="tidegate audit --limit 100", panel=RECORDS)(audit)
     api_command(audits, "verify", example="tidegate audit verify --head 120:9f86d081", panel=RECORDS)(audit_verify)
-    served = subcommands(app, "requests", "Requests as the gateways saw them.", default="list", panel=RECORDS)
-    api_command(served, "list", example="tidegate requests --service support-bot", panel=RECORDS)(requests)
-    api_command(served, "show", example="tidegate requests show req_01k5c8z3q2v7m4xw", panel=RECORDS)(request)
-    api_command(app, "why", example="tidegate why req_01k5c8z3q2v7m4xw", panel=RECORDS)(why)
     api_command(app, "gateways", example="tidegate gateways", panel=RECORDS)(gateways)
 
 
@@ -157,43 +152,6 @@ def audit_verify(
     found = session.client.verify_audit(head=None if head is None else (int(number), noted))
     session.answer(found, lambda: audit_check_lines(found))
     return None if found.is_whole else FAILED
-
-
-def requests(
-    session: Session,
-    service: ServiceOption = None,
-    release: Annotated[str | None, typer.Option("--release", metavar="ID", help="Only of this release.")] = None,
-    limit: LimitOption = 20,
-) -> None:
-    """List observed requests, newest first."""
-    from tidegate.cli.clock import now
-    from tidegate.cli.views.records import requests_table
-
-    client = session.client
-    found = collect(
-        lambda size, cursor: client.requests(service=service, release=release, limit=size, cursor=cursor),
-        lambda page: page.items,
-        limit,
-    )
-    session.answer({"requests": found}, lambda: requests_table(found, now()))
-
-
-def request(session: Session, request_id: RequestArgument) -> None:
-    """Show one request: times, tokens, cost, who was assigned and who served."""
-    from tidegate.cli.clock import now
-    from tidegate.cli.views.records import request_lines
-
-    found = session.client.request(request_id)
-    session.answer(found, lambda: request_lines(found, now()))
-
-
-def why(session: Session, request_id: RequestArgument) -> None:
-    """Say who served an answer, and why it was that version."""
-    from tidegate.cli.views.records import why_sentences
-
-    found = session.client.request(request_id)
-    sentences = why_sentences(found)
-    session.answer({"request": found, "sentences": sentences}, lambda: sentences)
 
 
 def gateways(session: Session) -> None:

@@ -6,9 +6,11 @@ from typing import Self
 
 import httpx2
 
+from tidegate.client.asynchronous.feedback import FeedbackOperations
 from tidegate.client.asynchronous.installation import InstallationOperations
 from tidegate.client.asynchronous.records import RecordsOperations
 from tidegate.client.asynchronous.releases import ReleasesOperations
+from tidegate.client.asynchronous.requests import RequestsOperations
 from tidegate.client.asynchronous.services import ServicesOperations
 from tidegate.client.asynchronous.traffic import TrafficOperations
 from tidegate.client.asynchronous.versions import VersionsOperations
@@ -23,6 +25,8 @@ class AsyncClient(
     ServicesOperations,
     ReleasesOperations,
     TrafficOperations,
+    RequestsOperations,
+    FeedbackOperations,
     RecordsOperations,
     InstallationOperations,
 ):

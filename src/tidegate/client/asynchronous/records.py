@@ -1,4 +1,4 @@
-"""Records: incidents, notifications, the audit log, observed requests.
+"""Records: incidents, notifications, the audit log.
 
 Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.records`.
 """
@@ -11,7 +11,7 @@ from typing import Any, Literal
 from tidegate.client.calls import records
 from tidegate.client.transport import AsyncTransport
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
-from tidegate.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
+from tidegate.shapes.records import AuditCheck, AuditRows
 from tidegate.shapes.releases import Incident, Incidents
 
 
@@ -86,17 +86,3 @@ class RecordsOperations:
             head: number and hash of a row that was noted earlier, which shows a cut tail as well.
         """
         return await self._transport.run(records.verify_audit(head=head))
-
-    async def requests(
-        self, *, service: str | None = None, release: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> Requests:
-        """A page of observed requests, newest first, optionally of one service or release."""
-        return await self._transport.run(records.requests(service=service, release=release, limit=limit, cursor=cursor))
-
-    async def request(self, request_id: str) -> ServedRequest:
-        """Who served one request.
-
-        Raises:
-            NotFoundError: nobody observed it, or it was forgotten.
-        """
-        return await self._transport.run(records.request(request_id))

@@ -6,9 +6,11 @@ from typing import Self
 
 import httpx2
 
+from tidegate.client.blocking.feedback import FeedbackOperations
 from tidegate.client.blocking.installation import InstallationOperations
 from tidegate.client.blocking.records import RecordsOperations
 from tidegate.client.blocking.releases import ReleasesOperations
+from tidegate.client.blocking.requests import RequestsOperations
 from tidegate.client.blocking.services import ServicesOperations
 from tidegate.client.blocking.traffic import TrafficOperations
 from tidegate.client.blocking.versions import VersionsOperations
@@ -23,6 +25,8 @@ class Client(
     ServicesOperations,
     ReleasesOperations,
     TrafficOperations,
+    RequestsOperations,
+    FeedbackOperations,
     RecordsOperations,
     InstallationOperations,
 ):

@@ -1,4 +1,4 @@
-"""Records: incidents, notifications, the audit log, observed requests."""
+"""Records: incidents, notifications, the audit log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from tidegate.client.call import Call, in_path
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
-from tidegate.shapes.records import AuditCheck, AuditRows, Requests, ServedRequest
+from tidegate.shapes.records import AuditCheck, AuditRows
 from tidegate.shapes.releases import Incident, Incidents
 
 
@@ -86,20 +86,3 @@ def verify_audit(*, head: tuple[int, str] | None = None) -> Call[AuditCheck]:
     """
     query: dict[str, str | int | None] = {} if head is None else {"seq": head[0], "hash": head[1]}
     return Call(method="GET", path="/audit/verify", returns=AuditCheck, query=query, longest_seconds=600.0)
-
-
-def requests(
-    *, service: str | None = None, release: str | None = None, limit: int = 50, cursor: str | None = None
-) -> Call[Requests]:
-    """A page of observed requests, newest first, optionally of one service or release."""
-    query = {"service": service, "release": release, "limit": limit, "cursor": cursor}
-    return Call(method="GET", path="/requests", returns=Requests, query=query)
-
-
-def request(request_id: str) -> Call[ServedRequest]:
-    """Who served one request.
-
-    Raises:
-        NotFoundError: nobody observed it, or it was forgotten.
-    """
-    return Call(method="GET", path=f"/requests/{in_path(request_id)}", returns=ServedRequest)

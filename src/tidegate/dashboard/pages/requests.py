@@ -25,7 +25,9 @@ async def gather_list(look: Look) -> Context:
     wanted = {name: look.query.get(name, "").strip() or None for name in ("service", "release")}
     if wanted["service"] is None and len(look.caller.services) > 1:
         wanted["service"] = look.caller.services[0]
-    found = await look.ask.requests(**wanted, limit=_A_PAGE, cursor=look.query.get("after") or None)
+    found = await look.ask.requests(
+        service=wanted["service"], release=wanted["release"], limit=_A_PAGE, cursor=look.query.get("after") or None
+    )
     return {"requests": found.items, "following": found.next, "wanted": wanted, "sought": await _sought(look)}
 
 

@@ -1,4 +1,4 @@
-"""What users and applications said of answers, added up: yes or no, or numbers, by the name they gave it."""
+"""What users and applications said of answers, added up: yes or no, numbers, categories, by the name they gave it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ class Opinions(msgspec.Struct, frozen=True, omit_defaults=True):
     Attributes:
         yes, no: answers of a question with two.
         count, total, squares: of numbers, in millionths.
+        categories: how often each was chosen.
     """
 
     yes: int = 0
@@ -22,12 +23,15 @@ class Opinions(msgspec.Struct, frozen=True, omit_defaults=True):
     count: int = 0
     total: int = 0
     squares: int = 0
+    categories: dict[str, int] = {}
 
     @classmethod
-    def of(cls, value: bool | float) -> Opinions:
-        """One answer, a finite number or yes or no."""
+    def of(cls, value: bool | float | str) -> Opinions:
+        """One answer: yes or no, a finite number, or a category."""
         if isinstance(value, bool):
             return cls(yes=int(value), no=int(not value))
+        if isinstance(value, str):
+            return cls(categories={value: 1})
         micro = round(value * MICRO)
         return cls(count=1, total=micro, squares=micro * micro)
 
@@ -38,13 +42,29 @@ class Opinions(msgspec.Struct, frozen=True, omit_defaults=True):
             self.count + other.count,
             self.total + other.total,
             self.squares + other.squares,
+            _added(self.categories, other.categories, 1),
         )
 
     def without(self, earlier: Opinions) -> Opinions:
         """What was added beside ``earlier``, a part of this one."""
-        return self + Opinions(-earlier.yes, -earlier.no, -earlier.count, -earlier.total, -earlier.squares)
+        negative = Opinions(-earlier.yes, -earlier.no, -earlier.count, -earlier.total, -earlier.squares)
+        left = self + negative
+        return msgspec.structs.replace(left, categories=_added(self.categories, earlier.categories, -1))
 
     @property
     def numbers(self) -> Distribution:
         """The numbers, in millionths, without buckets: they may be negative, and only their mean is judged."""
         return Distribution(self.count, self.total, self.squares)
+
+    def share(self, category: str) -> float | None:
+        """The part of the chosen categories that this one is; ``None`` while none was chosen."""
+        chosen = sum(self.categories.values())
+        return self.categories.get(category, 0) / chosen if chosen else None
+
+
+def _added(one: dict[str, int], other: dict[str, int], sign: int) -> dict[str, int]:
+    """Without what adds up to nothing, so that equal counts are equal."""
+    if not other:
+        return one
+    sums = one | {name: one.get(name, 0) + sign * count for name, count in other.items()}
+    return {name: count for name, count in sums.items() if count}

@@ -35,13 +35,14 @@ def upgrade() -> None:
         sa.Column("is_cut", sa.Boolean(), nullable=False),
         sa.Column("is_redacted", sa.Boolean(), nullable=False),
         sa.Column("expires_at_us", sa.BigInteger(), nullable=False),
+        sa.Column("size", sa.Integer(), nullable=False),
         sa.Column("unit_hash", sa.BigInteger(), nullable=False),
         sa.Column("user_hash", sa.BigInteger(), nullable=False),
         sa.Column("conversation_hash", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("content_by_conversation", "content", ["conversation_hash"], unique=False)
-    op.create_index("content_by_expiry", "content", ["expires_at_us"], unique=False)
+    op.create_index("content_by_expiry", "content", ["expires_at_us", "size"], unique=False)
     op.create_index("content_by_request", "content", ["request_id"], unique=True)
     op.create_index("content_by_unit", "content", ["unit_hash"], unique=False)
     op.create_index("content_by_user", "content", ["user_hash"], unique=False)
@@ -80,10 +81,12 @@ def upgrade() -> None:
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("variant", sa.Text(), nullable=False),
         sa.Column("version", sa.Text(), nullable=False),
         sa.Column("served", sa.Text(), nullable=False),
         sa.Column("served_version", sa.Text(), nullable=False),
+        sa.Column("counted", sa.SmallInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("feedback_by_service_time", "feedback", ["service", "at_us"], unique=False)
@@ -138,11 +141,59 @@ def upgrade() -> None:
         sa.Column("service", sa.Text(), nullable=False),
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("outcome", sa.Text(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("duration_us", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano_usd", sa.BigInteger(), nullable=False),
+        sa.Column("unit_hash", sa.BigInteger(), nullable=False),
+        sa.Column("counted", sa.SmallInteger(), nullable=False),
+        sa.Column("is_rated", sa.Boolean(), nullable=False),
         sa.Column("row", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index(
+        "costly_requests",
+        "requests",
+        ["started_at_us"],
+        unique=False,
+        sqlite_where=sa.text("cost_nano_usd >= 100000000"),
+        postgresql_where=sa.text("cost_nano_usd >= 100000000"),
+    )
+    op.create_index(
+        "rated_requests",
+        "requests",
+        ["started_at_us"],
+        unique=False,
+        sqlite_where=sa.text("is_rated"),
+        postgresql_where=sa.text("is_rated"),
+    )
     op.create_index("requests_by_request_id", "requests", ["request_id"], unique=False)
-    op.create_index("requests_by_service_time", "requests", ["service", "started_at_us"], unique=False)
+    op.create_index("requests_by_service_time", "requests", ["service", "started_at_us", "unit_hash"], unique=False)
+    op.create_index("requests_by_time", "requests", ["started_at_us"], unique=False)
+    op.create_index(
+        "requests_of_releases",
+        "requests",
+        ["release", "started_at_us"],
+        unique=False,
+        sqlite_where=sa.text("release <> ''"),
+        postgresql_where=sa.text("release <> ''"),
+    )
+    op.create_index(
+        "requests_that_failed",
+        "requests",
+        ["outcome", "started_at_us"],
+        unique=False,
+        sqlite_where=sa.text("outcome <> 'ok'"),
+        postgresql_where=sa.text("outcome <> 'ok'"),
+    )
+    op.create_index(
+        "slow_requests",
+        "requests",
+        ["started_at_us"],
+        unique=False,
+        sqlite_where=sa.text("duration_us >= 10000000"),
+        postgresql_where=sa.text("duration_us >= 10000000"),
+    )
     op.create_table(
         "traffic",
         sa.Column("service", sa.Text(), nullable=False),
@@ -156,16 +207,6 @@ def upgrade() -> None:
     )
     op.create_index("traffic_by_age", "traffic", ["period", "start"], unique=False)
     op.create_table(
-        "verdicts",
-        sa.Column("release", sa.Text(), nullable=False),
-        sa.Column("attempt", sa.Integer(), nullable=False),
-        sa.Column("at", sa.Text(), nullable=False),
-        sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("weight", sa.Integer(), nullable=False),
-        sa.Column("verdicts", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("release", "attempt", "at"),
-    )
-    op.create_table(
         "units",
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
@@ -175,4 +216,14 @@ def upgrade() -> None:
         sa.Column("rows", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("release", "attempt", "step", "variant", "unit_hash"),
         sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "verdicts",
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Text(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("weight", sa.Integer(), nullable=False),
+        sa.Column("verdicts", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("release", "attempt", "at"),
     )
