@@ -43,6 +43,7 @@ from tidegate.controller.request_log import log_requests
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.said import Said
 from tidegate.controller.sinks.subscriptions import Subscriptions
+from tidegate.controller.telemetry.model_servers import ModelServers
 from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.traffic import TrafficQueries
@@ -60,6 +61,7 @@ from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
 from tidegate.registry.idempotency import forget_before
+from tidegate.registry.providers import list_providers
 from tidegate.registry.releases import ReleaseRow, active_releases, list_releases
 from tidegate.runtimes.external import ExternalRuntime
 
@@ -189,8 +191,13 @@ class Control:
         self.allowance = Allowance(settings.programs, subscriptions)
         self.notifier = Notifier(state, clock, subscriptions, is_leading=lambda: self.leadership.epoch is not None)
         self.chronicle = Chronicle(self.observed, clock)
+        self._model_servers = ModelServers(self._client, self._server_metrics)
         self.telemetry = ControlTelemetry(
-            self.publisher, self.gateways, self.ingest, lambda: self.leadership.epoch is not None
+            self.publisher,
+            self.gateways,
+            self.ingest,
+            lambda: self.leadership.epoch is not None,
+            self._model_servers.families,
         )
         self.controller = Controller(
             state,
@@ -234,6 +241,7 @@ class Control:
                 "chronicle": self.chronicle.run,
                 "attribution": self.attribution.run,
                 "clean-up": self._clean_up_for_ever,
+                "model-servers": self._model_servers.run,
                 "loop-lag": lambda: watch_loop(self.telemetry.loop_lag.observe),
             }
             self._tasks = [asyncio.create_task(loop(), name=name) for name, loop in loops.items()]
@@ -315,6 +323,11 @@ class Control:
             self.telemetry.stored = None
             _LOG.warning("figures_unreadable", error=repr(error))
         return self.telemetry.page()
+
+    async def _server_metrics(self) -> dict[str, str]:
+        async with self.state.read() as connection:
+            found = await list_providers(connection)
+        return {each.name: each.spec.server_metrics for each in found if each.spec.server_metrics}
 
     def _providers(self) -> dict[str, Provider]:
         return self.publisher.current.providers if self.publisher.is_ready else {}

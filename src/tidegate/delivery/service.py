@@ -35,7 +35,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """A vendor account or own server.
 
     ``api_key`` is what the file says: ``${NAME}``, ``${file:PATH}`` or a literal. The registry only ever
-    stores it as a reference (``env:``, ``file:``, ``memory:``).
+    stores it as a reference (``env:``, ``file:``, ``memory:``). ``server_metrics`` is the address of the Prometheus
+    page of a model server of one's own (vLLM, SGLang, llama.cpp, TGI), whose load control then tells.
     """
 
     dialect: Literal["openai", "anthropic"]
@@ -45,6 +46,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prices: dict[str, PriceSpec] = {}
     ca_file: str | None = None
     max_in_flight: int = 0
+    server_metrics: str | None = None
 
 
 class ObjectivesSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

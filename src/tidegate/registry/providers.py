@@ -115,6 +115,8 @@ def _check(name: str, spec: ProviderSpec) -> None:
             f"{name!r} is not a provider's name", where=where, remedy="use letters, digits, '.', '_' and '-'"
         )
     _check_address(spec.base_url, f"{where}.base_url")
+    if spec.server_metrics is not None:
+        _check_address(spec.server_metrics, f"{where}.server_metrics")
     for header in spec.headers:
         if header.lower() in _CREDENTIAL_HEADERS:
             raise InvalidInputError(

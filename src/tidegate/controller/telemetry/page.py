@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from prometheus_client import CollectorRegistry, Histogram, ProcessCollector, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -24,14 +24,21 @@ class ControlTelemetry(Collector):
 
     Args:
         is_leading: whether this process decides.
+        model_servers: what the model servers tell.
 
     Attributes:
         stored: what was read of the database last; ``None`` while nobody could read it.
     """
 
     def __init__(
-        self, publisher: Publisher, gateways: GatewayRegistry, ingest: Ingest, is_leading: Callable[[], bool]
+        self,
+        publisher: Publisher,
+        gateways: GatewayRegistry,
+        ingest: Ingest,
+        is_leading: Callable[[], bool],
+        model_servers: Callable[[], Iterable[Metric]] = tuple,
     ) -> None:
+        self._model_servers = model_servers
         self._is_leading = is_leading
         self.stored: StoredFigures | None = None
         self._publisher = publisher
@@ -62,6 +69,7 @@ class ControlTelemetry(Collector):
     def collect(self) -> Iterator[Metric]:
         """Everything, for the registry."""
         yield from release_families(self._latest)
+        yield from self._model_servers()
         if self.stored is not None:
             yield from stored_families(self.stored)
         yield self._weights()
