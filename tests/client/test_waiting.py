@@ -79,3 +79,14 @@ def test_waiting_no_time_at_all_still_looks_once():
 def test_only_what_is_known_can_be_waited_for():
     with pytest.raises(InvalidInputError):
         wait("rel_1", for_="christmas").send(None)
+
+
+@pytest.mark.parametrize(("for_", "outcome", "code"), [("promoted", "ended", 3), ("finished", "finished", 0)])
+def test_a_release_that_was_never_to_promote_is_not_taken_for_promoted(for_, outcome, code):
+    seen = msgspec.structs.replace(PLAIN, phase="succeeded", finishes=True)
+    assert outcome_of(seen, for_=for_) == outcome
+    assert EXIT_CODES[outcome] == code
+
+
+def test_who_waits_for_the_good_end_takes_a_promotion_too():
+    assert outcome_of(msgspec.structs.replace(PLAIN, phase="draining"), for_="finished") == "promoted"

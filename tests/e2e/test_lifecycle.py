@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from tidegate.cli.demo.traffic import Traffic, shares
 from tidegate.cli.up import installed
 from tidegate.client import AsyncClient
 from tidegate.config import ListenSettings, ServiceSettings, Settings, StorageSettings
-from tidegate.delivery.service import ProviderSpec
+from tidegate.delivery.service import PriceSpec, ProviderSpec
 from tidegate.simulator import Simulator
 
 SERVICE = "support-bot"
@@ -41,8 +42,12 @@ MODELS = {
         "first_token_seconds": 0.02,
         "faults": [{"kind": "error", "status": 500, "probability": 0.5, "after_requests": 2}],
     },
+    "hanging": {"answer": "hanging", "faults": [{"kind": "hang", "after_requests": 2}]},
+    "dear": {"answer": "dear " * 20},
     "rotten": {"answer": "rotten", "faults": [{"kind": "error", "status": 503, "after_requests": 2}]},
 }
+
+PRICES = {"*": PriceSpec(input=Decimal(1), output=Decimal(4))}
 
 
 def bundle(model: str, system: str = "Be kind.") -> dict:
@@ -76,7 +81,7 @@ async def running(folder: Path, per_second: float = 30.0, workers: int = 1):
                 artifacts=str(folder / "artifacts"),
                 gateway=str(folder / "gateways"),
             ),
-            providers={"sim": ProviderSpec(dialect="openai", base_url=f"{simulator.url}/v1")},
+            providers={"sim": ProviderSpec(dialect="openai", base_url=f"{simulator.url}/v1", prices=PRICES)},
             services={SERVICE: ServiceSettings(stable={"model": "sim/good", "prompt": {"system": "Be kind."}})},
         )
         with (folder / "log").open("wb") as log:

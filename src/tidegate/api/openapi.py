@@ -18,9 +18,9 @@ from tidegate import __version__
 from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
 from tidegate.shapes import operations as operations_shapes
-from tidegate.shapes import records, releases, reports, requests, traffic, versions
+from tidegate.shapes import pairs, records, releases, reports, requests, traffic, versions
 
-_SHAPES: tuple[ModuleType, ...] = (releases, traffic, reports, versions, operations_shapes, requests, records)
+_SHAPES: tuple[ModuleType, ...] = (releases, pairs, traffic, reports, versions, operations_shapes, requests, records)
 _METHODS = ("get", "put", "post", "delete")
 _DESCRIPTION = """Versions, releases and rollback of LLM services.
 

@@ -32,6 +32,7 @@ from tidegate.controller.news import News
 from tidegate.controller.notification import Notifier
 from tidegate.controller.opentelemetry.export import OtlpExport
 from tidegate.controller.operations import Operations
+from tidegate.controller.pair_queries import PairQueries
 from tidegate.controller.previewing import Previews
 from tidegate.controller.probe import ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
@@ -219,6 +220,7 @@ class Control:
         )
         self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news)
         self.previews = Previews(state, table, self.publisher)
+        self.pairs = PairQueries(self.observed)
         self.traffic = TrafficQueries(self.observed, clock)
         self.drift = DriftQueries(self.observed, clock)
         self.reports = ServiceReports(self.observed, clock, self.queries, self.traffic, self.drift)

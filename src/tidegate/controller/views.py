@@ -27,6 +27,7 @@ from tidegate.shapes.releases import (
     Gate,
     Incident,
     MetricVerdict,
+    Mirror,
     Moment,
     Release,
 )
@@ -77,6 +78,21 @@ def release_view(row: ReleaseRow, *, is_frozen: bool = False, actual: ActualTraf
         actor=row.actor,
         reason=row.reason,
         etag=row.version,
+        mirror=_mirror(state),
+        finishes=program.finishes,
+    )
+
+
+def _mirror(state: ReleaseState) -> Mirror | None:
+    bounds = state.mirroring
+    if bounds is None:
+        return None
+    return Mirror(
+        share=bounds.share,
+        max_cost_usd=None if bounds.max_cost is None else bounds.max_cost / 1e9,
+        max_tokens=bounds.max_tokens,
+        cost_usd=state.mirror_cost / 1e9,
+        tokens=state.mirror_tokens,
     )
 
 
@@ -97,7 +113,8 @@ def missing_samples(row: ReleaseRow, program: Program) -> int:
     if row.state.window_opened_at is None or row.phase not in {Phase.PROGRESSING, Phase.PROMOTING}:
         return 0
     declared = row.spec.analysis.min_samples
-    return max(0, (program.min_samples if declared is None else declared) - row.state.samples)
+    least = program.criteria_at(row.state.step).min_samples if declared is None else declared
+    return max(0, least - row.state.samples)
 
 
 def freeze_view(freeze: freezes.Freeze) -> Freeze:

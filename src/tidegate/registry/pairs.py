@@ -12,7 +12,7 @@ from tidegate.delivery.evidence.pair_counts import PairCounts
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
 from tidegate.errors import InvalidInputError
-from tidegate.registry.schema import pair_counts, pairs
+from tidegate.registry.schema import content, pair_counts, pairs
 
 PairKey = tuple[str, int, int]  # release, attempt, step
 
@@ -106,6 +106,12 @@ async def newest_pairs(
         statement = statement.where(pairs.c.id < int(after))
     rows = await connection.execute(statement.order_by(pairs.c.id.desc()).limit(limit))
     return [StoredPair(cursor=str(row.id), pair=_DECODER.decode(row.row)) for row in rows]
+
+
+async def kept_answers(connection: AsyncConnection, request_ids: Sequence[str]) -> dict[str, str]:
+    """What was answered to each of ``request_ids``, as far as it was kept."""
+    statement = sa.select(content.c.request_id, content.c.answer).where(content.c.request_id.in_(request_ids))
+    return {row.request_id: row.answer for row in await connection.execute(statement)}
 
 
 async def forget_pairs(connection: AsyncConnection, *, keep: int, started_before_us: int, chunk: int = 5_000) -> int:

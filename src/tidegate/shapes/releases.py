@@ -100,6 +100,22 @@ class ActualTraffic(msgspec.Struct, frozen=True, kw_only=True):
     lagging: tuple[str, ...]
 
 
+class Mirror(msgspec.Struct, frozen=True, kw_only=True):
+    """Copies of stable's requests that the candidate answers now, for nobody.
+
+    Attributes:
+        share: basis points of stable's requests.
+        max_cost_usd, max_tokens: what the copies of this step may use, ``None`` without a bound.
+        cost_usd, tokens: what they have used, as far as it was counted at the last analysis.
+    """
+
+    share: int
+    max_cost_usd: float | None
+    max_tokens: int | None
+    cost_usd: float
+    tokens: int
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One release.
 
@@ -110,6 +126,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
             rolled_back, rejected, superseded``.
         sub_phase: ``applying, verifying, soaking, judging, waiting`` within a step.
         weights: full reference -> basis points of new units.
+        mirror: copies of requests under way, ``None`` where nothing is mirrored.
+        finishes: its strategy ends without a promotion, so ``succeeded`` leaves stable as it is.
         pause_reasons: not empty means paused.
         verdict: the worst of ``verdicts``, ``None`` before the first analysis.
         samples: of the step; ``missing_samples`` more are needed before it can be judged, which at the rate so far
@@ -159,6 +177,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     actor: str
     reason: str
     etag: int
+    mirror: Mirror | None = None
+    finishes: bool = False
 
 
 class Freeze(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,7 @@ from tidegate.delivery.release_file import parse_release
 from tidegate.documents import Document
 from tidegate.errors import InvalidInputError
 from tidegate.shapes.operations import Checklist
+from tidegate.shapes.pairs import Pairs
 from tidegate.shapes.releases import Explanation, Release, Releases
 
 router = APIRouter(tags=["releases"])
@@ -112,6 +113,22 @@ async def explain_release(plane: Behind, caller: Reader, release: str) -> Respon
     found = await plane.control.queries.explain(release)
     caller.need_service(found.release.service)
     return reply(found, etag=found.release.etag)
+
+
+@router.get("/releases/{release}/pairs", responses=answers(Pairs, "A page of pairs."))
+async def list_pairs(
+    plane: Behind,
+    caller: Reader,
+    release: str,
+    different: Annotated[bool, Query(description="Only those whose texts or outcomes differ.")] = False,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Response:
+    """Both answers to each mirrored request, newest first, and what they add up to in each step."""
+    found = await plane.control.queries.release(release)
+    caller.need_service(found.service)
+    pairs = await plane.control.pairs.pairs(found.id, is_different=different, after=cursor, limit=limit)
+    return reply(pairs)
 
 
 @router.get("/releases/{release}/checklist", responses=answers(Checklist, "The checklist."))

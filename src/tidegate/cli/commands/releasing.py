@@ -1,4 +1,4 @@
-"""``release``, ``wait``, ``status``, ``history``, ``explain``, ``checklist``: bring a version to its service and watch it go."""
+"""``release``, ``wait``, ``status``, ``history``, ``explain``, ``pairs``, ``checklist``: bring a version to its service and watch it go."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     api_command(app, "status", example="tidegate status support-bot -w", panel=RELEASE)(status)
     api_command(app, "history", example="tidegate history support-bot", panel=RELEASE)(history)
     api_command(app, "explain", example="tidegate explain support-bot", panel=RELEASE)(explain)
+    api_command(app, "pairs", example="tidegate pairs support-bot --different", panel=RELEASE)(pairs)
     api_command(app, "checklist", example="tidegate checklist support-bot", panel=RELEASE)(checklist)
 
 
@@ -47,7 +48,7 @@ def release(
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the end; exits as `tidegate wait`.")] = False,
     timeout: TimeoutOption = None,
 ) -> int | None:
-    """Start a release; with --wait exits with 0 when promoted, 3 when it ended otherwise, 4 paused, 5 timed out."""
+    """Start a release; with --wait exits with 0 when promoted (or finished, where its strategy promotes nothing), 3 when it ended otherwise, 4 paused, 5 timed out."""
     from tidegate.cli.clock import now
     from tidegate.cli.following import follow
     from tidegate.cli.release_spec import read_spec
@@ -60,7 +61,7 @@ def release(
     if not wait:
         session.answer(started, lambda: release_lines(started, now()))
         return None
-    waited = follow(session, started.id, seconds)
+    waited = follow(session, started.id, seconds, "finished")
     session.answer(waited.release, lambda: [outcome_sentence(waited.release, waited.outcome)])
     return waited.exit_code
 
@@ -68,7 +69,10 @@ def release(
 def wait(
     session: Session,
     release: ReleaseArgument,
-    for_: Annotated[Literal["promoted"], typer.Option("--for", help="What to wait for.")] = "promoted",  # noqa: ARG001 - the one thing so far
+    for_: Annotated[
+        Literal["promoted", "finished"],
+        typer.Option("--for", help="What to wait for; a shadow that nothing follows is finished, never promoted."),
+    ] = "promoted",
     timeout: TimeoutOption = None,
 ) -> int:
     """Wait: exits with 0 when promoted, 3 rolled back, rejected or superseded, 4 paused, 5 timed out."""
@@ -78,7 +82,7 @@ def wait(
     from tidegate.cli.wording import parse_duration
 
     seconds = None if timeout is None else parse_duration(timeout)
-    waited = follow(session, find_release(session.client, release).id, seconds)
+    waited = follow(session, find_release(session.client, release).id, seconds, for_)
     session.answer(waited, lambda: [outcome_sentence(waited.release, waited.outcome)])
     return waited.exit_code
 
@@ -122,6 +126,29 @@ def explain(session: Session, release: ReleaseArgument) -> None:
 
     found = session.client.explain(find_release(session.client, release).id)
     session.answer(found, lambda: explanation_lines(found, now()))
+
+
+def pairs(
+    session: Session,
+    release: ReleaseArgument,
+    different: Annotated[bool, typer.Option("--different", help="Only those whose texts or outcomes differ.")] = False,
+    limit: LimitOption = 20,
+) -> None:
+    """Show both answers to mirrored requests, and what they add up to in each step."""
+    from tidegate.cli.choosing import find_release
+    from tidegate.cli.clock import now
+    from tidegate.cli.views.pairs import pairs_lines
+
+    client = session.client
+    identifier = find_release(client, release).id
+    totals = client.pairs(identifier, limit=1).totals
+    found = collect(
+        lambda size, cursor: client.pairs(identifier, different=different, limit=size, cursor=cursor),
+        lambda page: page.items,
+        limit,
+    )
+    told = {"release": identifier, "totals": totals, "pairs": found}
+    session.answer(told, lambda: pairs_lines(totals, found, now()))
 
 
 def checklist(session: Session, release: ReleaseArgument) -> None:

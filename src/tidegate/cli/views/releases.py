@@ -11,7 +11,7 @@ from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.views.incidents import incident_lines
 from tidegate.cli.wording import UNKNOWN, duration, instant, moment, phase, relative, share, verdict
 from tidegate.shapes.operations import Checklist, RollbackTargets
-from tidegate.shapes.releases import Explanation, MetricVerdict, Release, Status
+from tidegate.shapes.releases import Explanation, MetricVerdict, Mirror, Release, Status
 
 _BAR_CELLS = 20
 _FULL = 10_000
@@ -116,6 +116,8 @@ def targets_table(targets: RollbackTargets, now: datetime) -> list[Text]:
 def step_line(release: Release) -> str:
     """One line of progress: phase, weight of the candidate, verdict, samples."""
     parts = [release.id, phase(release).plain, f"candidate at {share(_candidate_weight(release))}"]
+    if release.mirror:
+        parts.append(f"copies of {share(release.mirror.share)}, {release.mirror.cost_usd:.4g} USD")
     if release.verdict:
         missing = f", {release.missing_samples} more needed" if release.missing_samples else ""
         parts.append(f"{verdict(release.verdict).plain} ({release.samples} samples{missing})")
@@ -128,6 +130,8 @@ def outcome_sentence(release: Release, outcome: str) -> str:
     """How waiting for a release ended."""
     if outcome == "promoted":
         return f"{release.version} is the stable version of {release.service} now."
+    if release.phase == "succeeded" and release.finishes:
+        return f"Release {release.id} has finished: {release.version} has served no user, and stable stays."
     if outcome == "paused":
         reasons = ", ".join(reason.replace("_", " ") for reason in release.pause_reasons)
         return f"Release {release.id} is paused ({reasons}); `tidegate explain {release.id}` says why."
@@ -153,6 +157,7 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
     elif release.ended_at:
         found.append(("ended", moment(release.ended_at, now)))
     found += [("traffic" if not index else "", line) for index, line in enumerate(_weights(release))]
+    found += [("mirror", _mirrored(release.mirror, release.samples))] if release.mirror else []
     found += [("observed", line) for line in _actual(release)]
     found += [("gates" if not index else "", line) for index, line in enumerate(_gates(release))]
     found += [("approved" if not index else "", line) for index, line in enumerate(_approvals(release))]
@@ -177,11 +182,23 @@ def _deadlines(release: Release, now: datetime) -> list[str]:
 def _step(release: Release) -> str:
     step = release.program[release.step] if release.step < len(release.program) else {}
     told = f"{release.step + 1} of {len(release.program)}: {step.get('kind', '')}"
+    if step.get("mirroring"):
+        told += f" copies of {share(step['mirroring']['share'])}"
     if "weight" in step:
         told += f" {share(step['weight'])}"
     if step.get("role"):
         told += f" by {step['role']}"
     return told + (f" of segment {step['audience']}" if step.get("audience") else "")
+
+
+def _mirrored(mirror: Mirror, pairs: int) -> str:
+    bounds = [
+        f"{mirror.cost_usd:.4g} of {mirror.max_cost_usd:g} USD"
+        if mirror.max_cost_usd
+        else f"{mirror.cost_usd:.4g} USD",
+        f"{mirror.tokens} of {mirror.max_tokens} tokens" if mirror.max_tokens else f"{mirror.tokens} tokens",
+    ]
+    return f"copies of {share(mirror.share)} of stable's requests; {' and '.join(bounds)} used so far, {pairs} samples"
 
 
 def _actual(release: Release) -> list[Text]:

@@ -12,6 +12,7 @@ from tidegate.client.calls import releases
 from tidegate.client.transport import SyncTransport
 from tidegate.client.waiting import Waited
 from tidegate.shapes.operations import Checklist, ReleaseReport
+from tidegate.shapes.pairs import Pairs
 from tidegate.shapes.releases import Event, Explanation, Release, Releases
 
 
@@ -75,6 +76,20 @@ class ReleasesOperations:
             NotFoundError: no such release.
         """
         return self._transport.run(releases.explain(release))
+
+    def pairs(self, release: str, *, different: bool = False, limit: int = 50, cursor: str | None = None) -> Pairs:
+        """Both answers to each mirrored request of a release, newest first, and what they add up to in each step.
+
+        Args:
+            release: its id.
+            different: only those whose texts or outcomes differ.
+            limit: of one page.
+            cursor: ``next`` of the page before.
+
+        Raises:
+            NotFoundError: no such release.
+        """
+        return self._transport.run(releases.pairs(release, different=different, limit=limit, cursor=cursor))
 
     def checklist(self, release: str) -> Checklist:
         """The deployment checklist of a release, each point from the real state.
@@ -177,12 +192,15 @@ class ReleasesOperations:
         """
         return self._transport.run(releases.reject(release, reason=reason))
 
-    def wait(self, release: str, *, for_: Literal["promoted"] = "promoted", timeout: float | None = None) -> Waited:
+    def wait(
+        self, release: str, *, for_: Literal["promoted", "finished"] = "promoted", timeout: float | None = None
+    ) -> Waited:
         """Wait until a release is promoted, has ended otherwise, or is paused for a person to look at.
 
         Args:
             release: its id.
-            for_: what is waited for.
+            for_: what is waited for: ``promoted``, or ``finished``: the good end of its strategy, which for a shadow that
+                is followed by nothing is no promotion.
             timeout: seconds; ``None`` waits as long as it takes.
 
         Raises:

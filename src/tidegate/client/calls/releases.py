@@ -9,6 +9,7 @@ from tidegate.client import waiting
 from tidegate.client.call import Call, Flow, Stream, in_path
 from tidegate.client.waiting import Waited
 from tidegate.shapes.operations import Checklist, ReleaseReport
+from tidegate.shapes.pairs import Pairs
 from tidegate.shapes.releases import Event, Explanation, Release, Releases
 
 
@@ -70,6 +71,22 @@ def explain(release: str) -> Call[Explanation]:
         NotFoundError: no such release.
     """
     return Call(method="GET", path=f"/releases/{in_path(release)}/explain", returns=Explanation)
+
+
+def pairs(release: str, *, different: bool = False, limit: int = 50, cursor: str | None = None) -> Call[Pairs]:
+    """Both answers to each mirrored request of a release, newest first, and what they add up to in each step.
+
+    Args:
+        release: its id.
+        different: only those whose texts or outcomes differ.
+        limit: of one page.
+        cursor: ``next`` of the page before.
+
+    Raises:
+        NotFoundError: no such release.
+    """
+    query = {"different": "true" if different else None, "limit": str(limit), "cursor": cursor}
+    return Call(method="GET", path=f"/releases/{in_path(release)}/pairs", returns=Pairs, query=query)
 
 
 def checklist(release: str) -> Call[Checklist]:
@@ -184,12 +201,15 @@ def reject(release: str, *, reason: str = "") -> Call[Release]:
     return _command(release, "reject", {"reason": reason})
 
 
-def wait(release: str, *, for_: Literal["promoted"] = "promoted", timeout: float | None = None) -> Flow[Waited]:
+def wait(
+    release: str, *, for_: Literal["promoted", "finished"] = "promoted", timeout: float | None = None
+) -> Flow[Waited]:
     """Wait until a release is promoted, has ended otherwise, or is paused for a person to look at.
 
     Args:
         release: its id.
-        for_: what is waited for.
+        for_: what is waited for: ``promoted``, or ``finished``: the good end of its strategy, which for a shadow that
+            is followed by nothing is no promotion.
         timeout: seconds; ``None`` waits as long as it takes.
 
     Raises:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 
 from tidegate.controller.reports.wording import duration, instant, share, words
-from tidegate.shapes.releases import MetricVerdict, Release
+from tidegate.shapes.releases import MetricVerdict, Mirror, Release
 
 _SAID = {
     "pass": "Passes",
@@ -47,6 +47,8 @@ def _standing(release: Release) -> Iterator[str]:
     for approval in release.approvals:
         why = f": {approval.reason}" if approval.reason else ""
         yield f"{approval.actor} approved it as {approval.role} at {instant(approval.at)}{why}."
+    if release.phase == "succeeded" and release.finishes:
+        yield f"It has finished as its strategy says: {release.version} has served no user, and stable stays."
     if release.is_running:
         for reason in release.pause_reasons:
             yield _PAUSES.get(reason) or _awaited(release)
@@ -66,6 +68,10 @@ def describe_step(step: dict[str, object]) -> str:
     if kind == "approve":
         return f"approval by {step.get('role')}"
     parts = [f"{kind} {share(int(str(step['weight'])))} of the units" if "weight" in step else kind]
+    if isinstance(mirroring := step.get("mirroring"), dict):
+        parts.append(
+            f"{'with ' if 'weight' in step else ''}copies of {share(int(mirroring['share']))} of stable's requests"
+        )
     if step.get("audience"):
         parts.append(f"of segment {step['audience']}")
     if step.get("soak"):
@@ -95,7 +101,12 @@ def _named(name: str) -> str:
 
 
 def _compared(release: Release) -> Iterator[str]:
+    if release.mirror is not None:
+        yield from _mirrored(release, release.mirror)
     if release.window_opened_at is None:
+        return
+    if _is_mirror(release):
+        yield from _paired(release)
         return
     yield (
         f"Counted are requests that began after {instant(release.window_opened_at)}, when every gateway served the "
@@ -110,6 +121,29 @@ def _compared(release: Release) -> Iterator[str]:
         yield f"Of {actual.requests} requests observed in this step went to: {seen}."
     if actual is not None and actual.lagging:
         yield f"Gateways that do not serve the wanted routing yet: {', '.join(actual.lagging)}."
+
+
+def _is_mirror(release: Release) -> bool:
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    return step.get("kind") == "mirror"
+
+
+def _mirrored(release: Release, mirror: Mirror) -> Iterator[str]:
+    bound = f" of at most {mirror.max_cost_usd:g} USD" if mirror.max_cost_usd else ""
+    yield (
+        f"Copies of {share(mirror.share)} of stable's requests go to {release.version}, and no user sees its answers; "
+        f"they have cost {mirror.cost_usd:.4g} USD{bound}."
+    )
+
+
+def _paired(release: Release) -> Iterator[str]:
+    """The samples of a step that only mirrors are pairs."""
+    yield (
+        f"Compared are both answers to the same requests, from {instant(release.window_opened_at)} on, when every "
+        f"gateway copied: {release.samples} pairs. `tidegate pairs {release.id}` lists them."
+    )
+    if release.missing_samples:
+        yield f"The step is judged from {release.samples + release.missing_samples} pairs on: {release.missing_samples} are missing."
 
 
 def _judged(release: Release) -> Iterator[str]:
@@ -167,6 +201,7 @@ def _next(release: Release) -> Iterator[str]:
     if release.soak_until is not None:
         yield f"The present soak ends at {instant(release.soak_until)}; then the step is judged."
     if release.deadline_at is not None and release.phase != "draining":
-        yield f"It must be promoted by {instant(release.deadline_at)}, or it is rolled back."
+        end = "finished" if release.finishes else "promoted"
+        yield f"It must be {end} by {instant(release.deadline_at)}, or it is rolled back."
     if release.phase == "draining":
         yield f"`tidegate rollback {release.service}` still returns at once: the version before is kept ready."
