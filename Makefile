@@ -60,6 +60,10 @@ model-env: $(MODEL_VENV)/.ready ## PyTorch and transformers, for examples/real_m
 test-model: $(VENV)/.dev model-env ## train, serve and release real weights (about 900 MB, two minutes)
 	$(BIN)/python -m pytest tests/e2e/real_model -m slow --timeout 600
 
+.PHONY: test-browser
+test-browser: $(VENV)/.dev system-packages ## people of every role in front of Chromium, dark and light, on a desk and a phone
+	$(BIN)/python -m pytest tests/browser -n 0
+
 .PHONY: check
 check: $(VENV)/.dev ## format, lint, types, direction of imports
 	$(BIN)/ruff format --check .
@@ -77,6 +81,7 @@ system-packages: ## Debian packages that tests use: installed as root, otherwise
 	@missing=""; \
 	test -x /usr/sbin/nginx || missing="$$missing nginx-light"; \
 	ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$$missing postgresql"; \
+	test -x /usr/bin/chromium || missing="$$missing chromium"; \
 	test -x /usr/bin/prometheus || missing="$$missing prometheus"; \
 	test -x /usr/bin/prometheus-alertmanager || missing="$$missing prometheus-alertmanager"; \
 	if [ -z "$$missing" ]; then exit 0; \
@@ -112,6 +117,10 @@ bench: $(VENV)/.dev system-packages ## CPU per request and per chunk beside ngin
 .PHONY: bench-peers
 bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways, each in its own scratch environment
 	$(BIN)/python bench/peers.py --install --write docs/explanation/peers.md
+
+.PHONY: bench-dashboard
+bench-dashboard: $(VENV)/.dev ## server time of each page with 1,000 services, 10,000 versions and 10 million requests
+	$(BIN)/python bench/dashboard.py
 
 .PHONY: soak
 soak: $(VENV)/.dev ## ten minutes at 80 % of one worker's capacity; fails if memory, descriptors or tasks grow

@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from playwright.async_api import async_playwright
 from tests.browser.product import CHROMIUM, KEYS, MODELS, PATIENCE, SWITCHES, Product, configuration
 from tests.cli.running import serving
 
 
-@pytest.fixture(scope="package")
+def pytest_collection_modifyitems(items):
+    """One event loop for the whole folder, so that the browser may outlive a test."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+
+
+@pytest.fixture(scope="session")
 def product(tmp_path_factory):
     folder = tmp_path_factory.mktemp("product")
     (folder / "models.yaml").write_text(MODELS)
@@ -21,39 +30,41 @@ def product(tmp_path_factory):
             made.admin.close()
 
 
-@pytest.fixture(scope="package")
-def chromium():
+@pytest_asyncio.fixture(loop_scope="session", scope="session")
+async def chromium():
     if not Path(CHROMIUM).exists():
         pytest.skip("no /usr/bin/chromium here: `make system-packages` as root installs it")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES), timeout=PATIENCE)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=list(SWITCHES), timeout=PATIENCE)
         yield browser
-        browser.close()
+        await browser.close()
 
 
-@pytest.fixture
-def window(product, chromium):
+@pytest_asyncio.fixture(loop_scope="session")
+async def window(product, chromium):
     """Opens a window at which somebody of a role sits; the test fails if one of its scripts did."""
     opened, failures = [], []
 
-    def open_window(role: str | None = "operator", **more):
-        context = chromium.new_context(base_url=product.control, **more)
+    async def dismiss(dialog):
+        failures.append(f"dialog: {dialog.message}")
+        await dialog.dismiss()
+
+    async def open_window(role: str | None = "operator", **more):
+        context = await chromium.new_context(base_url=product.control, **more)
         opened.append(context)
         context.set_default_timeout(PATIENCE)
-        page = context.new_page()
+        page = await context.new_page()
         page.on("pageerror", lambda error: failures.append(str(error)))
         page.on("console", lambda line: failures.append(line.text) if "Content Security Policy" in line.text else None)
-        page.on("dialog", lambda dialog: failures.append(f"dialog: {dialog.message}") or dialog.dismiss())
+        page.on("dialog", dismiss)
         if role is not None:
-            page.goto("/login")
-            page.get_by_label("Key").fill(KEYS[role])
-            page.get_by_role("button", name="Log in").click()
-            page.wait_for_url("**/")
+            await page.goto("/login")
+            await page.get_by_label("Key").fill(KEYS[role])
+            await page.get_by_role("button", name="Log in").click()
+            await page.wait_for_url("**/")
         return page
 
     yield open_window
     for context in opened:
-        context.close()
+        await context.close()
     assert failures == []

@@ -100,10 +100,10 @@ def axe() -> str:
     return (Path(__file__).parent / "vendor/axe.min.js").read_text()
 
 
-def barriers(page: Any) -> list[str]:
+async def barriers(page: Any) -> list[str]:
     """What axe finds on a page against WCAG 2.1 A and AA."""
-    page.evaluate(axe())
-    found = page.evaluate(
+    await page.evaluate(axe())
+    found = await page.evaluate(
         "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then(r => r.violations.map("
         "v => v.id + ': ' + v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).join(' | ')))"
     )

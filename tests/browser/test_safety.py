@@ -2,68 +2,71 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import expect
+import pytest
+from playwright.async_api import expect
 from tests.browser.product import EVIL, KEYS, barriers, bundle
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-def test_logging_in_and_out(product, window):
-    page = window(None)
-    page.goto("/settings")
+
+async def test_logging_in_and_out(product, window):
+    page = await window(None)
+    await page.goto("/settings")
     assert page.url.endswith("/login?next=/settings")
-    page.get_by_label("Key").fill("a guess")
-    page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_contain_text("Nobody knows this key")
-    page.get_by_label("Key").fill(KEYS["viewer"])
-    page.get_by_role("button", name="Log in").click()
-    page.wait_for_url("**/settings")
-    assert page.evaluate("document.cookie") == ""  # scripts cannot read it
-    assert KEYS["viewer"] not in page.content()
-    page.get_by_role("button", name="Log out").click()
-    page.wait_for_url("**/login")
-    page.goto("/settings")
+    await page.get_by_label("Key").fill("a guess")
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("alert")).to_contain_text("Nobody knows this key")
+    await page.get_by_label("Key").fill(KEYS["viewer"])
+    await page.get_by_role("button", name="Log in").click()
+    await page.wait_for_url("**/settings")
+    assert await page.evaluate("document.cookie") == ""  # scripts cannot read it
+    assert KEYS["viewer"] not in await page.content()
+    await page.get_by_role("button", name="Log out").click()
+    await page.wait_for_url("**/login")
+    await page.goto("/settings")
     assert "/login" in page.url
 
 
-def test_a_form_of_another_page_is_refused(product, window):
+async def test_a_form_of_another_page_is_refused(product, window):
     product.service("forged")
     release = product.canary("forged", {"split": "5%", "soak": "10m"})
-    page = window("admin")
-    with page.expect_response(lambda answer: answer.request.method == "POST") as caught:
-        page.evaluate(
+    page = await window("admin")
+    async with page.expect_response(lambda answer: answer.request.method == "POST") as caught:
+        await page.evaluate(
             "path => { const form = document.createElement('form'); form.method = 'post'; form.action = path;"
             "document.body.append(form); form.submit(); }",
             f"/releases/{release}/abort",
         )
-    assert caught.value.status == 403
+    assert (await caught.value).status == 403
     assert product.admin.release_by_id(release).breach is None
     product.admin.abort(release)
 
 
-def test_markup_of_strangers_stays_text(product, window):
+async def test_markup_of_strangers_stays_text(product, window):
     first = product.service("hostile")
     evil = {**bundle("good", EVIL), "card": EVIL}
     ref = product.admin.push(evil, service="hostile", version="v1.2.0").ref
     product.admin.freeze("hostile", reason=EVIL)
     release = product.admin.release("hostile", "v1.2.0", spec={"probe": {"requests": 1}}, reason=EVIL).id
-    page = window("admin")
+    page = await window("admin")
     paths = ("/", f"/releases/{release}", f"/versions/{ref}", f"/compare?a={first}&b={ref}", "/audit")
     for path in (*paths, f"/requests?id={EVIL}", f"/?contains={EVIL}"):
-        page.goto(path)
-        assert page.evaluate("window.pwned") is None
-        assert page.locator("img").count() == 0
-    assert EVIL in page.goto(f"/versions/{ref}").text() or "&lt;script&gt;" in page.content()
+        await page.goto(path)
+        assert await page.evaluate("window.pwned") is None
+        assert await page.locator("img").count() == 0
+    assert "&lt;script&gt;" in await (await page.goto(f"/versions/{ref}")).text()
     product.admin.unfreeze("hostile")
     product.admin.abort(release)
 
 
-def test_nothing_bars_the_way_dark_or_light_on_a_desk_or_a_phone(product, window):
+async def test_nothing_bars_the_way_dark_or_light_on_a_desk_or_a_phone(product, window):
     product.service("plain")
     release = product.canary("plain", {"split": "5%", "soak": "10m"})
     for scheme, width in (("light", 1280), ("dark", 390)):
-        page = window("operator", color_scheme=scheme, viewport={"width": width, "height": 800})
+        page = await window("operator", color_scheme=scheme, viewport={"width": width, "height": 800})
         for path in ("/", f"/releases/{release}"):
-            page.goto(path)
-            expect(page.locator("h1")).to_have_count(1)
-            assert barriers(page) == []
-            assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+            await page.goto(path)
+            await expect(page.locator("h1")).to_have_count(1)
+            assert await barriers(page) == []
+            assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
     product.admin.abort(release)

@@ -46,8 +46,7 @@ class Browser:
         return await self.http.get(path, **more)
 
     async def post(self, path: str, **fields: str) -> httpx2.Response:
-        body = {name.replace("_", "-"): value for name, value in fields.items()}
-        return await self.http.post(path, data=body)
+        return await self.http.post(path, data=fields)
 
     async def token(self, path: str = "/login") -> str:
         found = re.search(r'name="token" value="([0-9a-f]+)"', (await self.get(path)).text)

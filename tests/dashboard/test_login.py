@@ -106,7 +106,7 @@ async def test_a_viewer_sees_and_an_operator_acts_and_an_approver_approves(serve
         assert refused.status_code == 403
     async with browser(server) as visitor:
         await visitor.log_in(keys["approver"])
-        done = await visitor.post(f"{address}/approve", token=await visitor.token(address), reason_approve="fine")
+        done = await visitor.post(f"{address}/approve", token=await visitor.token(address), reason="fine")
         assert done.headers["location"] == f"{address}?did=approve"
 
 

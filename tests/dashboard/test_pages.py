@@ -8,6 +8,7 @@ from tests.fakes.observations import batch, observation
 from tidegate.dashboard.assets import Assets
 from tidegate.dashboard.headers import POLICY
 from tidegate.dashboard.pages import PAGES
+from tidegate.registry.incidents import open_incident
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
 INLINE = re.compile(r"<script(?![^>]*(?:src=|type=\"application/json\"))|<style|\sstyle=|\son[a-z]+=", re.IGNORECASE)
@@ -52,6 +53,57 @@ async def test_what_is_not_there_is_said_plainly(shared):
             assert answer.status_code == 404
             assert "To the overview" in answer.text
         assert (await visitor.get("/api/v1/nothing")).headers["content-type"] == "application/problem+json"
+
+
+async def test_requests_are_narrowed_down_as_the_api_does(shared):
+    rows = [
+        observation(request_id="req_quick", duration_us=10_000),
+        observation(request_id="req_slow", duration_us=9_000_000, outcome="timeout"),
+    ]
+    await shared.control.store(batch(rows, boot_id="narrowed"))
+    async with browser(shared) as visitor:
+        slow = (await visitor.get("/requests?slower_than=5&service=bot")).text
+        assert "req_slow" in slow
+        assert "req_quick" not in slow
+        failed = (await visitor.get("/requests?outcome=timeout")).text
+        assert "req_slow" in failed
+        assert "req_quick" not in failed
+        assert (await visitor.get("/requests?slower_than=long")).status_code == 422
+        told = (await visitor.get("/requests/req_slow")).text
+        assert "not counted" in told
+
+
+async def test_an_incident_takes_notes_and_can_be_taken_away(server):
+    now = server.control.clock.now()
+    release = await submit(server)
+    incident = await server.control.state.transact(
+        lambda connection: open_incident(
+            connection,
+            service="bot",
+            release=release,
+            attempt=1,
+            trigger="hard_limit",
+            summary="Too many errors.",
+            evidence={"verdicts": []},
+            exposed_requests=7,
+            exposed_units=5,
+            now=now,
+        )
+    )
+    async with browser(server) as visitor:
+        address = f"/incidents/{incident.id}"
+        assert "Open incident on bot" in (await visitor.get("/")).text
+        token = await visitor.token(address)
+        assert (
+            await visitor.post(f"{address}/note", token=token, text="**Next time** <b>slower</b>")
+        ).status_code == 303
+        page = (await visitor.get(address)).text
+        assert "<strong>Next time</strong> &lt;b&gt;slower&lt;/b&gt;" in page
+        post_mortem = await visitor.get(f"{address}/post-mortem.md")
+        assert "Too many errors." in post_mortem.text
+        assert "attachment" in post_mortem.headers["content-disposition"]
+        assert (await visitor.get(f"{address}/incident.json")).json()["exposed_requests"] == 7
+        assert release in (await visitor.get(f"/releases/{release}/report.md")).text
 
 
 async def test_an_empty_installation_tells_the_first_three_commands(tmp_path):
@@ -105,14 +157,14 @@ async def test_a_decision_on_what_has_changed_since_is_refused_on_the_page(serve
         await client.pause(release, reason="somebody else")
         while str((await client.release_by_id(release)).etag) == seen:
             pass
-        late = await visitor.post(f"{address}/resume", token=token, etag_resume=seen)
+        late = await visitor.post(f"{address}/resume", token=token, etag=seen)
         assert late.status_code == 412
         assert "Somebody was faster" in late.text
         lost = await visitor.post(f"{address}/resume", token=token)
         assert lost.status_code == 422
         now = str((await client.release_by_id(release)).etag)
-        assert (await visitor.post(f"{address}/resume", token=token, etag_resume=now)).status_code == 303
-        done = await visitor.post(f"{address}/abort", token=token, reason_abort="enough <b>seen</b>")
+        assert (await visitor.post(f"{address}/resume", token=token, etag=now)).status_code == 303
+        done = await visitor.post(f"{address}/abort", token=token, reason="enough <b>seen</b>")
         assert done.status_code == 303
         assert "enough &lt;b&gt;seen&lt;/b&gt;" in (await visitor.get(done.headers["location"])).text
         ended = await client.wait(release)
@@ -125,7 +177,7 @@ async def test_a_service_is_frozen_and_unfrozen_by_buttons(server):
         token = await visitor.token("/services/bot")
         refused = await visitor.post("/services/bot/freeze", token=token)
         assert refused.status_code == 422
-        assert (await visitor.post("/services/bot/freeze", token=token, reason_freeze="audit")).status_code == 303
+        assert (await visitor.post("/services/bot/freeze", token=token, reason="audit")).status_code == 303
         assert (await client.status("bot")).freeze.reason == "audit"
         assert "frozen" in (await visitor.get("/")).text
         assert (await visitor.post("/services/bot/unfreeze", token=token)).status_code == 303

@@ -20,10 +20,9 @@ from tidegate.errors import InvalidInputError, TidegateError
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """What came with a button: several share one form, so each names its fields after itself."""
+    """What came with a button."""
 
     target: str
-    command: str
     fields: Mapping[str, str]
 
     @property
@@ -33,7 +32,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
     def field(self, name: str) -> str | None:
         """What was filled in, ``None`` if nothing was."""
-        return self.fields.get(f"{name}-{self.command}", "").strip() or None
+        return self.fields.get(name, "").strip() or None
 
     @property
     def etag(self) -> int:
@@ -42,7 +41,7 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             InvalidInputError: the form lost it.
         """
-        text = self.fields.get(f"etag-{self.command}", "")
+        text = self.field("etag") or ""
         if not (text.isascii() and text.isdecimal() and len(text) <= 18):
             raise InvalidInputError("the form does not say what was looked at", remedy="load the page again")
         return int(text)
@@ -97,7 +96,7 @@ def _action(
         target = request.path_params[subject]
         try:
             async with shop.client(caller) as ask:
-                await operation(ask, Sent(target=target, command=command, fields=fields))
+                await operation(ask, Sent(target=target, fields=fields))
         except TidegateError as problem:
             return await shop.shown(request, page, visitor, problem=problem)
         own = page.address.replace(f"{{{subject}}}", quote(target, safe=""))

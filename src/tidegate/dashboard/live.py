@@ -7,6 +7,7 @@ at most once a second, draws the parts, and sends those that changed; a hundred 
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ LOOK_SECONDS = 1.0
 STILL_SECONDS = 10.0  # after which it looks again though nothing was heard of: another process may have done it
 BEAT_SECONDS = 10.0
 MOST_TOPICS = 500
+ANY_TOKEN = secrets.token_hex(32)  # nobody can write it into what a page shows
 Parts = dict[str, str]
 
 
@@ -107,7 +109,11 @@ class Topics:
         self._topics: dict[Any, Topic] = {}
 
     async def watch(
-        self, key: Any, look: Callable[[], Awaitable[Parts]], may_go_on: Callable[[], Awaitable[bool]]
+        self,
+        key: Any,
+        look: Callable[[], Awaitable[Parts]],
+        may_go_on: Callable[[], Awaitable[bool]],
+        token: str = "",
     ) -> AsyncIterator[bytes]:
         """The bytes of one stream.
 
@@ -115,6 +121,7 @@ class Topics:
             key: of the topic; ``look`` gives its parts to whoever has the same key.
             look: the parts as they are now.
             may_go_on: whether this watcher may still see them; asked with each beat.
+            token: of this watcher's forms, put in place of :data:`ANY_TOKEN`: all else is the same for everybody.
         """
         if len(self._topics) >= MOST_TOPICS and key not in self._topics:
             return
@@ -124,7 +131,7 @@ class Topics:
         try:
             yield b": welcome\n\n"
             while (message := await _next(queue, closed)) is not None:
-                yield message
+                yield message.replace(_ANY_TOKEN, token.encode())
                 if message is _BEAT and not await may_go_on():
                     return
         finally:
@@ -134,6 +141,7 @@ class Topics:
                 self._topics.pop(key, None)
 
 
+_ANY_TOKEN = ANY_TOKEN.encode()
 _BEAT = b": still here\n\n"
 
 

@@ -14,7 +14,7 @@ from tidegate.client import AsyncClient
 from tidegate.dashboard.assets import Assets
 from tidegate.dashboard.drawing import Drawing, problem_context
 from tidegate.dashboard.inside import client_of
-from tidegate.dashboard.live import Parts, Topics
+from tidegate.dashboard.live import ANY_TOKEN, Parts, Topics
 from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.dashboard.visitor import Visitor, Visitors
 from tidegate.errors import TidegateError, UnauthenticatedError
@@ -72,7 +72,7 @@ class Shop:
             async def look() -> Parts:
                 async with self.client(caller) as ask:
                     context = await page.gather(Look(ask=ask, caller=caller, path=path, query=query))
-                return dict(self.drawing.parts(page, {**_rights(caller), **context}))
+                return dict(self.drawing.parts(page, {**_rights(caller), "token": ANY_TOKEN, **context}))
 
             async def may_go_on() -> bool:
                 return (await self.visitors.of(request)).caller == caller
@@ -85,7 +85,8 @@ class Shop:
                 caller.roles,
                 caller.services,
             )
-            return StreamingResponse(self.topics.watch(key, look, may_go_on), media_type="text/event-stream")
+            messages = self.topics.watch(key, look, may_go_on, visitor.token)
+            return StreamingResponse(messages, media_type="text/event-stream")
 
         return stream
 

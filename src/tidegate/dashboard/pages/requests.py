@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import msgspec
+
 from tidegate.dashboard.looking import Context, Look, Page
-from tidegate.errors import NotFoundError
+from tidegate.delivery.observation import Outcome
+from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.shapes.records import ServedRequest
 
 _A_PAGE = 50
@@ -20,15 +23,50 @@ class Stretch(NamedTuple):
     microseconds: int
 
 
+class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the list is narrowed down to, as the form says it; empty means everything."""
+
+    service: str | None = None
+    release: str | None = None
+    version: str | None = None
+    variant: str | None = None
+    outcome: str | None = None
+    slower_than: float | None = None
+    costlier_than: float | None = None
+    filtered: bool = False
+    rated: bool = False
+
+
 async def gather_list(look: Look) -> Context:
     """A page of requests; a pasted id leads to that request."""
-    wanted = {name: look.query.get(name, "").strip() or None for name in ("service", "release")}
-    if wanted["service"] is None and len(look.caller.services) > 1:
-        wanted["service"] = look.caller.services[0]
+    wanted = read_wanted(look)
     found = await look.ask.requests(
-        service=wanted["service"], release=wanted["release"], limit=_A_PAGE, cursor=look.query.get("after") or None
+        **msgspec.structs.asdict(wanted), limit=_A_PAGE, cursor=look.query.get("after") or None
     )
-    return {"requests": found.items, "following": found.next, "wanted": wanted, "sought": await _sought(look)}
+    given = msgspec.to_builtins(wanted)
+    return {
+        "requests": found.items,
+        "following": found.next,
+        "wanted": wanted,
+        "given": {name: "1" if value is True else str(value) for name, value in given.items()},
+        "outcomes": [str(outcome) for outcome in Outcome],
+        "sought": await _sought(look),
+    }
+
+
+def read_wanted(look: Look) -> Wanted:
+    """The filters of the form.
+
+    Raises:
+        InvalidInputError: a number that is none.
+    """
+    fields = {name: text for name in Wanted.__struct_fields__ if (text := look.query.get(name, "").strip())}
+    if "service" not in fields and len(look.caller.services) > 1:
+        fields["service"] = look.caller.services[0]
+    try:
+        return msgspec.convert(fields, Wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"a filter is not what it should be: {error}", remedy="use plain numbers") from error
 
 
 async def gather(look: Look) -> Context:
