@@ -61,11 +61,12 @@ async def test_a_loop_that_is_always_late_still_has_timers(hand):
 
 async def test_what_arrived_while_the_loop_stood_still_is_read_before_anybody_is_called_silent(wheel):
     seen = []
-    deadline = wheel.after(0.1, lambda: seen.append(b"silent"))
+    deadline = wheel.deadline(lambda: seen.append(b"silent"))
 
     class Reader(asyncio.Protocol):
         def data_received(self, data):
             if data == b"stall":  # inside the poll: timers come next, the other socket one poll later
+                deadline.set(0.1)
                 other.send(b"alive")
                 time.sleep(0.3)
             else:
