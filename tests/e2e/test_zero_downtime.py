@@ -235,7 +235,7 @@ async def test_a_rolling_restart_with_a_new_key_and_service_fails_nothing_with_o
             running.configuration["services"]["added-bot"] = {"stable": {"model": "sim/good"}}
             running.write()
             await running.reload()
-            assert [line["workers"] for line in running.logged("reload.done")] == [1]
+            assert [line["tidegate.workers"] for line in running.logged("reload.done")] == [1]
             question = {"model": "added-bot", "messages": [{"role": "user", "content": "hello"}]}
             async with httpx2.AsyncClient(trust_env=False) as users:
                 answer = await users.post(
@@ -265,7 +265,7 @@ async def test_workers_come_and_go_and_what_cannot_be_is_refused_and_changes_not
                 running.configuration["workers"] = workers
                 running.write()
                 await running.reload()
-            assert [line["workers"] for line in running.logged("reload.done")] == [2, 1]
+            assert [line["tidegate.workers"] for line in running.logged("reload.done")] == [2, 1]
             children = running.children("process")
             good = running.file.read_text()
             twice = running.configuration["keys"] + [{"name": "twin", "key": KEY}]  # known only when it is applied
@@ -277,7 +277,7 @@ async def test_workers_come_and_go_and_what_cannot_be_is_refused_and_changes_not
             await running.reload()
             refused = running.logged("reload.refused")
             assert len(refused) == 3
-            assert "twin" in running.logged("configuration.refused")[0]["error"]
+            assert "twin" in running.logged("configuration.refused")[0]["error.message"]
             assert "klingon" in refused[1]["error"]
             assert refused[2]["remedy"] == "restart to change listen"
 

@@ -114,7 +114,7 @@ def _files_of(database: str) -> dict[str, Path]:
 def _refuse_existing(paths: Iterable[Path], *, remedy: str) -> None:
     for path in paths:
         if path.exists():
-            raise ConflictError(f"{path} exists already", code="exists", remedy=remedy)
+            raise ConflictError(f"{path} exists already", remedy=remedy)
 
 
 def _need(path: Path) -> None:
