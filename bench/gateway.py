@@ -19,7 +19,7 @@ import tempfile
 from pathlib import Path
 
 from measuring import (
-    CASES,
+    OWN_CASES,
     BenchError,
     free_port,
     measure,
@@ -34,7 +34,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
-    parser.add_argument("--cases", default=",".join(CASES))
+    parser.add_argument("--cases", default=",".join(OWN_CASES))
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cases = options.cases.split(",")
@@ -76,14 +76,14 @@ def report(medians: dict[tuple[str, str, str], float], cases: list[str]) -> None
     for case in cases:
         unit = "chunk" if "stream" in case else "request"
         n, t = medians["nginx", case, "cpu_us"], medians["tidegate", case, "cpu_us"]
-        print(f"| {CASES[case][0]} | CPU µs per {unit} | {n:.1f} | {t:.1f} | {t / n:.2f} |")
+        print(f"| {OWN_CASES[case][0]} | CPU µs per {unit} | {n:.1f} | {t:.1f} | {t / n:.2f} |")
         if case == "rate":
             for figure, label in (("p50_us", "p50 µs"), ("p99_us", "p99 µs")):
                 n, t = medians["nginx", case, figure], medians["tidegate", case, figure]
-                print(f"| {CASES[case][0]} | {label} | {n:.0f} | {t:.0f} | {t / n:.2f} |")
-        if case == "streams":
-            n, t = medians["nginx", case, "rss_mb"], medians["tidegate", case, "rss_mb"]
-            print(f"| {CASES[case][0]} | RSS MB | {n:.0f} | {t:.0f} | |")
+                print(f"| {OWN_CASES[case][0]} | {label} | {n:.0f} | {t:.0f} | {t / n:.2f} |")
+        if case in {"streams", "slow_stream"}:
+            n, t = medians["nginx", case, "peak_mb"], medians["tidegate", case, "peak_mb"]
+            print(f"| {OWN_CASES[case][0]} | RSS MB, the highest so far | {n:.0f} | {t:.0f} | |")
     n, t = medians["nginx", "start", "seconds"], medians["tidegate", "start", "seconds"]
     print(f"| start | seconds until it accepts | {n:.2f} | {t:.2f} | |")
 

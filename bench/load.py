@@ -24,12 +24,13 @@ QUESTION = "Hello, I ordered two novels on Monday and have no tracking number ye
 
 def request(options: argparse.Namespace) -> bytes:
     question = QUESTION * 150 if options.large else QUESTION
+    turns = [{"role": ("user", "assistant")[turn % 2], "content": QUESTION[:90]} for turn in range(options.turns)]
     content = {
         "model": options.model,
-        "messages": [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}],
+        "messages": [{"role": "system", "content": SYSTEM}, *turns, {"role": "user", "content": question}],
         "temperature": 0.2,
         "max_tokens": 400,
-        "user": "user-000000",
+        "user": options.user,
     }
     if options.stream:
         content |= {"stream": True, "stream_options": {"include_usage": True}}
@@ -193,6 +194,8 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=0.0)
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--large", action="store_true")
+    parser.add_argument("--turns", type=int, default=0, help="earlier messages of the conversation")
+    parser.add_argument("--user", default="user-000000", help="one that begins with slow gets slow streams")
     parser.add_argument("--model", default="chat-default")
     parser.add_argument("--key", default="")
     parser.add_argument("--path", default="/v1/chat/completions")

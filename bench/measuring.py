@@ -31,6 +31,17 @@ CASES: dict[str, tuple[str, list[str]]] = {
 }
 
 
+OWN_CASES: dict[str, tuple[str, list[str]]] = {
+    **CASES,
+    "conversation": ("32 connections, 2,000 messages (230 KB)", ["--connections", "32", "--turns", "2000"]),
+    "slow_stream": (
+        "1,000 streams, 100 ms between chunks",
+        ["--connections", "1000", "--stream", "--user", "slow-0"],
+    ),
+}
+"""Those of the page about peers, and what is measured beside nginx alone."""
+
+
 class BenchError(Exception):
     """A server that did not start, or answered with errors: there is no figure."""
 
@@ -82,6 +93,18 @@ def resident_mb(root: int) -> float:
         except OSError:
             continue
         kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("Rss:"))
+    return kilobytes / 1024
+
+
+def peak_mb(root: int) -> float:
+    """The most it has held since it started."""
+    kilobytes = 0
+    for pid in tree(root):
+        try:
+            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        except OSError:
+            continue
+        kilobytes += sum(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
     return kilobytes / 1024
 
 
@@ -175,7 +198,7 @@ def measure(
     Raises:
         BenchError: a request failed; a figure over errors means nothing.
     """
-    asking = [*CASES[case][1], *arguments]
+    asking = [*OWN_CASES[case][1], *arguments]
     if warm_up_seconds:
         load(port, asking, warm_up_seconds)
     before = cpu_seconds(pid)
@@ -189,6 +212,7 @@ def measure(
     return {
         "cpu_us": 1e6 * used / per,
         "rss_mb": resident_mb(pid),
+        "peak_mb": peak_mb(pid),
         "p50_us": result["p50_us"],
         "p99_us": result["p99_us"],
         "per_second": per / seconds,

@@ -79,6 +79,7 @@ LAST = (
 
 class Upstream(asyncio.Protocol):
     gap = 0.005
+    slow_gap = 0.1
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = transport
@@ -105,8 +106,9 @@ class Upstream(asyncio.Protocol):
             self.transport.write(WHOLE)  # type: ignore[attr-defined]
             return
         self.left = EVENTS
+        self.pause = self.slow_gap if b'"user":"slow' in body else self.gap
         self.transport.write(STREAM_HEAD + FIRST)  # type: ignore[attr-defined]
-        asyncio.get_running_loop().call_later(self.gap, self.tick)
+        asyncio.get_running_loop().call_later(self.pause, self.tick)
 
     def tick(self) -> None:
         if self.transport.is_closing():
@@ -114,7 +116,7 @@ class Upstream(asyncio.Protocol):
         self.left -= 1
         self.transport.write(MIDDLE if self.left else LAST)  # type: ignore[attr-defined]
         if self.left:
-            asyncio.get_running_loop().call_later(self.gap, self.tick)
+            asyncio.get_running_loop().call_later(self.pause, self.tick)
 
 
 async def main(port: int) -> None:
