@@ -71,6 +71,17 @@ async def test_a_batch_that_lacks_a_column_is_refused_whole(database):
     assert await ingest.store(good)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.0, "many", None, True])
+async def test_observations_that_are_no_whole_numbers_are_refused(database, value):
+    """So that no sum can ever become NaN."""
+    ingest = Ingest(database, ManualClock(NOW))
+    good = batch([sample()])
+    wrong = msgspec.structs.replace(good, columns={**good.columns, "duration_us": [value]})
+    with pytest.raises(InvalidInputError, match="duration_us"):
+        await ingest.store(wrong)
+    assert await ingest.store(good)
+
+
 async def test_batches_of_an_older_gateway_lack_the_columns_that_came_later(database):
     ingest = Ingest(database, ManualClock(NOW))
     whole = batch([sample(unit_hash=n) for n in range(3)])

@@ -727,3 +727,15 @@ def test_a_strategy_that_needs_a_stable_version_is_rejected_without_one(ramp):
     world = World(stable=None)
     world.step()
     assert world.history() == ["T3 needs_stable"]
+
+
+def test_a_step_that_lacks_data_waits_for_what_gateways_still_hold(ramp):
+    """After an outage of control its evidence comes later than the end of the soak."""
+    world = World().reach(Phase.PROGRESSING, SubPhase.SOAKING)
+    world.spool = 3
+    world.wait(60)
+    world.step()
+    assert (world.place, world.state.pause_reasons) == ((Phase.PROGRESSING, SubPhase.JUDGING), ())
+    world.spool = 0
+    world.step()
+    assert world.state.pause_reasons == ("no_data",)

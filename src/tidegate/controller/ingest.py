@@ -153,5 +153,9 @@ def _rows(batch: ObservationBatch) -> list[Observation]:
         return batch.rows()
     except KeyError as error:
         raise InvalidInputError(f"batch {batch.boot_id}/{batch.sequence} lacks the column {error}") from error
+    except TypeError as error:
+        raise InvalidInputError(
+            f"a column of batch {batch.boot_id}/{batch.sequence} is of another kind: {error}"
+        ) from error
     except ValueError as error:
         raise InvalidInputError(f"columns of batch {batch.boot_id}/{batch.sequence} differ in length") from error

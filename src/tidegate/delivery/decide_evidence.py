@@ -36,7 +36,7 @@ def is_silent(draft: Draft) -> bool:
     since = draft.state.silent_since
     if since is None:
         return False
-    allowed = _SPOOL_SILENCE if _has_spool(draft.facts) else draft.facts.request_timeout + _OPEN_GRACE
+    allowed = _SPOOL_SILENCE if has_spool(draft.facts) else draft.facts.request_timeout + _OPEN_GRACE
     return draft.now - since >= allowed
 
 
@@ -150,7 +150,7 @@ def _sample_ratio(draft: Draft) -> MetricVerdict | None:
 
 def _watch_silence(draft: Draft) -> None:
     facts, state = draft.facts, draft.state
-    is_busy = facts.in_flight(*state.versions) > 0 or _has_spool(facts)
+    is_busy = facts.in_flight(*state.versions) > 0 or has_spool(facts)
     observed = facts.observed_at
     is_fresh = observed is not None and (
         draft.now - observed < _FRESH or (state.silent_since is not None and observed >= state.silent_since)
@@ -160,5 +160,6 @@ def _watch_silence(draft: Draft) -> None:
         draft.change(silent_since=since)
 
 
-def _has_spool(facts: Facts) -> bool:
+def has_spool(facts: Facts) -> bool:
+    """Whether gateways hold observations that control has not got yet."""
     return any(gateway.spool_batches for gateway in facts.gateways if gateway.is_live)

@@ -14,7 +14,7 @@ from tidegate.delivery.decide_backward import (
     roll_back,
     tear_down_trial,
 )
-from tidegate.delivery.decide_evidence import judge_now
+from tidegate.delivery.decide_evidence import has_spool, judge_now
 from tidegate.delivery.decide_gates import are_gates_done
 from tidegate.delivery.decide_overlay import fresh_evidence, fresh_window, is_verified
 from tidegate.delivery.decide_pairs import is_spent
@@ -216,6 +216,8 @@ def _judge(draft: Draft) -> None:
         _pass(draft, "step_passed", "promoted")
     elif draft.state.is_forced or draft.state.is_full:
         _pass(draft, "step_forced", "promoted_forced")
+    elif has_spool(draft.facts):
+        return  # what is missing is on its way; if it does not come, the dead man's switch knows
     elif draft.state.verdict is Verdict.INCONCLUSIVE:
         _follow_policy(draft, draft.spec.analysis.on_inconclusive, PauseReason.INCONCLUSIVE)
     else:

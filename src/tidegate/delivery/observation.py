@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, get_type_hints
 
 import msgspec
 
@@ -93,6 +93,7 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 COLUMNS: tuple[str, ...] = Observation.__struct_fields__
 _DEFAULTS = dict(zip(reversed(COLUMNS), reversed(Observation.__struct_defaults__), strict=False))
+_INTEGERS = frozenset(name for name, kind in get_type_hints(Observation).items() if kind is int)
 
 
 class ObservationBatch(msgspec.Struct, kw_only=True):
@@ -122,6 +123,7 @@ class ObservationBatch(msgspec.Struct, kw_only=True):
 
         Raises:
             KeyError: a column without a default is missing.
+            TypeError: a value is not of its column's kind; what is added up must be whole numbers.
             ValueError: columns differ in length.
         """
         length = len(next(iter(self.columns.values()), ()))
@@ -130,4 +132,7 @@ class ObservationBatch(msgspec.Struct, kw_only=True):
     def _column(self, name: str, length: int) -> Sequence[Any]:
         if name not in self.columns and name in _DEFAULTS:
             return (_DEFAULTS[name],) * length
-        return self.columns[name]
+        values = self.columns[name]
+        if name in _INTEGERS and not set(map(type, values)) <= {int}:
+            raise TypeError(f"{name} holds what is no integer, which would spoil every sum that it enters")
+        return values
