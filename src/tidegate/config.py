@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tidegate.delivery.alert_settings import AlertSettings
+from tidegate.delivery.judging import JudgeSpec
 from tidegate.delivery.notifying import SinkSettings, check_sink
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.roles import check_roles
@@ -142,6 +143,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     providers: dict[str, ProviderSpec] = {}
     keys: tuple[KeySpec, ...] = ()
     services: dict[str, ServiceSettings] = {}
+    judges: dict[str, JudgeSpec] = {}
     join_token: str | None = None
     workers: int = 1
     notify: tuple[SinkSettings, ...] = ()

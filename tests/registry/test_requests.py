@@ -123,7 +123,7 @@ QUESTIONS = [
 @pytest.mark.parametrize(
     ("wanted", "holds"), QUESTIONS, ids=lambda part: str(part)[:60] if isinstance(part, dict) else ""
 )
-@pytest.mark.parametrize("scanned", [20_000, 7])
+@pytest.mark.parametrize("scanned", [10_000, 7])
 async def test_every_request_that_matches_is_found_once_newest_first(database, monkeypatch, wanted, holds, scanned):
     monkeypatch.setattr(module, "MOST_SCANNED", scanned)
     rows = some_requests(150)

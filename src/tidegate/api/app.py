@@ -24,6 +24,7 @@ from tidegate.api.routes import (
     feedback,
     health,
     incidents,
+    judges,
     keys,
     logs,
     providers,
@@ -46,7 +47,7 @@ API_PREFIX = "/api/v1"
 API_ROUTERS = tuple(
     each.router
     for each in (
-        *(services, versions, releases, counts, traffic, reports, requests, feedback),
+        *(services, versions, releases, counts, traffic, reports, requests, feedback, judges),
         *(incidents, records, providers, keys, logs, applying),
     )
 )

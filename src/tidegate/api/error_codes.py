@@ -115,6 +115,8 @@ CODES: dict[str, str] = {
     "unexpected_answer": "Control answered something else than this client expects.",
     "extra_missing": "An optional package that this needs is not installed.",
     "unwritable_file": "A file cannot be written.",
+    "unknown_judge": "There is no such judge.",
+    "judge_needs_content": "A judge needs kept prompts and answers, and the service keeps none.",
     # feedback
     "bad_feedback": "The feedback names nothing, says nothing, or says it in a form that nobody knows.",
 }

@@ -17,10 +17,20 @@ from fastapi.openapi.utils import get_openapi
 from tidegate import __version__
 from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
+from tidegate.shapes import judges, pairs, records, releases, reports, requests, traffic, versions
 from tidegate.shapes import operations as operations_shapes
-from tidegate.shapes import pairs, records, releases, reports, requests, traffic, versions
 
-_SHAPES: tuple[ModuleType, ...] = (releases, pairs, traffic, reports, versions, operations_shapes, requests, records)
+_SHAPES: tuple[ModuleType, ...] = (
+    releases,
+    pairs,
+    traffic,
+    reports,
+    versions,
+    operations_shapes,
+    requests,
+    judges,
+    records,
+)
 _METHODS = ("get", "put", "post", "delete")
 _DESCRIPTION = """Versions, releases and rollback of LLM services.
 

@@ -17,11 +17,13 @@ from tidegate.controller.allowance import Allowance
 from tidegate.controller.declared import Declared, DeclaredKey, DeclaredService
 from tidegate.controller.submission import accept_release
 from tidegate.delivery.differences import difference, lines
+from tidegate.delivery.judging import JudgeSpec
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.service import ProviderSpec
 from tidegate.delivery.version import FIRST
 from tidegate.registry.bundle_tree import BundleContent
+from tidegate.registry.judges import find_judge, put_judge
 from tidegate.registry.keys import Source, find_key, list_keys, put_key, revoke_key
 from tidegate.registry.providers import credential_reference, find_provider, put_provider
 from tidegate.registry.push import Wanted, register_content
@@ -29,7 +31,7 @@ from tidegate.registry.releases import list_releases, unfinished_of
 from tidegate.registry.services import Service, find_service, get_service, put_service, set_first_stable
 from tidegate.registry.versions import get_version, latest_version, resolve
 
-Kind = Literal["Provider", "Key", "Service", "Bundle", "Release"]
+Kind = Literal["Provider", "Key", "Service", "Judge", "Bundle", "Release"]
 Action = Literal["created", "updated", "unchanged", "differs"]
 _MOST_LINES = 20
 _REMEMBERED_RELEASES = 20
@@ -98,6 +100,7 @@ class Applying:
         changes += await self._keys(declared.keys)
         for service in declared.services:
             changes += await self._service(service)
+        changes += [await self._judge(name, spec) for name, spec in declared.judges]
         changes += [await self._bundle(content) for content in declared.bundles]
         changes += [await self._release(spec) for spec in declared.releases]
         for change in changes:
@@ -169,6 +172,11 @@ class Applying:
             *lines(difference(running.bundle, content.bundle))[:_MOST_LINES],
         )
         return Change(kind="Bundle", name=f"{service.name}@stable", action="differs", detail=told)
+
+    async def _judge(self, name: str, spec: JudgeSpec) -> Change:
+        before = await find_judge(self._connection, name)
+        await put_judge(self._connection, name, spec, actor=self._actor, at=self._at)
+        return _change("Judge", name, before, spec)
 
     async def _bundle(self, content: BundleContent) -> Change:
         pushed = await register_content(self._connection, content, Wanted(), actor=self._actor, at=self._at)

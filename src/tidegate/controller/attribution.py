@@ -25,7 +25,7 @@ LOOK_BACK = timedelta(minutes=1)
 PATIENCE = timedelta(days=2)
 UNIT_WINDOW = timedelta(days=7)
 """A verdict on a unit is about its latest request within this time, among the latest of the service."""
-UNIT_REQUESTS = 200_000
+UNIT_REQUESTS = 100_000
 _AT_ONCE = 500
 
 _LOG = structlog.get_logger("tidegate.feedback")

@@ -25,6 +25,7 @@ from tidegate.controller.gates.running import Gates
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.gathering import Gatherer
 from tidegate.controller.ingest import Ingest, RetentionSettings
+from tidegate.controller.judging import Judging
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
 from tidegate.controller.mirror_grants import MirrorGrants
@@ -34,7 +35,7 @@ from tidegate.controller.opentelemetry.export import OtlpExport
 from tidegate.controller.operations import Operations
 from tidegate.controller.pair_queries import PairQueries
 from tidegate.controller.previewing import Previews
-from tidegate.controller.probe import ProbeCredential, Prober
+from tidegate.controller.probe import JUDGE_KEY, OwnCredential, ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
@@ -143,8 +144,12 @@ class Control:
         state, clock, settings = self.state, self.clock, self.settings
         credential, windows, news = ProbeCredential(), Windows(), News()
         self.news = news
+        judge = OwnCredential(JUDGE_KEY, "invoke")
         table = RoutingTableReader(
-            probe_key=credential.key, lease_seconds=settings.lease_seconds, open_access=settings.open_access
+            probe_key=credential.key,
+            judge_key=judge.key,
+            lease_seconds=settings.lease_seconds,
+            open_access=settings.open_access,
         )
         self.windows = windows
         self.publisher = Publisher(state, clock, table.read, lambda: self.secrets)
@@ -160,6 +165,15 @@ class Control:
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
         self.attribution = Attribution(self.observed, clock, is_leading=lambda: self.leadership.epoch is not None)
         self.said = Said(state, self.observed, clock, self.publisher, self.attribution)
+        self.judging = Judging(
+            state,
+            self.observed,
+            clock,
+            self._client,
+            judge,
+            self.gateways,
+            is_leading=lambda: self.leadership.epoch is not None,
+        )
         self.leadership = Leadership(
             state,
             clock,
@@ -242,6 +256,7 @@ class Control:
                 "notifier": self.notifier.run,
                 "chronicle": self.chronicle.run,
                 "attribution": self.attribution.run,
+                "judging": self.judging.run,
                 "clean-up": self._clean_up_for_ever,
                 "model-servers": self._model_servers.run,
                 "loop-lag": lambda: watch_loop(self.telemetry.loop_lag.observe),

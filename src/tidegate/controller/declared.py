@@ -2,6 +2,7 @@
 
 kind: Service     name, and what a service has in the configuration file, with an inline ``stable``
 kind: Provider    name, and what a provider has there
+kind: Judge       name, and what a judge has there
 kind: Bundle      a version, registered and not released
 kind: Release     started unless the same one was before
 (no kind)         a whole configuration file; what concerns processes (listen, storage …) is left to them
@@ -15,6 +16,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from tidegate.delivery.judging import JudgeSpec, check_judge
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.release_spec import ReleaseSpec
@@ -25,7 +27,7 @@ from tidegate.registry.bundle_reader import read_part
 from tidegate.registry.bundle_tree import BundleContent
 from tidegate.registry.keys import key_digest
 
-KINDS = ("Service", "Provider", "Bundle", "Release")
+KINDS = ("Service", "Provider", "Judge", "Bundle", "Release")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -68,6 +70,7 @@ class Declared(msgspec.Struct, frozen=True, kw_only=True):
     providers: tuple[tuple[str, ProviderSpec], ...] = ()
     keys: tuple[DeclaredKey, ...] = ()
     services: tuple[DeclaredService, ...] = ()
+    judges: tuple[tuple[str, JudgeSpec], ...] = ()
     bundles: tuple[BundleContent, ...] = ()
     releases: tuple[ReleaseSpec, ...] = ()
 
@@ -94,10 +97,16 @@ class _NamedProvider(ProviderSpec, frozen=True, kw_only=True, forbid_unknown_fie
     kind: Literal["Provider"]
 
 
+class _NamedJudge(JudgeSpec, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    name: str
+    kind: Literal["Judge"]
+
+
 class _Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     providers: dict[str, ProviderSpec] = {}
     keys: tuple[DeclaredKey, ...] = ()
     services: dict[str, _ServiceDocument] = {}
+    judges: dict[str, JudgeSpec] = {}
     listen: Any = None
     storage: Any = None
     join_token: Any = None
@@ -128,6 +137,9 @@ def _read(document: Document) -> Declared:
         case "Provider":
             provider = decode(document, _NamedProvider, hook=decode_quantity)
             return Declared(providers=((provider.name, _plain(provider, ProviderSpec)),))
+        case "Judge":
+            judge = decode(document, _NamedJudge, hook=decode_quantity)
+            return Declared(judges=(_judge(judge.name, _plain(judge, JudgeSpec)),))
         case "Bundle":
             return Declared(bundles=(read_part(document),))
         case "Release":
@@ -151,7 +163,13 @@ def _configuration(document: Document) -> Declared:
         services=tuple(
             _service(document, ("services", name), name, service) for name, service in found.services.items()
         ),
+        judges=tuple(_judge(name, judge) for name, judge in found.judges.items()),
     )
+
+
+def _judge(name: str, spec: JudgeSpec) -> tuple[str, JudgeSpec]:
+    check_judge(name, spec)
+    return name, spec
 
 
 def _service(document: Document, at: tuple[str, ...], name: str, found: _ServiceDocument) -> DeclaredService:

@@ -23,6 +23,7 @@ from tidegate.delivery.release_spec import ExpectSpec, ProbeSpec
 from tidegate.delivery.snapshot import AccessKey
 
 PROBE_KEY = "tidegate-probe"
+JUDGE_KEY = "tidegate-judge"
 _CHAT = "/v1/chat/completions"
 _EMBEDDINGS = "/v1/embeddings"
 _PLAIN_MESSAGES = ({"role": "user", "content": "Reply with the single word: ready"},)
@@ -76,13 +77,20 @@ class ProbeUnansweredError(Exception):
     """Nothing was learnt of the candidate; ask again later."""
 
 
-class ProbeCredential:
+class OwnCredential:
     """The key of this process's own requests: random, in memory, and in every snapshot by its digest."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str, *roles: str) -> None:
         self.secret = f"tgp_{secrets.token_urlsafe(32)}"
         digest = hashlib.sha256(self.secret.encode()).hexdigest()
-        self.key = AccessKey(name=PROBE_KEY, sha256=digest, roles=("invoke", "operator"))
+        self.key = AccessKey(name=name, sha256=digest, roles=roles)
+
+
+class ProbeCredential(OwnCredential):
+    """For probes, which may force a version."""
+
+    def __init__(self) -> None:
+        super().__init__(PROBE_KEY, "invoke", "operator")
 
 
 class Prober:

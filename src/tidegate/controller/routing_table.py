@@ -34,11 +34,14 @@ class RoutingTableReader:
 
     Args:
         probe_key: lets control reach a candidate that no user is sent to yet.
+        judge_key: lets control ask judges.
         open_access: without any key, every credential is taken (the gateway listens on loopback only).
     """
 
-    def __init__(self, *, probe_key: AccessKey, lease_seconds: float, open_access: bool) -> None:
-        self._probe_key = probe_key
+    def __init__(
+        self, *, probe_key: AccessKey, lease_seconds: float, open_access: bool, judge_key: AccessKey | None = None
+    ) -> None:
+        self._own_keys = (probe_key,) if judge_key is None else (probe_key, judge_key)
         self._lease_seconds = lease_seconds
         self._open_access = open_access
         self._bundles: OrderedDict[str, Bundle] = OrderedDict()
@@ -63,7 +66,7 @@ class RoutingTableReader:
             lease_seconds=self._lease_seconds,
             open_access=self._open_access and not access,
             mac_key=row.mac_key,
-            keys=(*access, self._probe_key),
+            keys=(*access, *self._own_keys),
             providers={stored.name: _provider(stored) for stored in await list_providers(connection)},
             services={
                 service.name: self.route(service, running.get(service.name), is_frozen=is_frozen(service.name, frozen))

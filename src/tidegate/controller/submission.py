@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.allowance import Allowance
 from tidegate.controller.capabilities import check_capabilities
+from tidegate.controller.judging import need_judges
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.strategy import strategy_name
@@ -35,6 +36,7 @@ async def accept_release(
             stable or on trial already.
     """
     service = await get_service(connection, spec.service)
+    await need_judges(connection, spec, service.spec)
     version = await resolve(connection, spec.version, spec.service)
     candidate = version.ref
     allowance.check(spec)

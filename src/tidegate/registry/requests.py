@@ -21,7 +21,7 @@ from tidegate.errors import InvalidInputError
 from tidegate.registry.hashes import to_signed, to_unsigned
 from tidegate.registry.schema import feedback, requests
 
-MOST_SCANNED = 20_000
+MOST_SCANNED = 10_000
 SLOW_US = 10_000_000  # with at least this duration a request is in the index of slow ones
 COSTLY_NANO_USD = 100_000_000
 _FILTERED = "filtered"

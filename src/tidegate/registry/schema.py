@@ -11,9 +11,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from tidegate.registry.metadata import observations, state
-from tidegate.registry.schema_said import content, erasures, feedback, feedback_once
+from tidegate.registry.schema_said import content, erasures, feedback, feedback_once, judgements, judges
 
-__all__ = ["content", "erasures", "feedback", "feedback_once", "observations", "state"]
+__all__ = ["content", "erasures", "feedback", "feedback_once", "judgements", "judges", "observations", "state"]
 
 
 def _to_version(name: str) -> sa.ForeignKey:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tidegate.registry.metadata import observations
+from tidegate.registry.metadata import observations, state
 
 feedback = sa.Table(
     "feedback",
@@ -93,3 +93,35 @@ erasures = sa.Table(  # what was to be erased stays erased, also when it arrives
     sa.Column("subject_hash", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("at_us", sa.BigInteger, nullable=False),  # nothing from before this is kept
 )
+
+judges = sa.Table(
+    "judges",
+    state,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("spec", sa.Text, nullable=False),  # delivery.judging.JudgeSpec as JSON
+    sa.Column("updated_at", sa.Text, nullable=False),
+)
+
+judgements = sa.Table(
+    "judgements",
+    observations,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("request_id", sa.Text, nullable=False),
+    sa.Column("judge", sa.Text, nullable=False),
+    sa.Column("judge_version", sa.Text, nullable=False),
+    sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("release", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("step", sa.Integer, nullable=False),
+    sa.Column("round", sa.Integer, nullable=False),
+    sa.Column("variant", sa.Text, nullable=False),
+    sa.Column("unit_hash", sa.BigInteger, nullable=False),
+    sa.Column("counted", sa.SmallInteger, nullable=False),  # registry.observations.Counts
+    sa.Column("micro", sa.BigInteger, nullable=False),  # score in millionths
+    sa.Column("candidate_first", sa.Text, nullable=False),  # preference in each order, "" for a score
+    sa.Column("candidate_second", sa.Text, nullable=False),
+)
+sa.Index("one_judgement_of_each_judge", judgements.c.request_id, judgements.c.judge, unique=True)
+sa.Index("judgements_by_release", judgements.c.release, judgements.c.attempt, judgements.c.judge)
+sa.Index("judgements_by_judge", judgements.c.judge, judgements.c.at_us)

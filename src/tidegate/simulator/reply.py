@@ -13,6 +13,7 @@ from tidegate.simulator.faults import AnyFault, ContentFilter, Refusal, Truncate
 from tidegate.simulator.scenario import Behaviour
 from tidegate.simulator.schema_instance import schema_instance
 from tidegate.simulator.templates import render
+from tidegate.simulator.verdict import verdict_on
 
 Finish = Literal["stop", "length", "tool_calls", "content_filter", "refusal"]
 
@@ -116,7 +117,10 @@ def _choice(
     if calls:
         return Choice(reasoning=reasoning, calls=calls, finish="tool_calls")
     text = render(_pick(behaviour, dice, turn), variables)
-    if ask.schema is not None and behaviour.has_schema_support:
+    verdict = verdict_on(behaviour.judge, ask.user) if behaviour.judge is not None else None
+    if verdict is not None:
+        text = _json(verdict)
+    elif ask.schema is not None and behaviour.has_schema_support:
         text = _json(schema_instance(ask.schema, text))
     elif ask.is_json_wanted:
         text = _json({"answer": text})

@@ -74,6 +74,16 @@ class StreamShape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """``data: [DONE]`` (OpenAI), ``response.completed`` (responses) or ``message_stop`` (Anthropic) at the end."""
 
 
+class JudgeScript(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A model that judges answers, asked as control asks (a JSON document, an answer by JSON schema)."""
+
+    scores: dict[str, float] = {}
+    """Words in an answer to its score; the first that occurs counts."""
+    otherwise: float = 0.5
+    first_place: float = 0.0
+    """A taste for the first place: added to its score where two are compared."""
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """From some moment on, other settings; later changes build on earlier ones."""
 
@@ -98,6 +108,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     tool_calls: tuple[ScriptedCall, ...] = ()
     has_schema_support: bool = True
     """Answer a request for a JSON schema with an instance of it."""
+    judge: JudgeScript | None = None
+    """Answer a judge's question with a verdict instead."""
     first_token_seconds: Spread = 0.0
     token_seconds: Spread = 0.0
     context_tokens: int | None = None

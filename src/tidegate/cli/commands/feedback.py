@@ -1,4 +1,4 @@
-"""``feedback``: what users and applications say of answers."""
+"""``feedback``, ``judges``: what users, applications and models say of answers."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
         said, "add", example="tidegate feedback add thumbs_up no --request req_01k5c8z3q2v7m4xw", panel=RECORDS
     )(add)
     api_command(said, "import", example="tidegate feedback import ratings.jsonl", panel=RECORDS)(import_file)
+    api_command(app, "judges", example="tidegate judges", panel=RECORDS)(judges)
 
 
 def list_feedback(
@@ -95,3 +96,11 @@ def import_file(
     for first in range(0, len(verdicts), MOST_AT_ONCE):
         count += session.client.import_feedback(verdicts[first : first + MOST_AT_ONCE]).accepted
     session.answer({"accepted": count}, lambda: [f"{count} verdicts accepted."])
+
+
+def judges(session: Session) -> None:
+    """List judges: verdicts, agreement with people, taste for the first place, cost, and what stands in their way."""
+    from tidegate.cli.views.requests import judges_table
+
+    found = session.client.judges().items
+    session.answer({"judges": found}, lambda: judges_table(found))

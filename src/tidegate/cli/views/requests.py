@@ -9,6 +9,7 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.wording import UNKNOWN, count, dollars, instant, microseconds, moment, share
+from tidegate.shapes.judges import Judge
 from tidegate.shapes.records import ServedRequest
 from tidegate.shapes.requests import RequestDetail, SaidFeedback
 
@@ -112,6 +113,33 @@ def feedback_table(feedback: Sequence[SaidFeedback], now: datetime) -> list[Text
     ]
     titles = ["at", "request", "service", "name", "value", "source", "standing", "variant", "served by", "comment"]
     return table(titles, rows)
+
+
+def judges_table(judges: Sequence[Judge]) -> list[Text]:
+    """One line for each judge."""
+    if not judges:
+        return [Text("No judge is declared.")]
+    rows: list[list[Cell]] = [
+        [
+            judge.name,
+            str(judge.spec["service"]),
+            str(judge.spec.get("mode", "score")),
+            str(judge.judged),
+            _number(judge.mean),
+            _number(judge.calibration.kappa if judge.calibration else None),
+            _number(judge.position_bias),
+            f"${judge.spent_usd:.4f}",
+            str(judge.failed),
+            judge.problem,
+        ]
+        for judge in judges
+    ]
+    titles = ["judge", "service", "mode", "judged", "mean", "kappa", "first place", "today", "failed", "problem"]
+    return table(titles, rows, numbers={3, 4, 5, 6, 7, 8})
+
+
+def _number(value: float | None) -> str:
+    return UNKNOWN if value is None else f"{value:.3f}"
 
 
 def _said(said: SaidFeedback) -> str:

@@ -1,4 +1,4 @@
-"""Feedback: said and read.
+"""Feedback: said and read; judges.
 
 Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.feedback`.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 from tidegate.client.calls import feedback
 from tidegate.client.transport import AsyncTransport
+from tidegate.shapes.judges import Judges
 from tidegate.shapes.requests import AcceptedFeedback, SaidFeedbacks
 
 
@@ -95,3 +96,7 @@ class FeedbackOperations:
                 cursor=cursor,
             )
         )
+
+    async def judges(self) -> Judges:
+        """Every judge: verdicts, agreement with people, taste for the first place, cost, and what stands in its way."""
+        return await self._transport.run(feedback.judges())

@@ -1,4 +1,4 @@
-"""Feedback: said and read."""
+"""Feedback: said and read; judges."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.client.call import Call
+from tidegate.shapes.judges import Judges
 from tidegate.shapes.requests import AcceptedFeedback, SaidFeedbacks
 
 
@@ -85,3 +86,8 @@ def read_feedback(
         "cursor": cursor,
     }
     return Call(method="GET", path="/feedback", returns=SaidFeedbacks, query=query)
+
+
+def judges() -> Call[Judges]:
+    """Every judge: verdicts, agreement with people, taste for the first place, cost, and what stands in its way."""
+    return Call(method="GET", path="/judges", returns=Judges)

@@ -115,6 +115,29 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", "once"),
     )
     op.create_table(
+        "judgements",
+        sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column("request_id", sa.Text(), nullable=False),
+        sa.Column("judge", sa.Text(), nullable=False),
+        sa.Column("judge_version", sa.Text(), nullable=False),
+        sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("unit_hash", sa.BigInteger(), nullable=False),
+        sa.Column("counted", sa.SmallInteger(), nullable=False),
+        sa.Column("micro", sa.BigInteger(), nullable=False),
+        sa.Column("candidate_first", sa.Text(), nullable=False),
+        sa.Column("candidate_second", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_index("judgements_by_judge", "judgements", ["judge", "at_us"], unique=False)
+    op.create_index("judgements_by_release", "judgements", ["release", "attempt", "judge"], unique=False)
+    op.create_index("one_judgement_of_each_judge", "judgements", ["request_id", "judge"], unique=True)
+    op.create_table(
         "pair_counts",
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),

@@ -78,6 +78,13 @@ def upgrade() -> None:
     )
     op.create_index("incidents_by_time", "incidents", ["opened_at"], unique=False)
     op.create_table(
+        "judges",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("spec", sa.Text(), nullable=False),
+        sa.Column("updated_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
         "keys",
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=False),
