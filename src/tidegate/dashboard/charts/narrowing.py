@@ -110,7 +110,8 @@ def _window(found: Sequence[_Interval], limit: float) -> tuple[float, float]:
     """Wide enough for the bound and for what the newer half says; the first looks are wide and may leave it."""
     newer = found[len(found) // 2 :]
     ends = [end for each in newer for end in (each.lower, each.effect, each.upper) if math.isfinite(end)]
-    reach = max(1.6 * abs(limit), min(max(map(abs, ends), default=0.0), 6 * abs(limit) or math.inf)) or 1.0
+    most = max(6 * abs(limit), 1.3 * abs(found[-1].effect)) or math.inf
+    reach = max(1.6 * abs(limit), min(max(map(abs, ends), default=0.0), most)) or 1.0
     return -reach * 1.05, reach * 1.05
 
 

@@ -86,7 +86,7 @@
       plots.push(new uPlot({
         width: canvas.clientWidth, height: 150, cursor: { sync: { key: "tidegate" }, points: { size: 6 } }, legend: { show: false },
         hooks: { setCursor: [(u) => put(figure.querySelector("output"), u.cursor.idx == null || u.data[1][u.cursor.idx] == null ? "" : `${u.data[1][u.cursor.idx]} at ${hour(u.data[0][u.cursor.idx])}`)] },
-        scales: { y: { range: (u, low, high) => [0, Math.max(high || 0, 1e-9) * 1.1] } },
+        scales: { y: { range: (u, low, high) => [0, (high || 1) * 1.1] } },
         axes: [{ ...axis, values: (_, places) => places.map((at) => places.at(-1) - places[0] > 2 * 86400 ? new Date(at * 1000).toLocaleDateString([], { day: "numeric", month: "short" }) : hour(at)) }, { ...axis, size: 44 }],
         series: [{ label: "at" }, { label: figure.dataset.unit, stroke: colour("--accent"), width: 1.5, fill: colour("--accent-wash"), points: { show: false }, spanGaps: false }],
       }, [series.at, series[figure.dataset.plot]], canvas));
