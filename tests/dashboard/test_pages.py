@@ -26,6 +26,7 @@ async def test_every_page_is_whole_and_holds_nothing_inline(shared):
         "/": "/",
         "/services/{service}": "/services/bot?last=24h",
         "/releases/{release}": f"/releases/{release}",
+        "/releases/{release}/pairs": f"/releases/{release}/pairs?different=1",
         "/versions/{ref:path}": f"/versions/{candidate}",
         "/compare": f"/compare?a={stable}&b={candidate}",
         "/requests": "/requests?id=req_page&service=bot",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from tidegate.dashboard.looking import Page
-from tidegate.dashboard.pages import audit, incident, overview, release, requests, service, settings, version
+from tidegate.dashboard.pages import audit, incident, overview, pairs, release, requests, service, settings, version
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
     service.PAGE,
+    pairs.PAGE,
     release.PAGE,
     version.COMPARE,
     version.PAGE,
