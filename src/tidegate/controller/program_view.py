@@ -69,7 +69,7 @@ def _traffic_step(step: TrafficStep) -> _Planned:
         if step.audience:
             return _Planned(kind, f"{share} of {step.audience}", None, float(step.soak))
         return _Planned(kind, share, step.weight, float(step.soak))
-    return _Planned(kind, kind.replace("_", " ").capitalize(), None, float(step.soak))
+    return _Planned(kind, f"Mirror {step.mirroring.share / 100:g} %", None, float(step.soak))
 
 
 def _begins_a_step(event: AuditRow, attempt: int) -> bool:
