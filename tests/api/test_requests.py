@@ -9,6 +9,7 @@ import pytest
 from tests.api.test_feedback import ids_of
 from tests.fakes.observations import batch, observation
 
+from tidegate.delivery.pairs import copy_id
 from tidegate.delivery.records import ContentRecord, RecordBatch, encode_record
 from tidegate.delivery.traffic import subject_hash
 from tidegate.errors import ForbiddenError, InvalidInputError, NotFoundError
@@ -131,9 +132,11 @@ async def test_erasure_takes_the_words_of_feedback_and_leaves_its_value(server, 
 
 async def test_one_request_is_erased_alone(server, client):
     await observe(server, *(observation(request_id=f"req_{n}") for n in (1, 2)))
-    await keep(server, *(content(server, f"req_{n}") for n in (1, 2)))
-    assert (await client.erase_content(request_id="req_1")).contents == 1
-    assert (await client.request("req_1")).content is None
+    copy = content(server, copy_id("req_1"), prompt=(), answer="so says the candidate")
+    await keep(server, *(content(server, f"req_{n}") for n in (1, 2)), copy)
+    assert (await client.request("req_1")).mirrored.answer == "so says the candidate"
+    assert (await client.erase_content(request_id="req_1")).contents == 2
+    assert (await client.request("req_1")).content is (await client.request("req_1")).mirrored is None
     assert (await client.request("req_2")).content is not None
     for wrong in ({}, {"unit": "u", "request_id": "req_1", "service": "bot"}, {"unit": "u"}):
         with pytest.raises(InvalidInputError):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import msgspec
+from sqlalchemy import RowMapping
 
 from tidegate.delivery.evidence.opinions import MICRO
 from tidegate.delivery.observation import Observation
@@ -13,7 +14,7 @@ from tidegate.registry.feedback import StoredFeedback
 from tidegate.registry.kept_content import Kept
 from tidegate.registry.observations import Counts
 from tidegate.shapes.records import ServedRequest
-from tidegate.shapes.requests import KeptContent, RequestDetail, SaidFeedback, Turn
+from tidegate.shapes.requests import KeptContent, RequestDetail, SaidFeedback, SaidJudgement, Turn
 
 _FIELDS = ServedRequest.__struct_fields__
 
@@ -38,6 +39,19 @@ def request_detail(
         content=content_view(kept) if kept is not None and may_see_content else None,
         is_content_hidden=kept is not None and not may_see_content,
         feedback=tuple(map(feedback_view, said)),
+    )
+
+
+def judgement_view(row: RowMapping) -> SaidJudgement:
+    """One verdict of a judge."""
+    return SaidJudgement(
+        judge=row["judge"],
+        judge_version=row["judge_version"],
+        variant=row["variant"],
+        score=row["micro"] / MICRO,
+        candidate_first=row["candidate_first"],
+        candidate_second=row["candidate_second"],
+        at=_instant(row["at_us"]),
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.pairs import copy_id
 from tidegate.delivery.records import ContentRecord
 from tidegate.registry.hashes import to_signed
 from tidegate.registry.schema import content, erasures, feedback
@@ -86,8 +87,9 @@ async def erase_subject(connection: AsyncConnection, subject_hash: int, now_us: 
 
 
 async def erase_request(connection: AsyncConnection, request_id: str) -> ErasedTexts:
-    """Erase the texts of one request."""
-    gone = (await connection.execute(sa.delete(content).where(content.c.request_id == request_id))).rowcount
+    """Erase the texts of one request, and of its copy if it was mirrored."""
+    both = content.c.request_id.in_([request_id, copy_id(request_id)])
+    gone = (await connection.execute(sa.delete(content).where(both))).rowcount
     return ErasedTexts(gone, await _erase_words(connection, feedback.c.request_id == request_id))
 
 

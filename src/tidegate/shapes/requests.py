@@ -81,6 +81,23 @@ class KeptContent(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
 
 
+class SaidJudgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What a judge said of one answer.
+
+    Attributes:
+        score: from 0 to 1; of a pair 1 is a win of ``variant``, one half a tie, 0 a loss.
+        candidate_first, candidate_second: which place was preferred in each order, ``""`` for a score.
+    """
+
+    judge: str
+    judge_version: str
+    variant: str
+    score: float
+    candidate_first: str
+    candidate_second: str
+    at: datetime
+
+
 class RequestDetail(ServedRequest, frozen=True, kw_only=True):
     """One request with everything that is known of it.
 
@@ -88,13 +105,17 @@ class RequestDetail(ServedRequest, frozen=True, kw_only=True):
         counted: in which part of its release's counts: ``none``, ``early``, ``window``, ``compared``.
         content: what was asked and answered, where a policy keeps it and the caller may operate.
         is_content_hidden: it is kept, and the caller may not see it.
+        mirrored: the candidate's answer to a copy of it, which no user saw; kept and shown likewise.
         feedback: what was said of the answer, the earliest first.
+        judgements: what judges said.
     """
 
     counted: str
     content: KeptContent | None
     is_content_hidden: bool
     feedback: tuple[SaidFeedback, ...]
+    mirrored: KeptContent | None = None
+    judgements: tuple[SaidJudgement, ...] = ()
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):

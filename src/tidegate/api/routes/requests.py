@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from tidegate.api.caller import Caller
 from tidegate.api.plane import Behind, Cursor, Limit, Operator, Plane, Reader
 from tidegate.api.replies import answers, reply
-from tidegate.controller.request_views import request_detail, request_view
+from tidegate.controller.request_views import content_view, judgement_view, request_detail, request_view
+from tidegate.delivery.pairs import copy_id
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry import feedback
+from tidegate.registry.judgements import judgements_of
 from tidegate.registry.kept_content import content_of
 from tidegate.registry.requests import FoundCounts, RequestFilter, find_requests, of_requests
 from tidegate.shapes.records import Requests
@@ -78,9 +81,13 @@ async def read_request(plane: Behind, caller: Reader, request_id: str) -> Respon
     found = await _found(plane, caller, request_id)
     async with plane.control.observed.read() as connection:
         kept = await content_of(connection, request_id)
+        copy = await content_of(connection, copy_id(request_id))
         said = await feedback.of_request(connection, request_id)
+        judged = await judgements_of(connection, request_id)
     may_see = caller.has("operate")
-    return reply(request_detail(found.observation, found.counted, kept, said, may_see_content=may_see))
+    detail = request_detail(found.observation, found.counted, kept, said, may_see_content=may_see)
+    mirrored = content_view(copy) if copy is not None and may_see else None
+    return reply(msgspec.structs.replace(detail, mirrored=mirrored, judgements=tuple(map(judgement_view, judged))))
 
 
 @router.delete("/content", responses=answers(Erased, "What was erased."))

@@ -89,6 +89,7 @@ def request_lines(request: RequestDetail, now: datetime) -> list[Text]:
         ("attempts", f"{request.attempts}, of them {request.fallbacks} elsewhere"),
     ]
     pairs += [("feedback", _said(said)) for said in request.feedback]
+    pairs += [(f"judge {said.judge}", f"{said.score:.2f} for {said.variant}") for said in request.judgements]
     return [Text(request.request_id, style="bold"), *fields(pairs), *_content(request)]
 
 
@@ -161,7 +162,8 @@ def _content(request: RequestDetail) -> list[Text]:
     turns = [Text.assemble((f"{turn.role or 'user'}: ", "bold"), turn.text) for turn in kept.prompt]
     answer = Text.assemble(("answer: ", "bold green"), kept.answer or UNKNOWN)
     notes = [word for word, holds in (("redacted", kept.is_redacted), ("cut", kept.is_cut)) if holds]
-    return [Text(), *turns, answer, *([Text(f"({', '.join(notes)})", style="dim")] if notes else [])]
+    mirrored = [Text.assemble(("candidate: ", "bold yellow"), request.mirrored.answer)] if request.mirrored else []
+    return [Text(), *turns, answer, *mirrored, *([Text(f"({', '.join(notes)})", style="dim")] if notes else [])]
 
 
 def why_sentences(request: ServedRequest) -> list[str]:
