@@ -34,6 +34,7 @@ from tidegate.controller.notification import Notifier
 from tidegate.controller.opentelemetry.export import OtlpExport
 from tidegate.controller.operations import Operations
 from tidegate.controller.pair_queries import PairQueries
+from tidegate.controller.pin_logs import PinLogs
 from tidegate.controller.previewing import Previews
 from tidegate.controller.probe import JUDGE_KEY, OwnCredential, ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
@@ -162,6 +163,7 @@ class Control:
             retention=settings.retention,
         )
         self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample)})
+        self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
         self.attribution = Attribution(self.observed, clock, is_leading=lambda: self.leadership.epoch is not None)
         self.said = Said(state, self.observed, clock, self.publisher, self.attribution)
@@ -282,11 +284,13 @@ class Control:
             yield line
 
     def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
-        """Take a heartbeat (the link); news wakes the controller. Only who leads grants anything."""
+        """Take a heartbeat (the link); news wakes the controller. Only who leads grants money and passes pins on."""
         if self.gateways.hear(heartbeat):
             self._wanted.set()
-        is_leading, grants = self.leadership.epoch is not None, self.grants.answer(heartbeat)
-        return HeartbeatAnswer(is_leading=is_leading, grants=grants if is_leading else ())
+        grants = self.grants.answer(heartbeat)
+        if self.leadership.epoch is None:
+            return HeartbeatAnswer(is_leading=False)
+        return HeartbeatAnswer(grants=grants, pins=self.pins.answer(heartbeat))
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch (the link); what was new is told to the logs and to OpenTelemetry.
@@ -364,6 +368,7 @@ class Control:
         self.telemetry.learn(row)
         self.chronicle.learn(row)
         self.grants.learn(row)
+        self.pins.learn(row)
         self.notifier.wake()
         if row.phase.is_terminal:
             self.ingest.ended(row.id)

@@ -140,7 +140,16 @@ def _context(state: ReleaseState, is_first: bool) -> ReleaseContext:
         round=state.round,
         on_lease_expiry="hold" if is_held else "stable",
         mirroring=None if is_first else state.mirroring,
+        pins=not is_first and _pins(state),
     )
+
+
+def _pins(state: ReleaseState) -> bool:
+    """While variants serve side by side, and after that until the old version is gone. A switch without any split
+    (``direct``, ``blue_green``) moves everybody at once."""
+    if state.phase is Phase.PROGRESSING:
+        return bool(state.weight or state.targets)
+    return state.phase in {Phase.PROMOTING, Phase.DRAINING} and state.step > 0
 
 
 def _fallbacks(bundle: Bundle, service: ServiceSpec) -> tuple[Target, ...]:

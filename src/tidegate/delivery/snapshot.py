@@ -20,7 +20,7 @@ All of them take ``authorization: Bearer <join token>`` when control has one.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -106,6 +106,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         round: how often the weights of the step were set anew.
         mirroring: copies of stable's requests for the candidate, ``None`` where nothing is mirrored.
+        pins: conversations keep the variant of their first turn.
     """
 
     id: str
@@ -115,6 +116,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
     cutoff_failures: int = 5  # hard failures in a row after which a gateway stops using the candidate
     on_lease_expiry: Literal["stable", "hold"] = "stable"
     mirroring: Mirroring | None = None
+    pins: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,6 +161,10 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     release: ReleaseContext | None = None
     targets: dict[str, dict[str, int]] = {}
     content: ContentPolicy | None = None
+
+    def has_target(self, variant: str) -> bool:
+        """Whether some segment's units may go to ``variant``."""
+        return any(split.get(variant) for split in self.targets.values())
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,11 +264,47 @@ class MirrorGrant(msgspec.Struct, frozen=True, kw_only=True):
     tokens: int
 
 
+class Pin(NamedTuple):
+    """The variant of a conversation's first turn, and when its coin was thrown."""
+
+    variant: str
+    step: int
+    round: int
+
+
+class PinReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What one process pinned of one attempt since it last told, by unit hash.
+
+    Attributes:
+        log: the list of control's that it knows, "" for none.
+        seen: how far it has that.
+    """
+
+    service: str
+    release: str
+    attempt: int
+    log: str
+    seen: int
+    pins: tuple[tuple[int, Pin], ...]
+
+
+class PinUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """What others pinned; ``until`` is the ``seen`` of the next report."""
+
+    service: str
+    release: str
+    attempt: int
+    log: str
+    until: int
+    pins: tuple[tuple[int, Pin], ...]
+
+
 class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a control process says to a heartbeat; most of the time nothing: 204, or 202 where it does not lead."""
 
     is_leading: bool = True
     grants: tuple[MirrorGrant, ...] = ()
+    pins: tuple[PinUpdate, ...] = ()
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -276,6 +318,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         record_batches, records_dropped: the same of records (feedback, kept content).
         stopping: the gateway drains and will be gone; it leaves every quorum.
         mirrors: what copies have cost, where money or tokens bound them.
+        pins: of conversations, for the other gateways.
     """
 
     gateway: str
@@ -294,3 +337,4 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     records_dropped: int = 0
     stopping: bool = False
     mirrors: tuple[MirrorSpending, ...] = ()
+    pins: tuple[PinReport, ...] = ()

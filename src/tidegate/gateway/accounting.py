@@ -43,6 +43,8 @@ def account(call: Call) -> None:
     if served is not None:
         _count_answer(served.series, observation, first_token, pace)
     gateway.observer.record(observation)
+    if route.pins is not None:
+        route.pins.remember(call)
     if call.copy is not None:
         call.copy.user_answered(observation)
 

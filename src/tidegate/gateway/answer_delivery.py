@@ -30,6 +30,7 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     call.usage = answer.usage
     call.finish_reason = answer.finish_reason
     call.model = answer.model
+    call.answer_id = answer.answer_id
     call.keeps_format = format_kept(call.kind, call.body, answer.body)
     call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
     call.served = leg

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from tidegate.delivery.observation import Observation
-from tidegate.delivery.snapshot import BreakerState, Cutoff, MirrorGrant, MirrorSpending, Snapshot
+from tidegate.delivery.snapshot import BreakerState, Cutoff, HeartbeatAnswer, MirrorSpending, PinReport, Snapshot
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
 from tidegate.gateway.content import ContentKeeper
@@ -20,6 +20,7 @@ from tidegate.gateway.http.server import Request, Responder
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.mirror.mirrors import Mirrors
 from tidegate.gateway.model_pages import one_model, some_models
+from tidegate.gateway.pins import Pins
 from tidegate.gateway.pipeline import serve
 from tidegate.gateway.process_figures import ProcessFigures
 from tidegate.gateway.records import Records
@@ -106,6 +107,7 @@ class Gateway:
         self.page: Callable[[], Awaitable[bytes]] = self.own_page
         self.trials = Cutoffs(on_cut)
         self.mirrors = Mirrors(self.records.put)
+        self.pins = Pins()
         self.chance = chance
         self.report_bug = report_bug
         self._report_problem = report_problem
@@ -129,9 +131,17 @@ class Gateway:
         Raises:
             InvalidInputError: see :func:`compile_table`.
         """
-        table = compile_table(snapshot, secrets, upstreams=self._upstreams, telemetry=self.telemetry, boot=self._boot)
+        table = compile_table(
+            snapshot,
+            secrets,
+            upstreams=self._upstreams,
+            telemetry=self.telemetry,
+            boot=self._boot,
+            pins=self.pins,
+        )
         self.trials.keep(table.trials())
         self.mirrors.keep(table.mirrors())
+        self.pins.keep(table.pins())
         self.telemetry.show_table(snapshot.revision, table.weights())
         problems = frozenset(table.problems())
         for problem in sorted(problems - self._problems):
@@ -162,9 +172,14 @@ class Gateway:
         """What copies have cost, where money or tokens bound them."""
         return self.mirrors.spending()
 
-    def take_grants(self, grants: Iterable[MirrorGrant]) -> None:
-        """What control allows copies to cost in all."""
-        self.mirrors.take_grants(grants)
+    def pin_reports(self) -> tuple[PinReport, ...]:
+        """Conversations pinned here that control has not been told of."""
+        return self.pins.report()
+
+    def heard(self, answer: HeartbeatAnswer) -> None:
+        """What control says to a heartbeat."""
+        self.mirrors.take_grants(answer.grants)
+        self.pins.learn(answer.pins)
 
     async def _beside(self, request: Request, responder: Responder, kind: Kind | None) -> None:
         """Everything that is not a request to a model."""

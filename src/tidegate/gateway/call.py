@@ -56,6 +56,7 @@ class Call:
     # Slots, all of them filled on arrival: a default in the class would be found by two failed look-ups each time.
     __slots__ = (
         "alarm",
+        "answer_id",
         "arm",
         "assigned_outcome",
         "attempts",
@@ -132,7 +133,7 @@ class Call:
         self.first_content_at = 0.0
         self.usage: Usage | None = None
         self.keeps_format = -1
-        self.finish_reason = self.model = ""
+        self.finish_reason = self.model = self.answer_id = ""
         self.assigned_outcome: Outcome | None = None
         self.outcome: Outcome | None = None
         self.copy: Copy | None = None

@@ -8,7 +8,7 @@ control is away. Each of them outlives any failure of control and tries again wi
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,8 +24,8 @@ from tidegate.delivery.snapshot import (
     HeartbeatAnswer,
     LinkMessage,
     LogLevel,
-    MirrorGrant,
     MirrorSpending,
+    PinReport,
 )
 from tidegate.errors import TidegateError
 from tidegate.gateway.controls import Controls
@@ -66,8 +66,12 @@ class GatewayState(Protocol):
         """What copies have cost, where that is bounded."""
         ...
 
-    def take_grants(self, grants: Sequence[MirrorGrant]) -> None:
-        """What copies may cost in all."""
+    def pin_reports(self) -> tuple[PinReport, ...]:
+        """Conversations pinned here that control has not been told of."""
+        ...
+
+    def heard(self, answer: HeartbeatAnswer) -> None:
+        """What control says: what copies may cost, and what other gateways pinned."""
         ...
 
 
@@ -288,6 +292,7 @@ class ControlLink:
             records_dropped=self.records_dropped,
             stopping=self._is_stopping,
             mirrors=self._state.mirror_spending(),
+            pins=self._state.pin_reports(),
         )
         body, origins = msgspec.json.encode(beat), self._controls.addresses
         told = await asyncio.gather(*(self._tell(origin, body) for origin in origins), return_exceptions=True)
@@ -305,7 +310,7 @@ class ControlLink:
         if status < 300:
             self._controls.answered(origin, is_leading=status != _NOT_LEADING)
         if status == 200:
-            self._state.take_grants(msgspec.json.decode(answer, type=HeartbeatAnswer).grants)
+            self._state.heard(msgspec.json.decode(answer, type=HeartbeatAnswer))
 
     async def _post(self, path: str, content_type: bytes, body: bytes) -> int:
         return (await self._exchange(self._controls.current, path, content_type, body))[0]

@@ -110,6 +110,8 @@ def assign(call: Call) -> None:
     weights = _targeted(call, route) or route.weights if route.targeted else route.weights
     index, call.unit_hash, call.propensity = weights.assign(unit.id)
     call.has_own_unit = unit.kind == "request"
+    if route.pins is not None:
+        index = route.pins.keep(call, unit.kind, index)
     call.arm = route.arms[index]
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tidegate.delivery.snapshot import Price, ServiceRoute, Snapshot, Timeouts, VariantRoute
     from tidegate.gateway.mirror.plan import MirrorPlan
+    from tidegate.gateway.pins import PinKey, PinPlan
     from tidegate.gateway.telemetry import Series
     from tidegate.gateway.upstreams import Account, Deployment
     from tidegate.wire.insertion import Insertion
@@ -116,6 +117,7 @@ class CompiledRoute:
         stable: the arm that rescues, ``None`` without one.
         targeted: segments whose units have weights of their own, in the order they are asked.
         mirror: which of stable's requests are copied, ``None`` where none are.
+        pins: keeps conversations at their first variant, ``None`` where the hash alone decides.
     """
 
     __slots__ = (
@@ -124,6 +126,7 @@ class CompiledRoute:
         "headers",
         "mirror",
         "name",
+        "pins",
         "route",
         "segments",
         "stable",
@@ -138,9 +141,11 @@ class CompiledRoute:
         weights: Arms | None,
         targeted: Sequence[tuple[str, Arms]] = (),
         mirror: MirrorPlan | None = None,
+        pins: PinPlan | None = None,
     ) -> None:
         self.route = route
         self.mirror = mirror
+        self.pins = pins
         self.name = route.name
         self.arms = arms
         self.weights = weights
@@ -206,6 +211,10 @@ class RoutingTable:
     def mirrors(self) -> Iterable[MirrorPlan]:
         """What is mirrored by this table."""
         return (route.mirror for route in self.routes.values() if route.mirror is not None)
+
+    def pins(self) -> Iterable[PinKey]:
+        """Attempts whose conversations are pinned."""
+        return (route.pins.key for route in self.routes.values() if route.pins is not None)
 
     def problems(self) -> tuple[str, ...]:
         """One sentence for each provider that a service uses and that cannot be used, for the operator's log."""

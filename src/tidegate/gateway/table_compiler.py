@@ -8,11 +8,12 @@ import msgspec
 
 from tidegate.delivery.request_id import RequestIds
 from tidegate.delivery.snapshot import Price, Provider, ServiceRoute, Snapshot, VariantRoute
-from tidegate.delivery.traffic import arms_of, targeted_arms
+from tidegate.delivery.traffic import Arms, arms_of, targeted_arms
 from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
 from tidegate.gateway.mirror.plan import MirrorPlan
 from tidegate.gateway.mirror.tally import MirrorKey
+from tidegate.gateway.pins import PinKey, PinPlan, Pins
 from tidegate.gateway.rescue import Role
 from tidegate.gateway.table import FALLBACK, Arm, CompiledRoute, Leg, Principal, RoutingTable
 from tidegate.gateway.telemetry import Series, Telemetry
@@ -27,6 +28,7 @@ def compile_table(
     upstreams: Upstreams,
     telemetry: Telemetry,
     boot: bytes,
+    pins: Pins | None = None,
 ) -> RoutingTable:
     """Build the table of ``snapshot``.
 
@@ -36,13 +38,14 @@ def compile_table(
         upstreams: deployments of this process, shared by successive tables.
         telemetry: series of this process.
         boot: six bytes that differ between processes, for request ids.
+        pins: of this process; ``None`` makes tables that nobody shares.
 
     Raises:
         InvalidInputError: a variant names a provider that is not there, or weights break I1. A secret
             that cannot be resolved is no error here: it disables its provider alone.
     """
     upstreams.begin()
-    compiler = _Compiler(snapshot, secrets, upstreams, telemetry)
+    compiler = _Compiler(snapshot, secrets, upstreams, telemetry, pins or Pins())
     routes = {name: compiler.route(route) for name, route in snapshot.services.items()}
     upstreams.finish()
     principals = {key.sha256.lower(): Principal(key.name, key.roles, key.services) for key in snapshot.keys}
@@ -53,8 +56,9 @@ class _Compiler:
     """Walks one snapshot."""
 
     def __init__(
-        self, snapshot: Snapshot, secrets: Mapping[str, str], upstreams: Upstreams, telemetry: Telemetry
+        self, snapshot: Snapshot, secrets: Mapping[str, str], upstreams: Upstreams, telemetry: Telemetry, pins: Pins
     ) -> None:
+        self._pins = pins
         self._providers = snapshot.providers
         self._upstreams = upstreams
         self._telemetry = telemetry
@@ -72,7 +76,13 @@ class _Compiler:
         stable = next((variant for variant in route.variants if variant.name == route.stable), None)
         rescue = self._stable_order(route.name, stable) if stable else ()
         arms = tuple(self._arm(route, variant, rescue) for variant in route.variants)
-        return CompiledRoute(route, arms, weights, targeted, self._mirror(route, arms))
+        return CompiledRoute(route, arms, weights, targeted, self._mirror(route, arms), self._pin_plan(route, weights))
+
+    def _pin_plan(self, route: ServiceRoute, weights: Arms | None) -> PinPlan | None:
+        release = route.release
+        if release is None or not release.pins or weights is None:
+            return None
+        return PinPlan(route, weights, self._pins.table(PinKey(route.name, release.id, release.attempt)))
 
     def _mirror(self, route: ServiceRoute, arms: tuple[Arm, ...]) -> MirrorPlan | None:
         """Copies go to the candidate under a load, breaker and counts of their own: they cost users nothing."""

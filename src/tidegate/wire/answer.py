@@ -16,6 +16,7 @@ class Answer(msgspec.Struct, kw_only=True):
         model: the model that answered, as the upstream names it.
         is_refused: the model declined, by a structured signal.
         is_filtered: a content filter cut the answer, by a structured signal.
+        answer_id: under which the provider keeps it, where a later request may name it (Responses), else ``""``.
         is_whole: valid JSON of the shape its endpoint promises; ``False`` is an upstream error.
     """
 
@@ -25,6 +26,7 @@ class Answer(msgspec.Struct, kw_only=True):
     model: str = ""
     is_refused: bool = False
     is_filtered: bool = False
+    answer_id: str = ""
     is_whole: bool = True
 
 

@@ -60,6 +60,7 @@ class _Details(msgspec.Struct, gc=False):
 
 class _Response(msgspec.Struct, gc=False):
     output: list[_Item]
+    id: str | None = None
     model: str | None = None
     status: str | None = None
     usage: Any = None
@@ -140,6 +141,7 @@ def _read_response(body: bytes) -> Answer:
         model=told.model or "",
         is_refused=any(_has_refusal(item.content) for item in told.output),
         is_filtered=reason == "content_filter",
+        answer_id=told.id or "",
         is_whole=told.status != "failed",
     )
 

@@ -35,6 +35,7 @@ class StreamRelay(Protocol):
             it is given out in the client's dialect, and nothing behind it.
         malformed_events: events that were no JSON; they are passed on as they are.
         model: the model that answered, as the upstream names it.
+        answer_id: under which the provider keeps the answer (Responses), else ``""``.
     """
 
     has_content: bool
@@ -45,6 +46,7 @@ class StreamRelay(Protocol):
     fault: UpstreamFault | None
     malformed_events: int
     model: str
+    answer_id: str
     is_refused: bool
     is_filtered: bool
 

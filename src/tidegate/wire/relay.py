@@ -32,6 +32,7 @@ class EventRelay(ABC):
         self.fault: UpstreamFault | None = None
         self.malformed_events = 0
         self.model = ""
+        self.answer_id = ""
         self.is_refused = False
         self.is_filtered = False
         self._is_closed = False  # a terminator or fault was given out: nothing may follow

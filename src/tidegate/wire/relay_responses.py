@@ -23,6 +23,7 @@ class _Details(msgspec.Struct, gc=False):
 
 
 class _Response(msgspec.Struct, gc=False):
+    id: str | None = None
     model: str | None = None
     status: str | None = None
     usage: Any = None
@@ -70,6 +71,7 @@ class ResponsesRelay(EventRelay):
 
     def _follow_response(self, kind: str, response: _Response) -> None:
         self.model = response.model or self.model
+        self.answer_id = response.id or self.answer_id
         self.usage = read_openai_usage(response.usage) or self.usage
         if kind in _TERMINALS:
             details = response.incomplete_details
