@@ -130,15 +130,16 @@ def _current(service: str, found: Mapping[TallyKey, Tally], until: datetime) -> 
 
 
 def _histories(analyses: Sequence[Analysis]) -> Iterable[JudgedHistory]:
-    points: dict[tuple[str, bool], list[JudgedPoint]] = defaultdict(list)
-    limits: dict[tuple[str, bool], float] = {}
+    points: dict[tuple[str, float], list[JudgedPoint]] = defaultdict(list)
+    comparisons: set[tuple[str, float]] = set()
     for analysis in analyses:
         for judged in analysis.metrics:
-            key = (judged.metric, _is_comparison(judged))
-            limits[key] = judged.limit
-            points[key].append(_judged(analysis, judged))
-    for (metric, is_comparison), own in points.items():
-        limit = limits[(metric, is_comparison)]
+            condition = (judged.metric, judged.limit)
+            points[condition].append(_judged(analysis, judged))
+            if _is_comparison(judged):  # not to be seen before there are data of both
+                comparisons.add(condition)
+    for (metric, limit), own in points.items():
+        is_comparison = (metric, limit) in comparisons
         yield JudgedHistory(metric=metric, is_comparison=is_comparison, limit=limit, points=tuple(own))
 
 

@@ -26,7 +26,7 @@ class MetricCard(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_comparison(self) -> bool:
         """Whether it compares with stable, rather than with a limit."""
-        return is_comparison(self.verdict)
+        return is_comparison(self.verdict) or (self.history is not None and self.history.is_comparison)
 
     @property
     def outlook(self) -> str:
@@ -64,9 +64,9 @@ async def gather(look: Look) -> Context:
 
 def cards(verdicts: Sequence[MetricVerdict], evidence: EvidenceHistory) -> list[MetricCard]:
     """One for each verdict, what fails first, dry runs last."""
-    histories = {(each.metric, each.is_comparison): each for each in evidence.metrics}
+    histories = {(each.metric, each.limit): each for each in evidence.metrics}
     found = [
-        MetricCard(verdict=verdict, history=histories.pop((verdict.metric, is_comparison(verdict)), None))
+        MetricCard(verdict=verdict, history=histories.pop((verdict.metric, verdict.limit), None))
         for verdict in verdicts
     ]
     found += [MetricCard(verdict=_as_last_judged(history), history=history) for history in histories.values()]
