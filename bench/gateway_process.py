@@ -8,6 +8,11 @@ metrics. Observations are taken in batches as the link takes them, encoded and t
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__":
+    sys.modules["rich"] = None  # as the product's gateway process does
+
 import argparse
 import asyncio
 import cProfile

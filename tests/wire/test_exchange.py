@@ -63,9 +63,10 @@ def test_answers_and_errors_are_read_in_the_dialect_of_the_client():
     assert "type" not in json.loads(opened(Kind.CHAT).error(502, b"x").body)
 
 
-def test_the_parts_can_be_sent_again():
+def test_the_parts_are_handed_over_and_not_held_while_the_answer_comes():
     exchange = opened()
-    assert exchange.request_parts() == exchange.request_parts() == [b'{"model":"m"}']
+    assert exchange.request_parts() == [b'{"model":"m"}']
+    assert exchange.request_parts() == []
 
 
 def test_an_insertion_is_prepared_once_per_kind():

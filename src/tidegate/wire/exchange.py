@@ -84,7 +84,7 @@ class Exchange(Protocol):
         ...
 
     def request_parts(self) -> list[bytes | memoryview]:
-        """The request body in slices; large values are views of the client's body, never copies."""
+        """The request body in slices, once; large values are views of the client's body, never copies."""
         ...
 
     def stream(self) -> StreamRelay:

@@ -43,8 +43,9 @@ class PassThrough:
         self._parts = parts
 
     def request_parts(self) -> list[bytes | memoryview]:
-        """The rendered body, in slices."""
-        return self._parts
+        """The rendered body, in slices; handed over, so that a long stream does not hold it to its end."""
+        parts, self._parts = self._parts, []
+        return parts
 
     def stream(self) -> EventRelay:
         """A fresh relay."""

@@ -52,8 +52,9 @@ def test_the_way_to_openai_is_its_own():
     assert exchange.path == "/chat/completions"
     assert b"anthropic-version" not in dict(exchange.headers)
     assert exchange.local_answer is None
-    assert _sent(exchange)["model"] == "up"
-    assert_chat_request(_sent(exchange))
+    sent = _sent(exchange)
+    assert sent["model"] == "up"
+    assert_chat_request(sent)
 
 
 @pytest.mark.parametrize(
