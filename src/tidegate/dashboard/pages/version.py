@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 
 from tidegate.dashboard.looking import Context, Look, Page
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.errors import InvalidInputError
+from tidegate.shapes.releases import Status
 from tidegate.shapes.versions import ManifestEntry
 
 _RELEASES_SHOWN = 20
@@ -17,14 +19,24 @@ async def gather(look: Look) -> Context:
     version = await ask.version(look.path["ref"])
     releases = await ask.releases(service=version.service, version=version.ref, limit=_RELEASES_SHOWN)
     others = (await ask.versions(version.service, limit=50)).versions
+    gateways = () if look.caller.services else (await ask.gateways()).items
     return {
         "version": version,
+        "gateways": [(gateway.id, gateway.in_flight.get(version.ref, 0)) for gateway in gateways if gateway.is_live],
+        "weight": weight_of(version.ref, await ask.status(version.service)),
         "card": await ask.card(version.ref),
         "tree": tree(version.manifest),
         "releases": releases.items,
         "others": [other for other in others if other.ref != version.ref],
         "status": await ask.status(version.service),
     }
+
+
+def weight_of(ref: str, status: Status) -> int:
+    """Basis points of the service's new units that get this version now."""
+    if status.release is not None and status.release.is_running:
+        return status.release.weights.get(ref, 0)
+    return TOTAL_WEIGHT if status.stable == ref else 0
 
 
 def tree(manifest: tuple[ManifestEntry, ...]) -> list[tuple[str, list[ManifestEntry]]]:
