@@ -108,6 +108,8 @@ class Gateway:
         self.trials = Cutoffs(on_cut)
         self.mirrors = Mirrors(self.records.put)
         self.pins = Pins()
+        self.telemetry.mirrors = self.mirrors.totals
+        self.telemetry.pins = lambda: self.pins.figures
         self.chance = chance
         self.report_bug = report_bug
         self._report_problem = report_problem

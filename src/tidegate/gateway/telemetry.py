@@ -7,9 +7,10 @@ a table swap never resets a counter.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tidegate.delivery.observation import Outcome
+from tidegate.gateway.mirror.tally import MirrorTotals
 from tidegate.loop_lag import LAG_BUCKETS
 
 DURATION_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)
@@ -94,6 +95,8 @@ class Telemetry:
         overhead: own time before the upstream request was written.
         loop_lag: how late the event loop came to what was due, asked twice a second.
         dropped, records_dropped: asked when scraped: observations and records lost since the start.
+        mirrors: copies by service and version, told apart from users' requests.
+        pins: asked when scraped: conversations' pins held now, and lost since the start.
     """
 
     __slots__ = (
@@ -101,8 +104,10 @@ class Telemetry:
         "dropped",
         "gateway",
         "loop_lag",
+        "mirrors",
         "open_streams",
         "overhead",
+        "pins",
         "records_dropped",
         "revision",
         "weights",
@@ -123,6 +128,8 @@ class Telemetry:
         self.dropped = dropped
         self.records_dropped = records_dropped
         self.revision = 0
+        self.mirrors: Mapping[tuple[str, str], MirrorTotals] = {}
+        self.pins: Callable[[], Mapping[str, int]] = lambda: {"held": 0, "lost": 0}
 
     def series(self, service: str, version: str, variant: str) -> Series:
         """The series of these labels, made when first asked for."""

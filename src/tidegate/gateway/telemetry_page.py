@@ -58,6 +58,7 @@ def families(telemetry: Telemetry, figures: ProcessFigures) -> Iterator[Family]:
     used = [series for series in telemetry.every() if _is_used(series)]
     yield from _of_requests(used)
     yield from _of_tokens(used)
+    yield from _of_copies(telemetry)
     yield from _of_the_table(telemetry)
     yield from _of_the_process(telemetry, figures)
 
@@ -124,6 +125,34 @@ def _of_tokens(used: list[Series]) -> Iterator[Family]:
         "Cost of those answers, where the price is known; not part of tidegate_cost_usd_total.",
         (f"tidegate_failed_attempt_cost_usd_total{{{s.labels}}} {s.failed_cost_nano_usd / 1e9:.9f}" for s in used),
     )
+
+
+def _of_copies(telemetry: Telemetry) -> Iterator[Family]:
+    """Of mirrors, whose requests and cost are no user's; and of conversations' pins."""
+    own = labels_of(gateway=telemetry.gateway)
+    known = [
+        (labels_of(service=service, version=version, gateway=telemetry.gateway), totals)
+        for (service, version), totals in telemetry.mirrors.items()
+    ]
+    yield Family(
+        "tidegate_mirrors_total",
+        "counter",
+        "Requests copied to a candidate that no user meets (pair, cancelled), and those left out by reason.",
+        (
+            f'tidegate_mirrors_total{{{labels},result="{result}"}} {count}'
+            for labels, totals in known
+            for result, count in sorted(totals.results.items())
+        ),
+    )
+    yield Family(
+        "tidegate_mirror_cost_usd_total",
+        "counter",
+        "Cost of copies whose price is known; not part of tidegate_cost_usd_total.",
+        (f"tidegate_mirror_cost_usd_total{{{labels}}} {totals.cost / 1e9:.9f}" for labels, totals in known),
+    )
+    pins = telemetry.pins()
+    yield _single("tidegate_pins", "gauge", "Conversations pinned to their first variant.", own, pins["held"])
+    yield _single("tidegate_pins_lost_total", "counter", "Pins that made room; the hash decides.", own, pins["lost"])
 
 
 def _of_the_table(telemetry: Telemetry) -> Iterator[Family]:

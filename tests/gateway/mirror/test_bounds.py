@@ -179,3 +179,17 @@ async def test_the_same_in_the_other_dialect(bench, simulate, body, result):
     bench.publish(shadow())
     await bench.client.post("/v1/messages", json=chat_body(max_tokens=20, **body))
     await until(lambda: results(bench) == {result: 1})
+
+
+async def test_prometheus_hears_of_copies_apart_from_users(bench, simulate):
+    await give(bench, simulate, {}, shadow(Mirroring(share=10_000, max_concurrency=1)))
+    await bench.chat()
+    await pairs_of(bench)
+    await bench.chat(tools=[{"type": "web_search"}])
+    page = (await bench.client.get("/metrics")).text
+    labels = 'service="bot",version="bot/v1.1.0-bbbbbbbb"'
+    assert f'tidegate_mirrors_total{{{labels},result="pair"}} 1' in page
+    assert f'tidegate_mirrors_total{{{labels},result="provider_tools"}} 1' in page
+    assert f"tidegate_mirror_cost_usd_total{{{labels}}} 0.0000" in page
+    assert 'variant="candidate"' not in page
+    assert "tidegate_pins" in page

@@ -101,7 +101,8 @@ class PairCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     @classmethod
     def of(cls, pair: PairRecord) -> PairCounts:
         """One pair."""
-        copy, users = pair.candidate, pair.stable
+        copy = pair.candidate
+        users = msgspec.structs.replace(pair.stable, waited_us=0)  # its report while it was open is counted elsewhere
         spent = cls(
             copies=1,
             cost=max(0, copy.cost_nano_usd),

@@ -109,7 +109,7 @@ class Copy:
     async def _run(self) -> None:
         """The user's request was written before this begins."""
         if time.monotonic() - self._forked_at > LATEST_START:
-            self._tally.results[SHED] += 1
+            self._tally.count(SHED)
             return
         self._was_sent = True
         try:
@@ -153,7 +153,7 @@ class Copy:
         found, _, _ = observation_of(call, outcome, time.monotonic() - call.request.received_at)
         self._theirs = found
         self._tally.book(found.cost_nano_usd, max(0, found.input_tokens) + max(0, found.output_tokens))
-        self._tally.results["cancelled" if outcome is Outcome.CANCELLED else "pair"] += 1
+        self._tally.count("cancelled" if outcome is Outcome.CANCELLED else "pair")
         self._pair()
 
     def _pair(self) -> None:

@@ -10,7 +10,7 @@ from tidegate.delivery.snapshot import MirrorSpending
 from tidegate.gateway.mirror.copying import Copy
 from tidegate.gateway.mirror.harmless import harm_of
 from tidegate.gateway.mirror.pulse import Pulse
-from tidegate.gateway.mirror.tally import MirrorKey, Tally
+from tidegate.gateway.mirror.tally import MirrorKey, MirrorTotals, Tally
 
 if TYPE_CHECKING:
     from tidegate.delivery.records import Record
@@ -30,12 +30,16 @@ class Mirrors:
     Args:
         record: takes each pair, and what is kept of it.
         pulse: how busy the process is.
+
+    Attributes:
+        totals: of each service and version since the process started.
     """
 
     def __init__(self, record: Callable[[Record], object], pulse: Pulse | None = None) -> None:
         self._record = record
         self._pulse = pulse or Pulse()
         self._tallies: dict[MirrorKey, Tally] = {}
+        self.totals: dict[tuple[str, str], MirrorTotals] = {}
         self._copies: set[Copy] = set()
         self._held_bytes = 0
         self._is_stopped = False
@@ -52,7 +56,7 @@ class Mirrors:
         tally = self.tally(plan)
         reason = self._obstacle(call, plan, tally)
         if reason:
-            tally.results[reason] += 1
+            tally.count(reason)
             return
         copy = Copy(call, plan, tally, self._record, self._ended)
         call.copy = copy
@@ -63,7 +67,9 @@ class Mirrors:
         """The tally of the plan's step."""
         found = self._tallies.get(plan.key)
         if found is None:
-            found = self._tallies[plan.key] = Tally(plan.arm.route.version)
+            version = plan.arm.route.version
+            totals = self.totals.setdefault((plan.key.service, version), MirrorTotals())
+            found = self._tallies[plan.key] = Tally(version, totals)
         return found
 
     def spending(self) -> tuple[MirrorSpending, ...]:

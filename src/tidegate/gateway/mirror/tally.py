@@ -18,6 +18,21 @@ class MirrorKey(NamedTuple):
     step: int
 
 
+class MirrorTotals:
+    """Copies for one version since the process started: for telemetry, where nothing goes back to zero.
+
+    Attributes:
+        results: copies that ended, and requests left out by reason.
+        cost: nano-USD of the copies whose price is known.
+    """
+
+    __slots__ = ("cost", "results")
+
+    def __init__(self) -> None:
+        self.results: Counter[str] = Counter()
+        self.cost = 0
+
+
 class Tally:
     """Copies of one step; outlives the tables that name it.
 
@@ -41,11 +56,13 @@ class Tally:
         "rests_until",
         "results",
         "tokens",
+        "totals",
         "version",
     )
 
-    def __init__(self, version: str) -> None:
+    def __init__(self, version: str, totals: MirrorTotals | None = None) -> None:
         self.version = version
+        self.totals = totals or MirrorTotals()
         self.in_flight = 0
         self.cost = 0
         self.tokens = 0
@@ -68,8 +85,14 @@ class Tally:
             return False
         return bounds.max_tokens is None or self.tokens + under_way * likely_tokens <= self.granted_tokens
 
+    def count(self, result: str) -> None:
+        """A request was copied, or left out for this reason."""
+        self.results[result] += 1
+        self.totals.results[result] += 1
+
     def book(self, cost: int, tokens: int) -> None:
         """A copy ended; unknown amounts are negative and count as nothing."""
+        self.totals.cost += max(0, cost)
         self.ended += 1
         self.cost += max(0, cost)
         self.tokens += max(0, tokens)
