@@ -114,6 +114,10 @@ test-clients: $(VENV)/.dev $(CLIENTS)/node_modules/.run $(CLIENTS)/.venv/.run ##
 bench: $(VENV)/.dev system-packages ## CPU per request and per chunk beside nginx, in one run
 	$(BIN)/python bench/gateway.py
 
+.PHONY: bench-mirror
+bench-mirror: $(VENV)/.dev ## what users pay for 10 % of copies, also to a candidate that hangs
+	$(BIN)/python bench/mirror.py
+
 .PHONY: bench-peers
 bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways, each in its own scratch environment
 	$(BIN)/python bench/peers.py --install --write docs/explanation/peers.md

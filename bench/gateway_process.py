@@ -25,6 +25,7 @@ from pathlib import Path
 import msgspec
 import uvloop
 
+from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.snapshot import (
     AccessKey,
     Price,
@@ -40,14 +41,17 @@ from tidegate.gateway.http.server import listen
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.memory import settle_memory
 from tidegate.gateway.observer import Observer
+from tidegate.gateway.records import Records
 from tidegate.gateway.refusals import render_error
 from tidegate.wire.insertion import Insertion
 
 POLICY = "You answer for ACME support. Be brief, be kind, and never promise a refund."
 
 
-def snapshot(upstream: str, key: str | None) -> Snapshot:
-    """One service, ``chat-default``, with a candidate on 10 %."""
+def snapshot(upstream: str, key: str | None, mirror: int | None = None, mirror_upstream: str = "") -> Snapshot:
+    """One service, ``chat-default``, with a candidate on 10 %; or on none, with copies of ``mirror`` basis points."""
+    is_split = mirror is None
+    mirroring = Mirroring(share=mirror) if mirror else None
     return Snapshot(
         revision=1,
         epoch=1,
@@ -62,7 +66,10 @@ def snapshot(upstream: str, key: str | None) -> Snapshot:
                 base_url=upstream,
                 credential="memory:mock",
                 prices={"*": Price(input=100_000, output=400_000, cached=50_000)},
-            )
+            ),
+            "mirrored": Provider(
+                name="mirrored", dialect="openai", base_url=mirror_upstream or upstream, credential="memory:mock"
+            ),
         },
         services={
             "chat-default": ServiceRoute(
@@ -70,26 +77,33 @@ def snapshot(upstream: str, key: str | None) -> Snapshot:
                 stable="stable",
                 salt="bench",
                 variants=(
-                    _variant("stable", "chat-default/v1.0.0-00000001", 9000, "mock-model-a"),
-                    _variant("candidate", "chat-default/v1.1.0-00000002", 1000, "mock-model-b"),
+                    _variant("stable", "chat-default/v1.0.0-00000001", 9_000 if is_split else 10_000, "mock-model-a"),
+                    _variant(
+                        "candidate",
+                        "chat-default/v1.1.0-00000002",
+                        1_000 if is_split else 0,
+                        "mock-model-b",
+                        "mock" if is_split else "mirrored",
+                    ),
                 ),
-                release=ReleaseContext(id="r-1", attempt=1, step=0),
+                release=ReleaseContext(id="r-1", attempt=1, step=0, mirroring=mirroring),
             )
         },
     )
 
 
-def _variant(name: str, version: str, weight: int, model: str) -> VariantRoute:
+def _variant(name: str, version: str, weight: int, model: str, provider: str = "mock") -> VariantRoute:
     insertion = Insertion(model=model, system=POLICY, generation={"temperature": 0.2})
-    return VariantRoute(name=name, version=version, weight=weight, provider="mock", insertion=insertion)
+    return VariantRoute(name=name, version=version, weight=weight, provider=provider, insertion=insertion)
 
 
-async def drain(observer: Observer) -> None:
-    """Take observations as the link does."""
+async def drain(*sources: Observer | Records) -> None:
+    """Take observations and records as the link does."""
     while True:
         await asyncio.sleep(0.2)
-        while (batch := observer.take()) is not None:
-            msgspec.msgpack.encode(batch)
+        for source in sources:
+            while (batch := source.take()) is not None:
+                msgspec.msgpack.encode(batch)
 
 
 async def count_tasks(file: Path) -> None:
@@ -106,18 +120,24 @@ async def run(arguments: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(signum, stopped.set)
     wheel = Wheel()
     pool = Pool(wheel)
-    observer = Observer("bench", "boot")
+    observer, records = Observer("bench", "boot"), Records("bench", "boot")
     gateway = Gateway(
-        observer=observer, pool=pool, wheel=wheel, resolve=lambda _, secrets: secrets["mock"], boot=os.urandom(6)
+        observer=observer,
+        records=records,
+        pool=pool,
+        wheel=wheel,
+        resolve=lambda _, secrets: secrets["mock"],
+        boot=os.urandom(6),
     )
-    gateway.holder.adopt(snapshot(arguments.upstream, arguments.key), {"mock": "upstream-key"})
+    table = snapshot(arguments.upstream, arguments.key, arguments.mirror, arguments.mirror_upstream)
+    gateway.holder.adopt(table, {"mock": "upstream-key"})
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", arguments.port))
     listener.listen(4096)
     server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
     settle_memory()
-    beside = [asyncio.create_task(drain(observer))]
+    beside = [asyncio.create_task(drain(observer, records))]
     if arguments.tasks_file:
         beside.append(asyncio.create_task(count_tasks(arguments.tasks_file)))
     await stopped.wait()
@@ -133,6 +153,8 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=28471)
     parser.add_argument("--upstream", default="http://127.0.0.1:28472/v1")
     parser.add_argument("--key", help="the only key that is taken; without it, any is")
+    parser.add_argument("--mirror", type=int, help="no split; copy so many of 10,000 requests, 0 for none")
+    parser.add_argument("--mirror-upstream", default="", help="where copies go; else where all goes")
     parser.add_argument("--profile", type=Path, help="write a cProfile here on exit")
     parser.add_argument("--tasks-file", type=Path, help="write the number of unfinished tasks here each second")
     arguments = parser.parse_args()

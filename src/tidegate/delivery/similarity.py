@@ -18,6 +18,8 @@ def similarity(one: str, other: str) -> int:
     that word. It measures wording, not meaning: two correct answers in other words are unlike, and one wrong digit
     is alike. Only the first :data:`MOST_WORDS` words are looked at.
     """
+    if one == other:
+        return SCALE
     left, right = _pairs(one), _pairs(other)
     size = left.total() + right.total()
     return 2 * (left & right).total() * SCALE // size if size else SCALE

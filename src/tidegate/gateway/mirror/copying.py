@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     from tidegate.delivery.observation import Observation
     from tidegate.delivery.records import Record
+    from tidegate.delivery.snapshot import ContentPolicy
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.mirror.plan import MirrorPlan
     from tidegate.gateway.mirror.tally import Tally
 
 LATEST_START = 0.05
 """Seconds a copy may have waited for the event loop; one that waited longer is shed, for users are waiting too."""
+QUICK_BYTES = 16_384
+"""Of both answers together that are read on the loop: some fifty microseconds."""
 SHED = "behind"
 REST_SECONDS = 5.0
 """Without copies after a rate limit that did not say how long."""
@@ -158,28 +161,28 @@ class Copy:
 
     def _pair(self) -> None:
         if self._users is not None and self._theirs is not None:
-            reading = _read_both(self.call, self._users, self._theirs, self._kept, self._sink.recording)
+            asyncio.get_running_loop().create_task(self._tell(self._users, self._theirs), name="pair")
             self._users = None
-            told = asyncio.get_running_loop().run_in_executor(None, reading)
-            told.add_done_callback(self._tell)
 
-    def _tell(self, told: asyncio.Future[tuple[Record, ...]]) -> None:
-        if told.cancelled():
+    async def _tell(self, users: Observation, theirs: Observation) -> None:
+        """Small answers are read here, in less time than a thread takes to wake; others in a thread."""
+        kept, copied = self._kept, self._sink.recording
+        read = _read_both(self.call, users, theirs, kept, copied)
+        try:
+            is_quick = kept.size + copied.size <= QUICK_BYTES and not _is_kept(self.call)
+            found = read() if is_quick else await asyncio.get_running_loop().run_in_executor(None, read)
+        except Exception as error:
+            self.call.gateway.report_bug(self.call.request_id, error)
             return
-        if (error := told.exception()) is not None:
-            self.call.gateway.report_bug(self.call.request_id, error)  # type: ignore[arg-type]
-            return
-        for record in told.result():
+        for record in found:
             self._record(record)
 
 
 def _read_both(
     call: Call, users: Observation, theirs: Observation, kept: Recording, copied: Recording
 ) -> Callable[[], tuple[Record, ...]]:
-    """Reads and compares both texts, in a thread; what the service keeps of the copy's comes along."""
-    route = call.route
-    policy = route.route.content if route is not None else None
-    is_kept = policy is not None and is_sampled(call.request_id, policy.sample)
+    """Reads and compares both texts; what the service keeps of the copy's comes along."""
+    policy = _policy(call)
 
     def read() -> tuple[Record, ...]:
         one, other = _text(call, users, kept), _text(call, theirs, copied)
@@ -190,7 +193,7 @@ def _read_both(
             is_exact=one.strip() == other.strip() if one is not None and other is not None else None,
             similarity=similarity(one or "", other or "") if is_comparable else None,
         )
-        if not is_kept or policy is None or other is None:
+        if policy is None or other is None or not _is_kept(call):
             return (pair,)
         text = redact(other) if policy.redact else other
         content = content_of(call, policy, theirs.version)
@@ -199,6 +202,15 @@ def _read_both(
         )
 
     return read
+
+
+def _policy(call: Call) -> ContentPolicy | None:
+    return call.route.route.content if call.route is not None else None
+
+
+def _is_kept(call: Call) -> bool:
+    policy = _policy(call)
+    return policy is not None and is_sampled(call.request_id, policy.sample)
 
 
 def _text(call: Call, observation: Observation, recording: Recording) -> str | None:

@@ -17,23 +17,24 @@ class Recording:
     """The body of one answer, up to :data:`MOST_BYTES`.
 
     Attributes:
+        size: of what was kept.
         is_cut: there was more.
     """
 
-    __slots__ = ("_parts", "_size", "is_cut")
+    __slots__ = ("_parts", "is_cut", "size")
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
-        self._size = 0
+        self.size = 0
         self.is_cut = False
 
     def add(self, data: bytes) -> None:
         """Keep another piece, by reference."""
-        if self._size + len(data) > MOST_BYTES:
+        if self.size + len(data) > MOST_BYTES:
             self.is_cut = True
         if not self.is_cut:
             self._parts.append(data)
-            self._size += len(data)
+            self.size += len(data)
 
     @property
     def body(self) -> bytes:
