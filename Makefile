@@ -126,6 +126,10 @@ bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways,
 bench-dashboard: $(VENV)/.dev ## server time of each page with 1,000 services, 10,000 versions and 10 million requests
 	$(BIN)/python bench/dashboard.py
 
+.PHONY: bench-requests
+bench-requests: $(VENV)/.dev ## pages of requests among ten million, and the time each takes; needs 5 GB of disk
+	$(BIN)/python bench/requests_at_scale.py
+
 .PHONY: soak
 soak: $(VENV)/.dev ## ten minutes at 80 % of one worker's capacity; fails if memory, descriptors or tasks grow
 	$(BIN)/python bench/soak.py
