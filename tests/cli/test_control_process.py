@@ -76,6 +76,13 @@ async def test_a_start_applies_the_file_and_the_next_one_changes_nothing(tmp_pat
     assert first.stable.startswith("bot/v1.0.0-")
 
 
+async def test_judges_of_the_file_are_declared(tmp_path):
+    text = CONFIGURATION + "judges: {kind: {service: bot, rubric: Is it kind?, sample: 0.2, budget: 5 USD/day}}\n"
+    async with served(settings_of(tmp_path, text=text)) as url, AsyncClient(url) as client:
+        (judge,) = (await client.judges()).items
+    assert (judge.name, judge.spec["sample"], judge.spec["budget"]) == ("kind", 0.2, "5 USD/day")
+
+
 async def test_a_file_that_declares_nonsense_does_not_start(tmp_path):
     settings = settings_of(tmp_path, text=CONFIGURATION.replace("sim/good", "good"))
     with open_listener(Address("127.0.0.1", 0), what="control") as listener, pytest.raises(InvalidInputError) as error:

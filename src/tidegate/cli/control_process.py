@@ -191,7 +191,7 @@ def _api_settings(settings: Settings) -> ApiSettings:
 def _declared(settings: Settings) -> Document:
     """The part of the configuration that the database keeps, as a document to apply."""
     plain: dict[str, Any] = msgspec.to_builtins(settings, enc_hook=encode_quantity)
-    return Document({name: plain[name] for name in ("providers", "keys", "services")}, "configuration")
+    return Document({name: plain[name] for name in ("providers", "keys", "services", "judges")}, "configuration")
 
 
 def _uvicorn_config(app: Any) -> uvicorn.Config:
