@@ -22,7 +22,7 @@ A = B = 0.5
 _HALVINGS = 40
 
 
-def log_evidence(events: int, trials: int, rate: float) -> float:
+def log_evidence(events: float, trials: float, rate: float) -> float:
     """log M(rate): the evidence that the rate is another one; infinite when ``rate`` is impossible.
 
     Args:
@@ -37,7 +37,7 @@ def log_evidence(events: int, trials: int, rate: float) -> float:
     return _log_beta(A + events, B + misses) - _log_beta(A, B) - likelihood
 
 
-def bounds(events: int, trials: int, alpha: float) -> tuple[float, float]:
+def bounds(events: float, trials: float, alpha: float) -> tuple[float, float]:
     """``(lower, upper)`` of the rate; over all looks the true one is ever outside with probability <= ``alpha``.
 
     Args:
@@ -53,7 +53,7 @@ def bounds(events: int, trials: int, alpha: float) -> tuple[float, float]:
     return lower, upper
 
 
-def _edge(events: int, trials: int, outside: float, inside: float, enough: float) -> float:
+def _edge(events: float, trials: float, outside: float, inside: float, enough: float) -> float:
     """Between a rate that is ruled out and one that is not; the last point still ruled out, hence never too tight."""
     for _ in range(_HALVINGS):
         middle = (outside + inside) / 2

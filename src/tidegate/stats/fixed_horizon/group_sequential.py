@@ -32,7 +32,7 @@ from scipy.special import ndtr, ndtri
 
 Floats = NDArray[np.float64]
 Spending = Callable[[float, float], float]
-_NODES = 401  # of Simpson's rule, odd
+_NODES = 201  # of Simpson's rule, odd
 _FARTHEST = 8.5  # standard deviations that a density is followed to
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -30,9 +31,9 @@ from tidegate.stats.fixed_horizon.group_sequential import crossing_probabilities
 from tidegate.stats.mixture import GRID, LOG_WEIGHTS
 
 Floats = NDArray[np.float64]
-LOOKS = 60
+LOOKS = 40
 _BETWEEN = 0.5826  # zeta(1/2) / sqrt(2 pi): how much lower a boundary seems to who looks now and then
-MOST_EVENTS = 6_000
+MOST_EVENTS = 4_096
 """Beyond this many events a test counts as never finding the change."""
 
 
@@ -109,12 +110,12 @@ def by_z(drift: Callable[[float], float], limit: Callable[[float], float], first
     return Stopping(at, np.cumsum(crossed))
 
 
-def _event_boundary(share: float, tolerated: float, alpha: float, most: int, *, is_harm: bool) -> Floats:
+@lru_cache(maxsize=64)
+def _boundary(share: float, tolerated: float, alpha: float, most: int, *, is_harm: bool) -> Floats:
     """For 1 ... most events, the count in the candidate's arm from which (down to which) evidence is enough.
 
     log E is a convex, monotone function of the count for each number of events; found by halving for all at once.
     """
-    most = min(most, MOST_EVENTS)
     start = math.log(tolerated)
     points = start + (1 if is_harm else -1) * np.array(GRID)
     base = math.log1p(share * math.expm1(start))
@@ -133,6 +134,13 @@ def _event_boundary(share: float, tolerated: float, alpha: float, most: int, *, 
             is_enough = ~is_enough
         low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
     return high if is_harm else low
+
+
+def _event_boundary(share: float, tolerated: float, alpha: float, most: int, *, is_harm: bool) -> Floats:
+    """Asked for many lengths in a row, so computed for whole powers of two and remembered."""
+    most = min(most, MOST_EVENTS)
+    whole = 1 << max(6, (most - 1).bit_length())
+    return _boundary(share, tolerated, alpha, whole, is_harm=is_harm)[:most]
 
 
 def _walk(share: float, ratio: float, most: int, least: int, boundary: Floats) -> Stopping:

@@ -1,0 +1,250 @@
+"""What is expected of one request to stable: from history where there is enough of it, else from stated assumptions.
+
+A quantity is a histogram, or log-normal with a median and a sigma; its survival function says how often a threshold
+is exceeded. Failed requests exceed every threshold of a time.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import NormalDist
+from typing import NamedTuple
+
+import msgspec
+
+from tidegate.delivery.evidence.comparisons import MINIMUM_BASELINE
+from tidegate.delivery.evidence.metrics import METRICS, Quantity, Rate
+from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.quantities import Share
+from tidegate.stats.distribution import SCALE, Distribution, lower_edge, upper_edge
+from tidegate.stats.planning.sample_size import log_deviation_at
+
+
+class AssumedQuantity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Log-normal values.
+
+    Attributes:
+        median: in the metric's own unit: seconds, USD, tokens.
+        sigma: standard deviation of the natural log.
+    """
+
+    median: float
+    sigma: float = 0.7
+
+
+class AssumeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """``assume:`` of a plan: what to reckon with where history is silent; what is given here overrules history.
+
+    Attributes:
+        requests_per_hour: of the service.
+        requests_per_unit: how many requests one unit makes within a step.
+        rates: metric -> share of requests.
+        latency, ttft, tpot: seconds, of answers.
+        cost_per_request: USD.
+        input_tokens, output_tokens: mean of a request.
+        streams: share of requests that ask for a stream.
+    """
+
+    requests_per_hour: float | None = None
+    requests_per_unit: float | None = None
+    rates: dict[str, Share] = {}
+    latency: AssumedQuantity | None = None
+    ttft: AssumedQuantity | None = None
+    tpot: AssumedQuantity | None = None
+    cost_per_request: AssumedQuantity | None = None
+    output_tokens: AssumedQuantity | None = None
+    input_tokens: float | None = None
+    streams: Share | None = None
+
+
+_DEFAULT_RATES = {"error_rate": 0.01, "timeout_rate": 0.002, "truncation_rate": 0.002, "refusal_rate": 0.01}
+_DEFAULT_QUANTITIES = {
+    "latency": AssumedQuantity(median=2.0),
+    "ttft": AssumedQuantity(median=0.6),
+    "tpot": AssumedQuantity(median=0.02, sigma=0.4),
+    "cost_per_request": AssumedQuantity(median=0.001, sigma=1.0),
+    "output_tokens": AssumedQuantity(median=250, sigma=0.8),
+}
+DEFAULT_INPUT_TOKENS = 500.0
+
+
+class ExpectedRate(NamedTuple):
+    """Share of judged requests.
+
+    Attributes:
+        rate: within (0, 1).
+        source: ``history``, ``assumed`` (by who asks) or ``default``.
+    """
+
+    rate: float
+    source: str
+
+
+class ExpectedQuantity(NamedTuple):
+    """Values of one request, in the integer units of its metric.
+
+    Attributes:
+        counted: the histogram of history, ``None`` when log-normal.
+        log_median, sigma: of the log-normal form.
+        failures: share of units that count as above any value.
+        per_request: units with a value (or failed) for each judged request; streams only for some metrics.
+        source: as of rates.
+    """
+
+    counted: Distribution | None
+    log_median: float
+    sigma: float
+    failures: float
+    per_request: float
+    source: str
+
+    def survival(self, threshold: float) -> float:
+        """Share of units above ``threshold``, failed ones among them."""
+        return self.failures + (1 - self.failures) * self._above(threshold)
+
+    def quantile(self, q: float) -> float:
+        """The upper edge of the bucket of the ``q`` quantile, failures above all; infinite when it is a failure."""
+        inner = q / (1 - self.failures) if self.failures < 1 else 2.0
+        if inner >= 1:
+            return math.inf
+        if self.counted is not None:
+            return self.counted.quantile(inner)
+        value = math.exp(self.log_median + self.sigma * NormalDist().inv_cdf(inner))
+        return upper_edge(math.ceil(math.log2(value) * SCALE) - 1)
+
+    @property
+    def mean(self) -> float:
+        """Mean of the values."""
+        return math.exp(self.log_median + self.sigma**2 / 2) if self.counted is None else self.counted.mean
+
+    @property
+    def variation(self) -> float:
+        """Standard deviation over mean."""
+        if self.counted is None:
+            return math.sqrt(math.expm1(self.sigma**2))
+        return self.counted.deviation / self.counted.mean if self.counted.mean else 0.0
+
+    def sigma_at(self, q: float) -> float:
+        """The log-normal sigma that gives the log quantile the error that the density there does."""
+        if self.counted is None:
+            return self.sigma
+        centre, reach = self.counted.quantile(q), 0.15
+        inside = self._above(centre * math.exp(-reach)) - self._above(centre * math.exp(reach))
+        return log_deviation_at(q, inside / (2 * reach)) if inside > 0 else math.inf
+
+    def _above(self, threshold: float) -> float:
+        if self.counted is None:
+            if threshold <= 0:
+                return 1.0
+            return math.erfc((math.log(threshold) - self.log_median) / self.sigma / math.sqrt(2)) / 2
+        found = 0.0
+        for index, count in self.counted.buckets.items():
+            low, high = max(lower_edge(index), 0.5), upper_edge(index)
+            if low >= threshold:
+                found += count
+            elif high > threshold:
+                found += count * math.log(high / max(threshold, low)) / math.log(high / low)
+        return found / self.counted.count
+
+
+class Expectation(msgspec.Struct, frozen=True, kw_only=True):
+    """What is expected of stable.
+
+    Attributes:
+        metrics: by the metric's name.
+        samples: judged requests of history that it rests on.
+        input_tokens, output_tokens, cost_usd: means of a request, for exposure.
+        requests_per_unit: how many requests one unit makes.
+        correlation: between the outcomes of two requests of one unit; ``None`` when nobody knows.
+    """
+
+    metrics: dict[str, ExpectedRate | ExpectedQuantity]
+    samples: int
+    input_tokens: float
+    output_tokens: float
+    cost_usd: float
+    requests_per_unit: float
+    correlation: float | None = None
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether anything does not come from history."""
+        return any(each.source != "history" for each in self.metrics.values())
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """What was observed of stable, lately.
+
+    Attributes:
+        summary: of the first request of each unit, as verdicts count them.
+        requests: all of them.
+        input_tokens: sum of those.
+        correlation: see :class:`Expectation`.
+    """
+
+    summary: Summary = Summary()
+    requests: int = 0
+    input_tokens: int = 0
+    correlation: float | None = None
+
+
+def expect(history: History, assumed: AssumeSpec, *, is_by_request: bool) -> Expectation:
+    """Each metric from what was assumed, else from history, else from plain defaults that say so.
+
+    Args:
+        history: may be empty.
+        assumed: by who asks.
+        is_by_request: whether each request is a unit of its own.
+    """
+    found: dict[str, ExpectedRate | ExpectedQuantity] = {}
+    for name, metric in METRICS.items():
+        if isinstance(metric, Rate):
+            found[name] = _rate(name, metric, history.summary, assumed)
+        else:
+            found[name] = _quantity(name, metric, history.summary, assumed, found)
+    measured = history.requests / history.summary.units if history.summary.units else 1.0
+    per_unit = assumed.requests_per_unit or (1.0 if is_by_request else max(1.0, measured))
+    tokens, cost = found["output_tokens"], found["cost_per_request"]
+    assert isinstance(tokens, ExpectedQuantity)
+    assert isinstance(cost, ExpectedQuantity)
+    own_input = history.input_tokens / history.requests if history.requests else DEFAULT_INPUT_TOKENS
+    return Expectation(
+        metrics=found,
+        samples=history.summary.judged,
+        input_tokens=own_input if assumed.input_tokens is None else assumed.input_tokens,
+        output_tokens=tokens.mean,
+        cost_usd=cost.mean / 1e9,
+        requests_per_unit=per_unit,
+        correlation=history.correlation,
+    )
+
+
+def _rate(name: str, metric: Rate, summary: Summary, assumed: AssumeSpec) -> ExpectedRate:
+    if name in assumed.rates:
+        return ExpectedRate(min(1 - 1e-9, max(1e-9, assumed.rates[name])), "assumed")
+    if summary.judged >= MINIMUM_BASELINE:
+        return ExpectedRate((metric.events(summary) + 0.5) / (summary.judged + 1), "history")
+    return ExpectedRate(_DEFAULT_RATES.get(name, 0.01), "default")
+
+
+def _quantity(
+    name: str,
+    metric: Quantity,
+    summary: Summary,
+    assumed: AssumeSpec,
+    known: dict[str, ExpectedRate | ExpectedQuantity],
+) -> ExpectedQuantity:
+    values, failed = metric.of(summary), metric.failures(summary)
+    error_rate = known["error_rate"]
+    failures = error_rate.rate if isinstance(error_rate, ExpectedRate) and metric.failures(_ONE_FAILURE) else 0.0
+    share = assumed.streams if name == "ttft" and assumed.streams is not None else 1.0
+    given: AssumedQuantity | None = getattr(assumed, name)
+    if given is None and values.count >= MINIMUM_BASELINE:
+        own = failed / (values.count + failed)
+        return ExpectedQuantity(values, 0.0, 0.0, own, (values.count + failed) / max(1, summary.judged), "history")
+    chosen = given or _DEFAULT_QUANTITIES[name]
+    log_median = math.log(chosen.median * metric.scale)
+    return ExpectedQuantity(None, log_median, chosen.sigma, failures, share, "assumed" if given else "default")
+
+
+_ONE_FAILURE = Summary(requests=1, outcomes={"upstream_error": 1}, streams=1, failed_streams=1)

@@ -1,0 +1,425 @@
+"""The plan of a release: per step and metric what it takes, what it can find, and what it can not.
+
+Each step is judged by its own counts at its part of alpha, exactly as :mod:`~tidegate.delivery.decide_evidence` will
+judge it; a step may be extended as often as the release allows, and that is the worst case.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from tidegate.delivery.evidence.metrics import METRICS, Rate, metric_name
+from tidegate.delivery.planning.expectation import Expectation, ExpectedRate
+from tidegate.delivery.planning.forecast import Forecast
+from tidegate.delivery.planning.power import question, smallest_breach, smallest_change
+from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
+from tidegate.delivery.steps import Approve, Mirror, Program, Split
+from tidegate.delivery.strategy import compile_program, strategy_name
+
+WHOLE = 10_000
+_LONGEST = 50.0  # times a step's units: how far ahead it is reckoned when an equal candidate would pass
+
+
+class MetricPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of one guardrail in one step.
+
+    Attributes:
+        metric: its name.
+        condition: ``comparison``, ``hard`` or ``rule``.
+        expected: stable's value in the metric's own unit.
+        source: of that: ``history``, ``assumed`` or ``default``.
+        kind: of the changes: ``points`` (parts of one), ``relative``, or ``share`` above a hard limit.
+        margin: what is tolerated.
+        detectable: the smallest harm that the step finds with the plan's power; ``None`` when it finds none.
+        fixed_requests: a test at one look would need for that harm.
+        passes_after_requests, passes_after_seconds: when an equal candidate has passed with the plan's power;
+            ``None`` when it never does.
+        can_pass: whether that lies within the step.
+        is_required: whether the step waits for its pass.
+    """
+
+    metric: str
+    condition: str
+    expected: float | None
+    source: str
+    kind: str
+    margin: float | None
+    detectable: float | None
+    fixed_requests: float | None
+    passes_after_requests: float | None
+    passes_after_seconds: float | None
+    can_pass: bool
+    is_required: bool
+
+
+class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One step; the last one is the bake.
+
+    Attributes:
+        number: from 1.
+        kind: ``split``, ``mirror``, ``approve`` or ``bake``.
+        share: of the candidate, in parts of one.
+        mirrored: part of stable's requests that are copied.
+        seconds, longest_seconds: as planned, and with every extension.
+        requests: of the service in that time.
+        candidate_requests: that the candidate serves, copies among them.
+        units, candidate_units: that count, each once.
+        min_samples: units that each arm needs.
+        reached_after_seconds: when the candidate has them; ``None`` without traffic.
+    """
+
+    number: int
+    kind: str
+    share: float
+    mirrored: float
+    seconds: float
+    longest_seconds: float
+    requests: float
+    candidate_requests: float
+    units: float
+    candidate_units: float
+    min_samples: int
+    reached_after_seconds: float | None
+    metrics: tuple[MetricPlan, ...]
+
+
+class Exposure(msgspec.Struct, frozen=True, kw_only=True):
+    """What the candidate serves before it is promoted or ended.
+
+    Attributes:
+        requests: of users; ``copies`` are mirrored ones.
+        tokens: read and written for both.
+        cost_usd: of both.
+        seconds: from the first step to the end.
+    """
+
+    requests: float
+    copies: float
+    tokens: float
+    cost_usd: float
+    seconds: float
+
+
+class Refusal(msgspec.Struct, frozen=True, kw_only=True):
+    """Something the release can never decide: it would only ever wait.
+
+    Attributes:
+        code: stable.
+        where: which step.
+        sentence: what is wrong.
+        remedy: how to mend it.
+    """
+
+    code: str
+    where: str
+    sentence: str
+    remedy: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a release would take and could detect.
+
+    Attributes:
+        alpha: of a false rollback over the whole release; ``power`` of finding what is called detectable.
+        samples: requests of history behind the baseline; ``forecast_hours`` of it behind the traffic.
+        requests_per_hour: mean over a day; ``traffic`` says where it is from.
+        requests_per_unit, correlation, design_effect: how alike the requests of a unit are.
+        assumptions: what does not come from history, one sentence each.
+        steps: the last one is the bake, unless the strategy ends without a promotion.
+        planned, worst: everything on time, and every extension used.
+        undecided: what will not be decided in the planned time, one sentence each.
+        refusals: why it should not start.
+    """
+
+    service: str
+    version: str
+    strategy: str
+    alpha: float
+    power: float
+    samples: int
+    requests_per_hour: float
+    traffic: str
+    forecast_hours: int
+    requests_per_unit: float
+    correlation: float | None
+    design_effect: float | None
+    assumptions: tuple[str, ...]
+    steps: tuple[StepPlan, ...]
+    planned: Exposure
+    worst: Exposure
+    undecided: tuple[str, ...]
+    refusals: tuple[Refusal, ...]
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether nothing speaks against starting it."""
+        return not self.refusals
+
+
+def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, start: float, power: float = 0.8) -> Plan:
+    """The whole plan.
+
+    Args:
+        spec: of the release.
+        expected: of stable.
+        traffic: of the service.
+        start: of the release, seconds of the day (UTC).
+        power: with which a detectable harm is found.
+    """
+    program = compile_program(spec.strategy)
+    steps, clock, share = [], start, 0.0
+    for index in range(len(program.steps) + (not program.finishes)):
+        made = _step(spec, program, index, expected, traffic, clock, share, power)
+        steps.append(made)
+        clock, share = clock + made.seconds, made.share
+    return Plan(
+        service=spec.service,
+        version=spec.version,
+        strategy=strategy_name(spec.strategy),
+        alpha=spec.analysis.alpha,
+        power=power,
+        samples=expected.samples,
+        requests_per_hour=traffic.mean,
+        traffic=traffic.source,
+        forecast_hours=traffic.hours,
+        requests_per_unit=expected.requests_per_unit,
+        correlation=expected.correlation,
+        design_effect=_design_effect(expected),
+        assumptions=tuple(_assumptions(spec.guardrails, expected, traffic)),
+        steps=tuple(steps),
+        planned=_exposure(steps, expected, traffic, start, is_worst=False),
+        worst=_exposure(steps, expected, traffic, start, is_worst=True),
+        undecided=tuple(_undecided(steps, power)),
+        refusals=tuple(_refusals(steps, traffic)),
+    )
+
+
+def _step(
+    spec: ReleaseSpec,
+    program: Program,
+    index: int,
+    expected: Expectation,
+    traffic: Forecast,
+    clock: float,
+    held: float,
+    power: float,
+) -> StepPlan:
+    found = program.steps[index] if index < len(program.steps) else None
+    kind = "bake" if found is None else str(found.__struct_config__.tag)
+    share = 1.0 if found is None else found.weight / WHOLE if isinstance(found, Split) else held
+    seconds = found.timeout if isinstance(found, Approve) else program.soak_at(index)
+    mirroring = getattr(found, "mirroring", None)
+    mirrored = mirroring.share / WHOLE if mirroring is not None else 0.0
+    own = spec.analysis.min_samples
+    least = program.criteria_at(index).min_samples if own is None else own
+    requests = traffic.requests(clock, seconds)
+    units = requests / expected.requests_per_unit
+    judged = mirrored if isinstance(found, Mirror) else share
+    candidate_units = units * judged
+    longest = seconds if isinstance(found, Approve) else seconds * (1 + _extensions(spec))
+    needed = least * expected.requests_per_unit / judged if judged else math.inf
+    reached = traffic.seconds_for(needed, clock)
+    metrics: tuple[MetricPlan, ...] = ()
+    if isinstance(found, Split) or found is None:
+        metrics = tuple(_metrics(spec, program, index, expected, traffic, clock, share, units, least, power))
+    return StepPlan(
+        number=index + 1,
+        kind=kind,
+        share=share,
+        mirrored=mirrored,
+        seconds=seconds,
+        longest_seconds=longest,
+        requests=requests,
+        candidate_requests=requests * (share + (1 - share) * mirrored),
+        units=units,
+        candidate_units=candidate_units,
+        min_samples=least,
+        reached_after_seconds=reached if math.isfinite(reached) else None,
+        metrics=metrics,
+    )
+
+
+def _metrics(
+    spec: ReleaseSpec,
+    program: Program,
+    index: int,
+    expected: Expectation,
+    traffic: Forecast,
+    clock: float,
+    share: float,
+    units: float,
+    least: int,
+    power: float,
+) -> list[MetricPlan]:
+    acting = sum((g.hard is not None) + g.compares for g in spec.guardrails if not g.dry_run)
+    alpha = spec.analysis.alpha / program.judgings / max(1, acting)
+    required = program.required_at(index)
+    found: list[MetricPlan] = []
+    for guardrail in spec.guardrails:
+        name = metric_name(guardrail)
+        is_required = not guardrail.dry_run and (required is None or name in required or guardrail.metric in required)
+        if guardrail.hard is not None:
+            breach = smallest_breach(guardrail, units * share, power, alpha=alpha)
+            found.append(_row(guardrail, expected, "hard", "share", None, breach, is_required=is_required))
+        if guardrail.compares and 0 < share < 1:
+            asked = question(
+                guardrail, expected, share, alpha=alpha, pass_alpha=spec.analysis.alpha, least=max(1, least)
+            )
+            assert asked is not None
+            change = smallest_change(asked, units, power)
+            after = asked.passes(max(units, 100.0) * _LONGEST).needed(power) * expected.requests_per_unit
+            fixed = asked.fixed(change, power) * expected.requests_per_unit if math.isfinite(change) else math.inf
+            row = _row(guardrail, expected, "comparison", asked.kind, asked.margin, change, is_required=is_required)
+            found.append(
+                msgspec.structs.replace(
+                    row,
+                    fixed_requests=_finite(fixed),
+                    passes_after_requests=_finite(after),
+                    passes_after_seconds=_finite(traffic.seconds_for(after, clock)),
+                    can_pass=after <= units * expected.requests_per_unit,
+                )
+            )
+        if guardrail.rule is not None and (0 < share < 1 or not guardrail.needs_stable):
+            found.append(_row(guardrail, expected, "rule", "rule", None, None, is_required=is_required))
+    return found
+
+
+def _row(
+    guardrail: GuardrailSpec,
+    expected: Expectation,
+    condition: str,
+    kind: str,
+    margin: float | None,
+    detectable: float | None,
+    *,
+    is_required: bool,
+) -> MetricPlan:
+    known, metric = expected.metrics[guardrail.metric], METRICS[guardrail.metric]
+    if isinstance(known, ExpectedRate) or isinstance(metric, Rate):
+        assert isinstance(known, ExpectedRate)
+        value = known.rate
+    elif guardrail.stat == "mean":
+        value = known.mean / metric.scale
+    else:
+        value = known.quantile(_q(guardrail)) / metric.scale
+    return MetricPlan(
+        metric=metric_name(guardrail),
+        condition=condition,
+        expected=_finite(value),
+        source=known.source,
+        kind=kind,
+        margin=margin,
+        detectable=_finite(detectable),
+        fixed_requests=None,
+        passes_after_requests=None,
+        passes_after_seconds=None,
+        can_pass=condition != "comparison",
+        is_required=is_required,
+    )
+
+
+def _q(guardrail: GuardrailSpec) -> float:
+    return float((guardrail.stat or "p95")[1:]) / 100
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _extensions(spec: ReleaseSpec) -> int:
+    analysis = spec.analysis
+    is_extended = analysis.on_inconclusive == "extend" or analysis.on_no_data == "extend"
+    return analysis.max_extensions if is_extended else 0
+
+
+def _exposure(
+    steps: Sequence[StepPlan], expected: Expectation, traffic: Forecast, start: float, *, is_worst: bool
+) -> Exposure:
+    clock, served, copies = start, 0.0, 0.0
+    for step in steps:
+        seconds = step.longest_seconds if is_worst else step.seconds
+        requests = traffic.requests(clock, seconds)
+        served += requests * step.share
+        copies += requests * (1 - step.share) * step.mirrored
+        clock += seconds
+    both = served + copies
+    return Exposure(
+        requests=served,
+        copies=copies,
+        tokens=both * (expected.input_tokens + expected.output_tokens),
+        cost_usd=both * expected.cost_usd,
+        seconds=clock - start,
+    )
+
+
+def _design_effect(expected: Expectation) -> float | None:
+    if expected.correlation is None:
+        return None
+    return 1 + (expected.requests_per_unit - 1) * max(0.0, expected.correlation)
+
+
+def _assumptions(guardrails: Sequence[GuardrailSpec], expected: Expectation, traffic: Forecast) -> list[str]:
+    found = []
+    if traffic.source == "assumed":
+        found.append(f"traffic is assumed: {traffic.mean:,.0f} requests an hour at all hours")
+    if traffic.source == "history" and traffic.hours < 72:
+        found.append(f"traffic rests on {traffic.hours} hours of history and is taken to be the same at all hours")
+    words = {"assumed": "is assumed", "default": "is a plain default, for want of history"}
+    for name in dict.fromkeys(guardrail.metric for guardrail in guardrails):
+        if (source := expected.metrics[name].source) in words:
+            found.append(f"{name} {words[source]}")
+    tokens = expected.metrics["output_tokens"].source
+    if tokens != "history":
+        found.append(f"tokens and money {words[tokens]}")
+    return found
+
+
+def _undecided(steps: Sequence[StepPlan], power: float) -> list[str]:
+    found = []
+    for step in steps:
+        where = f"step {step.number} ({step.kind} {step.share:.4g})" if step.kind != "bake" else "the bake"
+        for metric in step.metrics:
+            if metric.condition == "comparison" and not metric.can_pass and metric.is_required:
+                needs = metric.passes_after_requests
+                more = f"needs {needs:,.0f} requests" if needs is not None else "never passes at any traffic"
+                found.append(f"{metric.metric} in {where}: an equal candidate {more}, and {step.requests:,.0f} come")
+            if metric.condition != "rule" and metric.kind != "share" and metric.detectable is None:
+                found.append(f"{metric.metric} in {where}: no harm is found with {power:.0%} probability")
+    return found
+
+
+def _refusals(steps: Sequence[StepPlan], traffic: Forecast) -> list[Refusal]:
+    if not traffic.mean:
+        return [
+            Refusal(
+                code="no_traffic",
+                where="the whole release",
+                sentence="nothing is known of the service's traffic",
+                remedy="say what to expect with --requests-per-hour (assume: {requests_per_hour: …})",
+            )
+        ]
+    found = []
+    for step in steps:
+        if step.kind not in {"split", "mirror"}:
+            continue
+        reached = step.reached_after_seconds
+        if reached is None or reached > step.longest_seconds:
+            found.append(_too_few(step, reached))
+    return found
+
+
+def _too_few(step: StepPlan, reached: float | None) -> Refusal:
+    most = step.candidate_units / step.seconds * step.longest_seconds if step.seconds else 0.0
+    hours = "never" if reached is None else f"after {reached / 3600:,.1f} hours"
+    return Refusal(
+        code="never_enough_samples",
+        where=f"step {step.number} ({step.kind} {step.share or step.mirrored:.4g})",
+        sentence=(
+            f"it needs {step.min_samples} units of the candidate and gets about {most:,.0f}, every extension included; "
+            f"it would have them {hours}"
+        ),
+        remedy="raise its share or soak, lower analysis.min_samples, or choose assignment.unit: request",
+    )
