@@ -125,6 +125,7 @@ bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways,
 .PHONY: bench-dashboard
 bench-dashboard: $(VENV)/.dev ## server time of each page with 1,000 services, 10,000 versions and 10 million requests
 	$(BIN)/python bench/dashboard.py
+
 .PHONY: bench-statistics
 bench-statistics: $(VENV)/.dev ## false alarms and power of every method, in simulated worlds; writes docs/explanation/statistics.md
 	$(BIN)/python -m bench.statistics.run --write docs/explanation/statistics.md

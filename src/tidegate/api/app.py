@@ -27,6 +27,7 @@ from tidegate.api.routes import (
     judges,
     keys,
     logs,
+    planning,
     providers,
     records,
     releases,
@@ -47,7 +48,7 @@ API_PREFIX = "/api/v1"
 API_ROUTERS = tuple(
     each.router
     for each in (
-        *(services, versions, releases, counts, traffic, reports, requests, feedback, judges),
+        *(services, versions, releases, planning, counts, traffic, reports, requests, feedback, judges),
         *(incidents, records, providers, keys, logs, applying),
     )
 )

@@ -11,7 +11,17 @@ from pathlib import Path
 from typing import Literal, NamedTuple, TypeGuard
 
 Mode = Literal["sync", "async"]
-SUBJECTS = ("versions", "services", "releases", "traffic", "requests", "feedback", "records", "installation")
+SUBJECTS = (
+    "versions",
+    "services",
+    "releases",
+    "planning",
+    "traffic",
+    "requests",
+    "feedback",
+    "records",
+    "installation",
+)
 _FOLDER = Path(__file__).parent
 _CALLS = "tidegate.client.calls"
 _KINDS = ("Call", "Flow", "Stream")

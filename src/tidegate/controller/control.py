@@ -35,6 +35,7 @@ from tidegate.controller.opentelemetry.export import OtlpExport
 from tidegate.controller.operations import Operations
 from tidegate.controller.pair_queries import PairQueries
 from tidegate.controller.pin_logs import PinLogs
+from tidegate.controller.planning import Planner
 from tidegate.controller.previewing import Previews
 from tidegate.controller.probe import JUDGE_KEY, OwnCredential, ProbeCredential, Prober
 from tidegate.controller.programs import ProgramSettings
@@ -240,6 +241,7 @@ class Control:
         self.traffic = TrafficQueries(self.observed, clock)
         self.drift = DriftQueries(self.observed, clock)
         self.reports = ServiceReports(self.observed, clock, self.queries, self.traffic, self.drift)
+        self.planner = Planner(state, self.observed, clock)
 
     async def start(self, *, is_background: bool = True) -> None:
         """Take the lead if it is free, publish the first snapshot, begin to work.

@@ -80,8 +80,9 @@ if TYPE_CHECKING:
         log_evidence_of_worse,
         win_rate_interval,
     )
+    from tidegate.stats.ratio import Ratio, log_ratio_of_ratios
     from tidegate.stats.sample_ratio import chi_squared, log_mismatch
-    from tidegate.stats.summaries import Covaried, Events, Moments, Ratio
+    from tidegate.stats.summaries import Covaried, Events, Moments
     from tidegate.stats.verdict import Verdict, worst
 
 _PLACES: dict[str, tuple[str, ...]] = {
@@ -137,8 +138,9 @@ _PLACES: dict[str, tuple[str, ...]] = {
         "log_evidence_of_worse",
         "win_rate_interval",
     ),
+    "ratio": ("Ratio", "log_ratio_of_ratios"),
     "sample_ratio": ("chi_squared", "log_mismatch"),
-    "summaries": ("Covaried", "Events", "Moments", "Ratio"),
+    "summaries": ("Covaried", "Events", "Moments"),
     "verdict": ("Verdict", "worst"),
 }
 PUBLIC = {

@@ -24,6 +24,7 @@ _PARTS = {
     "At every look": (
         "summaries",
         "distribution",
+        "ratio",
         "arm_prediction",
         "bernoulli",
         "betting",

@@ -2,7 +2,8 @@
 
 Integers, because sums of floats are not associative: two gateways and one would otherwise disagree in the last bit,
 and with it a verdict at its limit. Quantities are therefore counted in small whole units (microseconds, nano-USD,
-millionths of a score). Histograms are in :mod:`~tidegate.stats.distribution`.
+millionths of a score). Histograms are in :mod:`~tidegate.stats.distribution`,
+ratios of two sums in :mod:`~tidegate.stats.ratio`.
 """
 
 from __future__ import annotations
@@ -69,58 +70,6 @@ class Moments(Additive, frozen=True, omit_defaults=True):
         if self.count < 2:
             return math.nan
         return (self.count * self.squares - self.total * self.total) / (self.count * (self.count - 1))
-
-
-class Ratio(Additive, frozen=True, omit_defaults=True):
-    """A ratio of sums over units of several requests each: cost per request, per token, errors per request.
-
-    R = sum N / sum D, residuals e_i = N_i - R D_i, and by the delta method (linearisation)
-
-        Var R = k / (k - 1) * sum e_i**2 / (sum D)**2.
-
-    Source: Cochran, Sampling Techniques, 3rd ed. 1977, chapter 9A (ratio estimator of cluster sums); for online
-    experiments Deng, Knoblich, Lu, KDD 2018. Assumption: units are independent and many (about 100); requests of one
-    unit need not be. Not when a few units hold most of the denominator.
-
-    Attributes:
-        units: k.
-        numerator, denominator: sums over all units.
-        numerator_squares, products, denominator_squares: sums of N_i**2, N_i D_i, D_i**2.
-    """
-
-    units: int = 0
-    numerator: int = 0
-    denominator: int = 0
-    numerator_squares: int = 0
-    products: int = 0
-    denominator_squares: int = 0
-
-    @classmethod
-    def of(cls, pairs: Iterable[tuple[int, int]]) -> Self:
-        """(numerator, denominator) of each unit."""
-        found = tuple(pairs)
-        return cls(
-            len(found),
-            sum(n for n, _ in found),
-            sum(d for _, d in found),
-            sum(n * n for n, _ in found),
-            sum(n * d for n, d in found),
-            sum(d * d for _, d in found),
-        )
-
-    @property
-    def estimate(self) -> float:
-        """R; NaN without a denominator."""
-        return self.numerator / self.denominator if self.denominator else math.nan
-
-    @property
-    def variance(self) -> float:
-        """Variance of R; NaN with fewer than two units or without a denominator."""
-        if self.units < 2 or not self.denominator:
-            return math.nan
-        n, d = self.numerator, self.denominator
-        residuals = d * d * self.numerator_squares - 2 * n * d * self.products + n * n * self.denominator_squares
-        return self.units / (self.units - 1) * residuals / d**4
 
 
 class Covaried(Additive, frozen=True, omit_defaults=True):

@@ -21,7 +21,8 @@ from tidegate.stats.fixed_horizon.two_samples import (
     welch_t,
     wilson,
 )
-from tidegate.stats.summaries import Covaried, Events, Moments, Ratio
+from tidegate.stats.ratio import Ratio
+from tidegate.stats.summaries import Covaried, Events, Moments
 
 ALTERNATIVES = {"two-sided": "two-sided", "larger": "greater", "smaller": "less"}
 
@@ -78,7 +79,7 @@ def test_too_few_units_rule_nothing_out():
         welch_t(Moments.of([1]), Moments.of([1, 2])),
         two_proportion_z(Events(), Events(1, 3)),
         mann_whitney({}, {1: 2}),
-        difference_of_ratios(Ratio.of([(1, 1)]), Ratio.of([(1, 1), (2, 1)])),
+        difference_of_ratios(Ratio.of(1, 1), Ratio.of(1, 1) + Ratio.of(2, 1)),
         cuped(Covaried.of([(1, 1)]), Covaried.of([(1, 1), (2, 1)])),
     ):
         assert math.isnan(finding.estimate)
@@ -121,7 +122,7 @@ def test_ratios_over_units_keep_their_level_where_requests_would_not():
             level = generator.beta(1, 9, 120)
             sizes = 1 + generator.poisson(15, 120)
             events = generator.binomial(sizes, level)
-            arms.append(Ratio.of(zip(events.tolist(), sizes.tolist(), strict=True)))
+            arms.append(sum(map(Ratio.of, events.tolist(), sizes.tolist()), Ratio()))
             requests.append(Events(int(events.sum()), int(sizes.sum())))
         false_units += difference_of_ratios(*arms).p_value < 0.05
         false_requests += two_proportion_z(*requests).p_value < 0.05

@@ -8,6 +8,7 @@ import httpx2
 
 from tidegate.client.asynchronous.feedback import FeedbackOperations
 from tidegate.client.asynchronous.installation import InstallationOperations
+from tidegate.client.asynchronous.planning import PlanningOperations
 from tidegate.client.asynchronous.records import RecordsOperations
 from tidegate.client.asynchronous.releases import ReleasesOperations
 from tidegate.client.asynchronous.requests import RequestsOperations
@@ -24,6 +25,7 @@ class AsyncClient(
     VersionsOperations,
     ServicesOperations,
     ReleasesOperations,
+    PlanningOperations,
     TrafficOperations,
     RequestsOperations,
     FeedbackOperations,

@@ -8,6 +8,7 @@ import httpx2
 
 from tidegate.client.blocking.feedback import FeedbackOperations
 from tidegate.client.blocking.installation import InstallationOperations
+from tidegate.client.blocking.planning import PlanningOperations
 from tidegate.client.blocking.records import RecordsOperations
 from tidegate.client.blocking.releases import ReleasesOperations
 from tidegate.client.blocking.requests import RequestsOperations
@@ -24,6 +25,7 @@ class Client(
     VersionsOperations,
     ServicesOperations,
     ReleasesOperations,
+    PlanningOperations,
     TrafficOperations,
     RequestsOperations,
     FeedbackOperations,

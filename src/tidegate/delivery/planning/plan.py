@@ -14,149 +14,14 @@ import msgspec
 from tidegate.delivery.evidence.metrics import METRICS, Rate, metric_name
 from tidegate.delivery.planning.expectation import Expectation, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
+from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, Refusal, StepPlan
 from tidegate.delivery.planning.power import question, smallest_breach, smallest_change
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Approve, Mirror, Program, Split
 from tidegate.delivery.strategy import compile_program, strategy_name
 
 WHOLE = 10_000
-_LONGEST = 50.0  # times a step's units: how far ahead it is reckoned when an equal candidate would pass
-
-
-class MetricPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One condition of one guardrail in one step.
-
-    Attributes:
-        metric: its name.
-        condition: ``comparison``, ``hard`` or ``rule``.
-        expected: stable's value in the metric's own unit.
-        source: of that: ``history``, ``assumed`` or ``default``.
-        kind: of the changes: ``points`` (parts of one), ``relative``, or ``share`` above a hard limit.
-        margin: what is tolerated.
-        detectable: the smallest harm that the step finds with the plan's power; ``None`` when it finds none.
-        fixed_requests: a test at one look would need for that harm.
-        passes_after_requests, passes_after_seconds: when an equal candidate has passed with the plan's power;
-            ``None`` when it never does.
-        can_pass: whether that lies within the step.
-        is_required: whether the step waits for its pass.
-    """
-
-    metric: str
-    condition: str
-    expected: float | None
-    source: str
-    kind: str
-    margin: float | None
-    detectable: float | None
-    fixed_requests: float | None
-    passes_after_requests: float | None
-    passes_after_seconds: float | None
-    can_pass: bool
-    is_required: bool
-
-
-class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One step; the last one is the bake.
-
-    Attributes:
-        number: from 1.
-        kind: ``split``, ``mirror``, ``approve`` or ``bake``.
-        share: of the candidate, in parts of one.
-        mirrored: part of stable's requests that are copied.
-        seconds, longest_seconds: as planned, and with every extension.
-        requests: of the service in that time.
-        candidate_requests: that the candidate serves, copies among them.
-        units, candidate_units: that count, each once.
-        min_samples: units that each arm needs.
-        reached_after_seconds: when the candidate has them; ``None`` without traffic.
-    """
-
-    number: int
-    kind: str
-    share: float
-    mirrored: float
-    seconds: float
-    longest_seconds: float
-    requests: float
-    candidate_requests: float
-    units: float
-    candidate_units: float
-    min_samples: int
-    reached_after_seconds: float | None
-    metrics: tuple[MetricPlan, ...]
-
-
-class Exposure(msgspec.Struct, frozen=True, kw_only=True):
-    """What the candidate serves before it is promoted or ended.
-
-    Attributes:
-        requests: of users; ``copies`` are mirrored ones.
-        tokens: read and written for both.
-        cost_usd: of both.
-        seconds: from the first step to the end.
-    """
-
-    requests: float
-    copies: float
-    tokens: float
-    cost_usd: float
-    seconds: float
-
-
-class Refusal(msgspec.Struct, frozen=True, kw_only=True):
-    """Something the release can never decide: it would only ever wait.
-
-    Attributes:
-        code: stable.
-        where: which step.
-        sentence: what is wrong.
-        remedy: how to mend it.
-    """
-
-    code: str
-    where: str
-    sentence: str
-    remedy: str
-
-
-class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a release would take and could detect.
-
-    Attributes:
-        alpha: of a false rollback over the whole release; ``power`` of finding what is called detectable.
-        samples: requests of history behind the baseline; ``forecast_hours`` of it behind the traffic.
-        requests_per_hour: mean over a day; ``traffic`` says where it is from.
-        requests_per_unit, correlation, design_effect: how alike the requests of a unit are.
-        assumptions: what does not come from history, one sentence each.
-        steps: the last one is the bake, unless the strategy ends without a promotion.
-        planned, worst: everything on time, and every extension used.
-        undecided: what will not be decided in the planned time, one sentence each.
-        refusals: why it should not start.
-    """
-
-    service: str
-    version: str
-    strategy: str
-    alpha: float
-    power: float
-    samples: int
-    requests_per_hour: float
-    traffic: str
-    forecast_hours: int
-    requests_per_unit: float
-    correlation: float | None
-    design_effect: float | None
-    assumptions: tuple[str, ...]
-    steps: tuple[StepPlan, ...]
-    planned: Exposure
-    worst: Exposure
-    undecided: tuple[str, ...]
-    refusals: tuple[Refusal, ...]
-
-    @property
-    def is_feasible(self) -> bool:
-        """Whether nothing speaks against starting it."""
-        return not self.refusals
+LONGEST = 50.0  # times a step's units: how far ahead it is reckoned when an equal candidate would pass
 
 
 def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, start: float, power: float = 0.8) -> Plan:
@@ -210,7 +75,7 @@ def _step(
     found = program.steps[index] if index < len(program.steps) else None
     kind = "bake" if found is None else str(found.__struct_config__.tag)
     share = 1.0 if found is None else found.weight / WHOLE if isinstance(found, Split) else held
-    seconds = found.timeout if isinstance(found, Approve) else program.soak_at(index)
+    seconds = float(found.timeout if isinstance(found, Approve) else program.soak_at(index))
     mirroring = getattr(found, "mirroring", None)
     mirrored = mirroring.share / WHOLE if mirroring is not None else 0.0
     own = spec.analysis.min_samples
@@ -261,16 +126,19 @@ def _metrics(
     for guardrail in spec.guardrails:
         name = metric_name(guardrail)
         is_required = not guardrail.dry_run and (required is None or name in required or guardrail.metric in required)
+        if guardrail.metric not in expected.metrics:
+            continue
         if guardrail.hard is not None:
             breach = smallest_breach(guardrail, units * share, power, alpha=alpha)
             found.append(_row(guardrail, expected, "hard", "share", None, breach, is_required=is_required))
+        asked = None
         if guardrail.compares and 0 < share < 1:
             asked = question(
                 guardrail, expected, share, alpha=alpha, pass_alpha=spec.analysis.alpha, least=max(1, least)
             )
-            assert asked is not None
+        if asked is not None:
             change = smallest_change(asked, units, power)
-            after = asked.passes(max(units, 100.0) * _LONGEST).needed(power) * expected.requests_per_unit
+            after = asked.passes(max(units, 100.0) * LONGEST).needed(power) * expected.requests_per_unit
             fixed = asked.fixed(change, power) * expected.requests_per_unit if math.isfinite(change) else math.inf
             row = _row(guardrail, expected, "comparison", asked.kind, asked.margin, change, is_required=is_required)
             found.append(
@@ -369,7 +237,10 @@ def _assumptions(guardrails: Sequence[GuardrailSpec], expected: Expectation, tra
         found.append(f"traffic rests on {traffic.hours} hours of history and is taken to be the same at all hours")
     words = {"assumed": "is assumed", "default": "is a plain default, for want of history"}
     for name in dict.fromkeys(guardrail.metric for guardrail in guardrails):
-        if (source := expected.metrics[name].source) in words:
+        known = expected.metrics.get(name)
+        if known is None:
+            found.append(f"{name} comes from a source that tells nothing ahead; it is left out of the reckoning")
+        elif (source := known.source) in words:
             found.append(f"{name} {words[source]}")
     tokens = expected.metrics["output_tokens"].source
     if tokens != "history":
@@ -384,7 +255,11 @@ def _undecided(steps: Sequence[StepPlan], power: float) -> list[str]:
         for metric in step.metrics:
             if metric.condition == "comparison" and not metric.can_pass and metric.is_required:
                 needs = metric.passes_after_requests
-                more = f"needs {needs:,.0f} requests" if needs is not None else "never passes at any traffic"
+                more = (
+                    f"needs {needs:,.0f} requests"
+                    if needs is not None
+                    else f"needs more than {step.requests * LONGEST:,.0f}"
+                )
                 found.append(f"{metric.metric} in {where}: an equal candidate {more}, and {step.requests:,.0f} come")
             if metric.condition != "rule" and metric.kind != "share" and metric.detectable is None:
                 found.append(f"{metric.metric} in {where}: no harm is found with {power:.0%} probability")

@@ -19,10 +19,10 @@ from tidegate.stats import bernoulli
 from tidegate.stats.asymptotic import MINIMUM_VALUES, critical
 from tidegate.stats.distribution import SCALE
 from tidegate.stats.planning.sample_size import for_means, for_proportions
-from tidegate.stats.planning.sequential_power import MOST_EVENTS, Stopping, by_events, by_z, safety_by_events
+from tidegate.stats.planning.sequential_power import Stopping, by_events, by_z, safety_by_events
 
 HORIZON = 20  # times min_samples, as the comparison of means has it
-_HALVINGS = 14
+_HALVINGS = 10
 _LARGEST = 64.0  # a change beyond this factor counts as never found
 
 
@@ -47,7 +47,8 @@ class Question(NamedTuple):
 def question(
     guardrail: GuardrailSpec, expected: Expectation, share: float, *, alpha: float, pass_alpha: float, least: int
 ) -> Question | None:
-    """The question that a guardrail asks of a step; ``None`` when it has no test against concurrent stable.
+    """The question that a guardrail asks of a step; ``None`` when it has no test against concurrent stable, or
+    nothing is expected of its metric.
 
     Args:
         guardrail: one that compares.
@@ -62,7 +63,9 @@ def question(
         return None
     margin, sides = side
     asked = _Asked(guardrail, share, alpha / sides, pass_alpha, least, margin)
-    found = expected.metrics[guardrail.metric]
+    found = expected.metrics.get(guardrail.metric)
+    if found is None:
+        return None
     if isinstance(found, ExpectedRate):
         is_ratio = guardrail.max_ratio is not None or (guardrail.max_increase is not None and not margin)
         return _of_ratio(asked, found.rate) if is_ratio else _of_points(asked, found.rate)
@@ -146,7 +149,7 @@ def _of_quantile(asked: _Asked, found: ExpectedQuantity, q: float) -> Question:
         true = ratio(change, is_sure=True)
         rate = base * (1 - asked.share + asked.share * true)
         run = _safety if lower else _harm
-        return _in_units(run(asked, true, 1.0, asked.alpha, most * rate), rate, asked.first)
+        return _in_units(run(asked, true, 1.0, asked.alpha, most * rate), rate)
 
     def passes(most: float) -> Stopping:
         true = ratio(0.0, is_sure=False)
@@ -174,7 +177,7 @@ def _by_events(
 
     def fails(change: float, most: float) -> Stopping:
         rate = per_unit(change)
-        return _in_units(_harm(asked, truth(change)[1], tolerated, asked.alpha, most * rate), rate, asked.first)
+        return _in_units(_harm(asked, truth(change)[1], tolerated, asked.alpha, most * rate), rate)
 
     def passes(most: float) -> Stopping:
         rate = per_unit(0.0)
@@ -191,17 +194,17 @@ def _by_events(
 
 
 def _harm(asked: _Asked, ratio: float, tolerated: float, alpha: float, events: float) -> Stopping:
-    most = min(MOST_EVENTS, max(1, math.ceil(events)))
+    most = max(1, math.ceil(events))
     return by_events(asked.share, ratio, alpha, tolerated_ratio=tolerated, least=MINIMUM_EVENTS, most=most)
 
 
 def _safety(asked: _Asked, ratio: float, tolerated: float, alpha: float, events: float) -> Stopping:
-    most = min(MOST_EVENTS, max(1, math.ceil(events)))
+    most = max(1, math.ceil(events))
     return safety_by_events(asked.share, ratio, alpha, tolerated_ratio=tolerated, most=most)
 
 
-def _in_units(events: Stopping, rate: float, first: float) -> Stopping:
-    """By units of both arms; nothing passes before each arm has enough, and none fails on chance alone."""
+def _in_units(events: Stopping, rate: float, first: float = 0.0) -> Stopping:
+    """By units of both arms; nothing passes before each arm has ``min_samples``, a failure waits for nobody."""
     return Stopping((events.at / max(rate, 1e-12)).clip(min=first), events.power)
 
 
@@ -252,7 +255,7 @@ def _of_mean(asked: _Asked, found: ExpectedQuantity) -> Question:
     """AsympCS of the log of the ratio of means; the change is relative."""
     share, variation = asked.share, found.variation
     horizon = HORIZON * max(asked.least, MINIMUM_VALUES)
-    first = max(asked.first, MINIMUM_VALUES / min(share, 1 - share))
+    soonest = MINIMUM_VALUES / min(share, 1 - share)
     is_less = asked.guardrail.max_increase is None and asked.guardrail.max_change is None
 
     def shift(change: float) -> float:
@@ -261,7 +264,7 @@ def _of_mean(asked: _Asked, found: ExpectedQuantity) -> Question:
     def drift(distance: float) -> Callable[[float], float]:
         return lambda n: distance * math.sqrt(n * share * (1 - share)) / max(variation, 1e-12)
 
-    def run(distance: float, alpha: float, most: float) -> Stopping:
+    def run(distance: float, alpha: float, first: float, most: float) -> Stopping:
         top = max(most, first * 2)
         return by_z(drift(distance), lambda n: critical(round(n), alpha, horizon=horizon), first, top)
 
@@ -270,8 +273,8 @@ def _of_mean(asked: _Asked, found: ExpectedQuantity) -> Question:
         return for_means(variation, distance, share, alpha=asked.alpha, power=power) if distance > 0 else math.inf
 
     return Question(
-        lambda change, most: run(shift(change) - shift(asked.margin), asked.alpha, most),
-        lambda most: run(shift(asked.margin), asked.pass_alpha, most),
+        lambda change, most: run(shift(change) - shift(asked.margin), asked.alpha, soonest, most),
+        lambda most: run(shift(asked.margin), asked.pass_alpha, max(soonest, asked.first), most),
         fixed,
         asked.margin,
         "relative",

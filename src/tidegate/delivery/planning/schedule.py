@@ -14,6 +14,7 @@ import msgspec
 from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
 from tidegate.delivery.planning.expectation import Expectation
 from tidegate.delivery.planning.forecast import Forecast
+from tidegate.delivery.planning.planned import Proposal, ProposedStep
 from tidegate.delivery.planning.power import Question, question, smallest_change
 from tidegate.delivery.quantities import Change
 from tidegate.delivery.release_spec import GuardrailSpec
@@ -39,43 +40,6 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     guardrail: GuardrailSpec
     change: float
     text: str
-
-
-class ProposedStep(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a schedule: share in parts of one, soak in seconds, requests of the service in that time."""
-
-    share: float
-    soak_seconds: float
-    requests: float
-
-
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """A schedule that finds the target, or what can be found in the time there is.
-
-    Attributes:
-        target: as asked.
-        confidence, power: 1 - alpha, and the probability of finding it.
-        fixed_requests: at 50/50 with one look.
-        expected_requests: until a sequential test stops, if the harm is there.
-        cap_requests: with which it has found it with ``power``; twice the fixed number at most is usual.
-        steps: the schedule.
-        seconds: of all of them; ``None`` without traffic.
-        fits: whether that is within the time asked for.
-        detectable_within: the smallest change that is found in that time; ``None`` when none was given or nothing is.
-        strategy: the schedule as ``strategy:`` of a release file.
-    """
-
-    target: str
-    confidence: float
-    power: float
-    fixed_requests: float
-    expected_requests: float
-    cap_requests: float
-    steps: tuple[ProposedStep, ...]
-    seconds: float | None
-    fits: bool
-    detectable_within: float | None
-    strategy: dict[str, object]
 
 
 def parse_target(text: str, expected: Expectation) -> Target:
@@ -178,14 +142,16 @@ def propose(
 def _sequential(asked: Question, target: Target, fixed: float, power: float) -> tuple[float, float]:
     """(units with which the harm is found with ``power``, units at the mean stop)."""
     most = fixed * SEQUENTIAL_CAP
-    for _ in range(_MOST_DOUBLINGS):
+    for _ in range(_MOST_DOUBLINGS if math.isfinite(fixed) else 0):
         found = asked.fails(target.change, most)
         cap = found.needed(power)
         if math.isfinite(cap) and cap <= most:
             return cap, asked.fails(target.change, cap).expected()
         most *= 2
     raise InvalidInputError(
-        f"no number of requests finds {target.text}", where="detect", remedy="ask for a larger harm"
+        f"no number of requests finds {target.text}",
+        where="detect",
+        remedy="ask for a larger harm, or a quantile that is no failure",
     )
 
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 
 from tidegate.stats.fixed_horizon.finding import UNKNOWN, Alternative, Finding, from_error, quantile, tail
-from tidegate.stats.summaries import Covaried, Events, Moments, Ratio
+from tidegate.stats.ratio import Ratio
+from tidegate.stats.summaries import Covaried, Events, Moments
 
 
 def welch_t(
@@ -130,15 +131,15 @@ def difference_of_ratios(
 ) -> Finding:
     """Difference of two ratios of sums (cost per token), units clustered: z by the delta method.
 
-    The variance is that of :class:`~tidegate.stats.summaries.Ratio`. Assumptions and sources there.
+    The variance is that of :mod:`~tidegate.stats.ratio`; formula, assumptions and sources there.
 
     Returns:
         The difference in the unit of the ratio; ``statistic`` is z.
     """
-    if min(candidate.units, stable.units) < 2 or not (candidate.denominator and stable.denominator):
+    error = math.hypot(*(arm.relative_error * arm.value for arm in (candidate, stable)))
+    if not math.isfinite(error):
         return UNKNOWN
-    error = math.sqrt(candidate.variance + stable.variance)
-    return from_error(candidate.estimate - stable.estimate, error, alpha, alternative)
+    return from_error(candidate.value - stable.value, error, alpha, alternative)
 
 
 def cuped(

@@ -6,7 +6,8 @@ Two kinds are needed here.
 - *Counts of events* (predict-the-arm): with e events the evidence depends on the number x in the candidate's arm alone
   and rises with it, so the boundary is a whole number c_e. Given an event, the arm is the candidate's with probability
   p = r h / (1 - r + r h), h the true ratio of rates, and x walks up by one with probability p: the distribution over
-  the paths that have not crossed is carried on exactly, one event at a time.
+  the paths that have not crossed is carried on exactly, one event at a time. With more than :data:`EXACT_EVENTS` the
+  count is taken to be normal.
 - *A z statistic* (bounds of means, differences of rates): a Brownian motion with drift against the boundary, by the
   recursion of :mod:`~tidegate.stats.fixed_horizon.group_sequential`, at :data:`LOOKS` looks spaced evenly in log time.
   Looking in between as well finds more, as if the boundary of B lay 0.5826 sqrt(time between looks) lower (Siegmund,
@@ -25,16 +26,16 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from tidegate.stats.fixed_horizon.group_sequential import crossing_probabilities
 from tidegate.stats.mixture import GRID, LOG_WEIGHTS
 
 Floats = NDArray[np.float64]
-LOOKS = 40
+LOOKS = 30
 _BETWEEN = 0.5826  # zeta(1/2) / sqrt(2 pi): how much lower a boundary seems to who looks now and then
-MOST_EVENTS = 4_096
-"""Beyond this many events a test counts as never finding the change."""
+EXACT_EVENTS = 1_024
+"""Up to this many events the walk is exact, beyond it normal."""
+_HALVINGS, _ROUNDING = 40, 1e-6
 
 
 class Stopping(NamedTuple):
@@ -76,19 +77,24 @@ def by_events(
         alpha: of a false finding.
         tolerated_ratio: above 0.
         least: events without which nothing is decided.
-        most: events to go to, at least 1 and at most :data:`MOST_EVENTS`.
+        most: events to go to, at least 1.
 
     Returns:
         Power by the number of *events* of both arms.
     """
-    return _walk(share, true_ratio, most, least, _event_boundary(share, tolerated_ratio, alpha, most, is_harm=True))
+    chance = share * true_ratio / (1 - share + share * true_ratio)
+    if most > EXACT_EVENTS:
+        return _drift(share, tolerated_ratio, alpha, chance, most, least, is_harm=True)
+    return _walk(chance, least, np.ceil(_boundary(share, tolerated_ratio, alpha, most, is_harm=True) - _ROUNDING))
 
 
 def safety_by_events(share: float, true_ratio: float, alpha: float, *, tolerated_ratio: float, most: int) -> Stopping:
     """When predict-the-arm finds that the candidate's rate is less than ``tolerated_ratio`` times stable's."""
-    boundary = _event_boundary(share, tolerated_ratio, alpha, most, is_harm=False)
-    flipped = np.arange(1, len(boundary) + 1) - boundary  # stable's events must be at least these
-    return _walk(1 - share, 1 / true_ratio, most, 1, flipped)
+    chance = share * true_ratio / (1 - share + share * true_ratio)
+    if most > EXACT_EVENTS:
+        return _drift(share, tolerated_ratio, alpha, chance, most, 1, is_harm=False)
+    boundary = np.floor(_boundary(share, tolerated_ratio, alpha, most, is_harm=False) + _ROUNDING)
+    return _walk(1 - chance, 1, np.arange(1.0, most + 1) - boundary)  # stable's events must be at least these
 
 
 def by_z(drift: Callable[[float], float], limit: Callable[[float], float], first: float, most: float) -> Stopping:
@@ -112,40 +118,39 @@ def by_z(drift: Callable[[float], float], limit: Callable[[float], float], first
 
 @lru_cache(maxsize=64)
 def _boundary(share: float, tolerated: float, alpha: float, most: int, *, is_harm: bool) -> Floats:
-    """For 1 ... most events, the count in the candidate's arm from which (down to which) evidence is enough.
+    """The edge for 1 ... most events: computed for few events and now and then, and linear in between."""
+    some = np.unique(np.concatenate([np.arange(1, min(most, 128) + 1), np.geomspace(1, most, 100).round()]))
+    return np.interp(np.arange(1, most + 1), some, _edges(share, tolerated, alpha, some, is_harm=is_harm))
 
-    log E is a convex, monotone function of the count for each number of events; found by halving for all at once.
+
+def _edges(share: float, tolerated: float, alpha: float, events: Floats, *, is_harm: bool) -> Floats:
+    """The count in the candidate's arm at which evidence is just enough, as if counts were not whole.
+
+    log E is convex and monotone in the count; found by halving for all numbers of events at once. Where no count is
+    enough the edge lies outside 0 ... events.
     """
     start = math.log(tolerated)
     points = start + (1 if is_harm else -1) * np.array(GRID)
-    base = math.log1p(share * math.expm1(start))
-    cost = np.log1p(share * np.expm1(points)) - base
-    events = np.arange(1, most + 1, dtype=float)
+    cost = np.log1p(share * np.expm1(points)) - math.log1p(share * math.expm1(start))
+    fixed = np.array(LOG_WEIGHTS) - np.multiply.outer(events, cost)
 
-    def evidence(counts: Floats) -> Floats:
-        terms = np.array(LOG_WEIGHTS) + np.multiply.outer(counts, points - start) - np.multiply.outer(events, cost)
-        return np.asarray(logsumexp(terms, axis=1), np.float64)
+    def is_enough(counts: Floats) -> NDArray[np.bool_]:
+        terms = fixed + np.multiply.outer(counts, points - start)
+        top = terms.max(axis=1)
+        found = top + np.log(np.exp(terms - top[:, None]).sum(axis=1)) >= -math.log(alpha)
+        return np.asarray(found, np.bool_)
 
-    low, high = np.full(most, -1.0), events + 1  # of harm: not enough at low, enough (or impossible) at high
-    for _ in range(math.ceil(math.log2(most + 2)) + 1):
-        middle = np.floor((low + high) / 2)
-        is_enough = evidence(middle) >= -math.log(alpha)
-        if not is_harm:
-            is_enough = ~is_enough
-        low, high = np.where(is_enough, low, middle), np.where(is_enough, middle, high)
+    low, high = np.full(len(events), -1.0), events + 1.0
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        is_below = is_enough(middle) != is_harm  # the edge lies above the middle
+        low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
     return high if is_harm else low
 
 
-def _event_boundary(share: float, tolerated: float, alpha: float, most: int, *, is_harm: bool) -> Floats:
-    """Asked for many lengths in a row, so computed for whole powers of two and remembered."""
-    most = min(most, MOST_EVENTS)
-    whole = 1 << max(6, (most - 1).bit_length())
-    return _boundary(share, tolerated, alpha, whole, is_harm=is_harm)[:most]
-
-
-def _walk(share: float, ratio: float, most: int, least: int, boundary: Floats) -> Stopping:
+def _walk(chance: float, least: int, boundary: Floats) -> Stopping:
+    """Exact: the count goes up by one with probability ``chance``; what reaches the boundary has been found."""
     most = len(boundary)
-    chance = share * ratio / (1 - share + share * ratio)
     left = np.zeros(most + 2)
     left[0] = 1.0
     found, total = np.empty(most), 0.0
@@ -157,3 +162,20 @@ def _walk(share: float, ratio: float, most: int, least: int, boundary: Floats) -
             left[max(0, limit) : e + 1] = 0.0
         found[e - 1] = total
     return Stopping(np.arange(1, most + 1, dtype=float), found)
+
+
+def _drift(
+    share: float, tolerated: float, alpha: float, chance: float, most: int, least: int, *, is_harm: bool
+) -> Stopping:
+    """Many events: the count is nearly normal, with the variance that it has under the truth."""
+    at = np.geomspace(max(5, least), most, LOOKS)
+    edges = _edges(share, tolerated, alpha, at, is_harm=is_harm)
+    border = share * tolerated / (1 - share + share * tolerated)
+    sign, unit = (1 if is_harm else -1), math.sqrt(chance * (1 - chance))
+    limits = sign * (edges - at * border) / (unit * np.sqrt(at))
+    return by_z(
+        lambda events: sign * (chance - border) * math.sqrt(events) / unit,
+        lambda events: float(np.interp(events, at, limits)),
+        float(at[0]),
+        float(most),
+    )
