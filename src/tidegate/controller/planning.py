@@ -15,8 +15,8 @@ from tidegate.delivery.observation import FAILURES, Observation
 from tidegate.delivery.planning.expectation import AssumeSpec, History
 from tidegate.delivery.planning.planned import Planned
 from tidegate.delivery.release_spec import ReleaseSpec
-from tidegate.registry import observations
 from tidegate.registry.database import Database
+from tidegate.registry.requests import RequestFilter, find_requests
 from tidegate.registry.services import get_service
 from tidegate.registry.traffic import read_traffic
 from tidegate.registry.versions import resolve
@@ -71,15 +71,18 @@ class Planner:
 
     async def _history(self, service: str, stable: str | None) -> History:
         """Of the newest requests that stable was assigned; a bounded scan in small reads."""
+        if stable is None:
+            return History()
+        wanted = RequestFilter(service=service, version=stable)
         rows: list[Observation] = []
         cursor = None
         for _ in range(_MOST_ROWS // _PAGE):
             async with self._observed.read() as connection:
-                page = await observations.newest(connection, service=service, after=cursor, limit=_PAGE)
-            rows += [found.observation for found in page if found.observation.version == stable]
-            if len(page) < _PAGE:
+                page = await find_requests(connection, wanted, after=cursor, limit=_PAGE)
+            rows += [found.observation for found in page.rows]
+            if page.next is None:
                 break
-            cursor = page[-1].cursor
+            cursor = page.next
         return await asyncio.to_thread(history_of, [row for row in rows if not row.is_open])
 
     async def _hourly(self, service: str, now: datetime) -> dict[int, int]:
