@@ -23,6 +23,7 @@ from tidegate.cli.commands import (
     pushing,
     records,
     releasing,
+    replaying,
     reporting,
     requests,
     saving,
@@ -48,6 +49,7 @@ _COMMANDS = (
     logs,
     traffic,
     requests,
+    replaying,
     feedback,
     records,
 )

@@ -190,8 +190,11 @@ async def _is_done(task: Awaitable[Seen]) -> bool:
 
 
 def _step_counts(row: ReleaseRow, seen: Seen | None) -> tuple[StepCounts, ...] | None:
-    if seen is None:
-        return None
+    return None if seen is None else step_counts(seen.counts.get(row.id, {}))
+
+
+def step_counts(counts: Mapping[CountKey, Counted]) -> tuple[StepCounts, ...]:
+    """The counts of one release as facts."""
     return tuple(
         StepCounts(
             attempt=attempt,
@@ -202,7 +205,7 @@ def _step_counts(row: ReleaseRow, seen: Seen | None) -> tuple[StepCounts, ...] |
             compared=counted.compared,
             round=of_round,
         )
-        for (_, attempt, step, of_round, variant), counted in seen.counts.get(row.id, {}).items()
+        for (_, attempt, step, of_round, variant), counted in counts.items()
     )
 
 
