@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import msgspec
 import pytest
 from tests.scenarios.world import World
 
+from tidegate.cli.exporting import open_sink
 from tidegate.cli.observation_files import windows_of
 from tidegate.controller.replaying import replay
 from tidegate.delivery.observation import Observation
@@ -103,13 +107,14 @@ def _stored(row: Observation) -> float:
     return row.started_at_us / 1e6
 
 
-async def test_a_replay_is_deterministic_and_other_policies_decide_otherwise(world):
+async def test_a_replay_is_deterministic_and_other_policies_decide_otherwise(world, tmp_path):
     seen, rows, windows = await live(world, fails=failing(4))
     spec = next(iter(seen.values())).spec
     once = msgspec.json.encode(replay(spec, rows, windows=windows))
     for seed in range(3):
         shuffled = random.Random(seed).sample(rows, len(rows)) + rows[: len(rows) // 3]
         assert msgspec.json.encode(replay(spec, shuffled, windows=windows)) == once
+    redo(rows, windows[1, 0], tmp_path)
     lenient = msgspec.structs.replace(spec.guardrails[0], max_ratio=20.0, hard=None)
     assert replay(spec, rows, windows=windows).steps[0].failed is not None
     assert replay(msgspec.structs.replace(spec, guardrails=(lenient,)), rows, windows=windows).steps[0].failed is None
@@ -119,3 +124,29 @@ async def test_a_replay_is_deterministic_and_other_policies_decide_otherwise(wor
         replay(msgspec.structs.replace(spec, service="other"), rows)
     with pytest.raises(InvalidInputError, match="2 releases"):
         replay(spec, [*rows, *(msgspec.structs.replace(row, release="rel_other") for row in rows)])
+
+
+def redo(rows: list[Observation], began_us: int, folder: Path) -> None:
+    """The example redoes the decision from the exported rows, with tidegate.stats alone."""
+    file = folder / "requests.csv"
+    kinds = {"int": int, "bool": bool}
+    fields = msgspec.structs.fields(Observation)
+    with open_sink(
+        file, "csv", {each.name: kinds.get(getattr(each.type, "__name__", ""), str) for each in fields}
+    ) as sink:
+        for row in rows:
+            sink.write(msgspec.structs.asdict(row) | {"trail": "[]"})
+    script = Path(__file__).parents[2] / "examples/redo_a_decision.py"
+    alpha = 0.05 / 3 / 4  # two splits and the bake; four conditions that act
+    options = ["--max-ratio", "1.5", "--alpha", str(alpha), "--began-us", str(began_us)]
+    ran = subprocess.run([sys.executable, script, file, *options], capture_output=True, text=True, check=True)
+    assert "verdict: fail" in ran.stdout
+    assert (
+        "verdict: pass"
+        in subprocess.run(
+            [sys.executable, script, file, "--max-ratio", "40", "--began-us", str(began_us)],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )

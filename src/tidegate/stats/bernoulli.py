@@ -19,7 +19,8 @@ from __future__ import annotations
 import math
 
 A = B = 0.5
-_HALVINGS = 40
+_STEPS, _CLOSE = 40, 1e-12
+_SLACK = 1e-9  # of the evidence, for rounding
 
 
 def log_evidence(events: float, trials: float, rate: float) -> float:
@@ -47,21 +48,36 @@ def bounds(events: float, trials: float, alpha: float) -> tuple[float, float]:
     """
     if not trials:
         return 0.0, 1.0
-    enough, middle = -math.log(alpha), events / trials
-    lower = _edge(events, trials, 0.0, middle, enough) if events else 0.0
-    upper = _edge(events, trials, 1.0, middle, enough) if events < trials else 1.0
+    enough, misses = -math.log(alpha), trials - events
+    lower = _edge(events, misses, enough) if events else 0.0
+    upper = 1 - _edge(misses, events, enough) if misses else 1.0
     return lower, upper
 
 
-def _edge(events: float, trials: float, outside: float, inside: float, enough: float) -> float:
-    """Between a rate that is ruled out and one that is not; the last point still ruled out, hence never too tight."""
-    for _ in range(_HALVINGS):
-        middle = (outside + inside) / 2
-        if log_evidence(events, trials, middle) >= enough:
-            outside = middle
-        else:
-            inside = middle
-    return outside
+def _edge(events: float, misses: float, enough: float) -> float:
+    """The rate below events / trials at which the evidence is just enough.
+
+    log M is convex in the log of the rate, so Newton's steps from a rate that is ruled out never pass the edge: what
+    comes out is still ruled out, hence never too tight.
+    """
+    trials = events + misses
+    middle = events / trials
+    wanted = enough + _SLACK - _log_beta(A + events, B + misses) + _log_beta(A, B)
+    reach = enough + math.log1p(trials)
+    guess = middle - math.sqrt(2 * reach * middle / trials)
+    place = math.log(guess) if guess > 0 else math.log(middle) - (reach + events) / events
+    found = 0.0
+    for _ in range(_STEPS):
+        rate = math.exp(place)
+        excess = -events * place - misses * math.log1p(-rate) - wanted
+        if excess < -_SLACK:
+            break
+        found = rate
+        step = excess / (misses * rate / (1 - rate) - events)
+        place -= step
+        if step > -_CLOSE:
+            break
+    return found
 
 
 def _log_beta(a: float, b: float) -> float:

@@ -42,6 +42,7 @@ _PARTS = {
         "fixed_horizon.multiple",
         "fixed_horizon.group_sequential",
         "bradley_terry",
+        "drift",
     ),
     "Allocations that learn": ("adaptive.thompson", "adaptive.track_and_stop", "adaptive.weighting"),
     "Before the first unit": ("planning.sample_size", "planning.sequential_power"),
