@@ -118,6 +118,22 @@ async def test_the_counts_of_a_release_are_numbers_with_their_names(server, tmp_
         await tidegate(server, "requests", "export", "--what", "results")
 
 
+async def test_an_explanation_tells_thresholds_who_declared_them_and_every_count(server):
+    spec = {"guardrails": [{"metric": "error_rate", "hard": "> 5%"}]}
+    async with server.client(actor="ann@desk") as client:
+        await client.push({"model": "sim/gpt", "prompt": {"system": "You help well."}}, service="bot", version="v1.1.0")
+        release = (await client.release("bot", "v1.1.0", spec=spec)).id
+    await observe(server, [some(1, release=release)])
+    shown = await tidegate(server, "explain", release)
+    assert "declared by ann@desk at" in shown
+    assert "error_rate: hard > 5%" in shown
+    written = await tidegate(server, "explain", release, "--json")
+    told = json.loads(written[written.index("\n{") if not written.startswith("{") else 0 :])
+    (arm,) = told["judged_by"]["arms"]
+    assert (arm["variant"], arm["early"]["requests"]) == ("stable", 1)
+    assert told["judged_by"]["thresholds"][0]["actor"] == "ann@desk"
+
+
 @pytest.mark.parametrize("form", ["jsonl", "csv"])
 async def test_verdicts_of_another_system_are_imported(server, tmp_path, form):
     ids = ids_of(server, 3)

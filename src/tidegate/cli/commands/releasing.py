@@ -124,8 +124,10 @@ def explain(session: Session, release: ReleaseArgument) -> None:
     from tidegate.cli.clock import now
     from tidegate.cli.views.releases import explanation_lines
 
-    found = session.client.explain(find_release(session.client, release).id)
-    session.answer(found, lambda: explanation_lines(found, now()))
+    identifier = find_release(session.client, release).id
+    found, judged_by = session.client.explain(identifier), session.client.counts(identifier)
+    told = {name: getattr(found, name) for name in found.__struct_fields__}
+    session.answer({**told, "judged_by": judged_by}, lambda: explanation_lines(found, judged_by, now()))
 
 
 def pairs(

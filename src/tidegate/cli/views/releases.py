@@ -9,9 +9,10 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.views.incidents import incident_lines
-from tidegate.cli.wording import UNKNOWN, duration, instant, moment, phase, relative, share, verdict
+from tidegate.cli.wording import UNKNOWN, duration, instant, moment, phase, plain, relative, share, verdict
 from tidegate.shapes.operations import Checklist, RollbackTargets
 from tidegate.shapes.releases import Explanation, MetricVerdict, Mirror, Release, Status
+from tidegate.shapes.requests import ReleaseCounts
 
 _BAR_CELLS = 20
 _FULL = 10_000
@@ -73,13 +74,30 @@ def history_table(releases: Sequence[Release], now: datetime) -> list[Text]:
     return table(titles, rows, numbers={5})
 
 
-def explanation_lines(explanation: Explanation, now: datetime) -> list[Text]:
+def explanation_lines(explanation: Explanation, judged_by: ReleaseCounts, now: datetime) -> list[Text]:
     """Why a release is where it is, everything that led there, and what it rests on."""
     lines = [Text(sentence) for sentence in explanation.summary]
     lines += [Text(), Text("What happened", style="bold")]
     lines += [Text(f"  {sentence}") for sentence in explanation.sentences]
+    lines += _thresholds(judged_by)
     if explanation.incident is not None:
         lines += [Text(), *incident_lines(explanation.incident, now)]
+    return lines
+
+
+def _thresholds(judged_by: ReleaseCounts) -> list[Text]:
+    """Every bound of the release, and who declared them when."""
+    bounds = [*judged_by.spec.get("guardrails", ()), *judged_by.spec.get("objectives", ())]
+    if not bounds:
+        return []
+    lines = [Text(), Text("Thresholds", style="bold")]
+    lines += [
+        Text(f"  declared by {change.actor} at {instant(change.at)} (audit row {change.seq})")
+        for change in judged_by.thresholds
+    ]
+    for bound in bounds:
+        words = ", ".join(f"{name} {plain(value)}" for name, value in bound.items() if name != "metric")
+        lines.append(Text(f"  {bound['metric']}: {words}"))
     return lines
 
 
