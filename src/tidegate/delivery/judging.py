@@ -141,8 +141,8 @@ def read_score(text: str) -> int:
     """
     try:
         score = _SCORE_DECODER.decode(text).score
-    except msgspec.DecodeError as error:
-        raise NoVerdictError(f"the judge's answer is no score: {error}") from None
+    except msgspec.DecodeError:  # whose text may hold the judge's words, which belong in no log
+        raise NoVerdictError("the judge's answer is no score") from None
     if not 0 <= score <= 1:
         raise NoVerdictError(f"{score} is no score from 0 to 1")
     return round(score * MICRO)
@@ -156,8 +156,8 @@ def read_preference(text: str) -> Preference:
     """
     try:
         return _PREFERENCE_DECODER.decode(text).better
-    except msgspec.DecodeError as error:
-        raise NoVerdictError(f"the judge's answer is no preference: {error}") from None
+    except msgspec.DecodeError:
+        raise NoVerdictError("the judge's answer is no preference") from None
 
 
 def candidate_score(candidate_first: Preference, candidate_second: Preference) -> int:

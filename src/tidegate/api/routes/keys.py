@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Admin, Behind, Plane, Reader
 from tidegate.api.replies import answers, reply, told
-from tidegate.controller.probe import PROBE_KEY
+from tidegate.controller.probe import JUDGE_KEY, PROBE_KEY
 from tidegate.errors import ConflictError
 from tidegate.registry import keys
 from tidegate.registry.services import find_service
@@ -53,8 +53,8 @@ async def create_key(plane: Behind, caller: Admin, body: KeyBody) -> Response:
     The first key ends open access, so it must have the role admin and no services.
     """
     caller.need_everything()
-    if body.name == PROBE_KEY:
-        raise ConflictError(f"control itself uses {PROBE_KEY!r}", code="key_exists", remedy="choose another name")
+    if body.name in {PROBE_KEY, JUDGE_KEY}:
+        raise ConflictError(f"control itself uses {body.name!r}", code="key_exists", remedy="choose another name")
     warnings: list[str] = []
 
     async def change(connection: AsyncConnection) -> tuple[keys.Key, str]:
