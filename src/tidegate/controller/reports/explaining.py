@@ -150,7 +150,7 @@ def _judged(release: Release) -> Iterator[str]:
     for verdict in release.verdicts:
         note = " (dry run: shown, never acted on)" if verdict.is_dry_run else ""
         yield f"{_SAID.get(verdict.verdict, verdict.verdict)}{note}: {verdict.sentence}."
-        change = what_would_change(verdict)
+        change = "" if verdict.is_dry_run else what_would_change(verdict)
         if change and release.is_running:
             yield f"  {change}"
 
