@@ -26,7 +26,7 @@ from tidegate.wire.insertion import Insertion
 
 KEY = "key-of-the-shop"
 QUICK = Timeouts(connect=0.5, first_token=0.5, idle=0.5, total=1.5)
-PATIENT = Timeouts(connect=2.0, first_token=30.0, idle=60.0, total=120.0)
+PATIENT = Timeouts(connect=20.0, first_token=60.0, idle=60.0, total=120.0)
 
 
 def service(name: str, provider: str, model: str, timeouts: Timeouts, *, attempts: int = 1) -> ServiceRoute:
