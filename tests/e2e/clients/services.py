@@ -29,7 +29,7 @@ _CALLS = [
     {"name": "get_weather", "arguments": ROME},
     {"name": "get_time", "arguments": {"zone": "CET"}},
 ]
-_LONG = {"tokens": 2_000, "token_seconds": 0.01}
+_LONG = {"tokens": 20_000, "token_seconds": 0.01}
 
 
 def fault(kind: str, **settings: Any) -> dict[str, Any]:
