@@ -21,7 +21,9 @@ async def candidate(shared):
 
 async def test_a_plan_works_before_any_history_and_says_so(shared, candidate):
     async with shared.client() as client:
-        found = (await client.plan("bot", candidate, spec=CANARY, assume={"requests_per_hour": 5_000})).plan
+        assume = {"requests_per_hour": 5_000, "rates": {"error_rate": "2%"}, "streams": "50%"}
+        found = (await client.plan("bot", candidate, spec=CANARY, assume=assume)).plan
+        assert found.steps[0].metrics[0].expected == 0.02
         assert found.version == candidate
         assert [step.kind for step in found.steps] == ["split", "split", "bake"]
         assert found.traffic == "assumed"

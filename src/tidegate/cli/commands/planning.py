@@ -66,9 +66,9 @@ def plan(
         version,
         spec=spec,
         assume=assumed or None,
-        power=share(power),
+        power=float(share(power)),
         detect=detect,
-        confidence=share(confidence),
+        confidence=float(share(confidence)),
         within_seconds=None if within is None else parse_duration(within),
     )
     session.answer(planned, lambda: planned_lines(planned))

@@ -221,7 +221,7 @@ def expect(history: History, assumed: AssumeSpec, *, is_by_request: bool) -> Exp
 
 def _rate(name: str, metric: Rate, summary: Summary, assumed: AssumeSpec) -> ExpectedRate:
     if name in assumed.rates:
-        return ExpectedRate(min(1 - 1e-9, max(1e-9, assumed.rates[name])), "assumed")
+        return ExpectedRate(min(1 - 1e-9, max(1e-9, float(assumed.rates[name]))), "assumed")
     if summary.judged >= MINIMUM_BASELINE:
         return ExpectedRate((metric.events(summary) + 0.5) / (summary.judged + 1), "history")
     return ExpectedRate(_DEFAULT_RATES.get(name, 0.01), "default")
@@ -237,7 +237,7 @@ def _quantity(
     values, failed = metric.of(summary), metric.failures(summary)
     error_rate = known["error_rate"]
     failures = error_rate.rate if isinstance(error_rate, ExpectedRate) and metric.failures(_ONE_FAILURE) else 0.0
-    share = assumed.streams if name == "ttft" and assumed.streams is not None else 1.0
+    share = float(assumed.streams) if name == "ttft" and assumed.streams is not None else 1.0
     given: AssumedQuantity | None = getattr(assumed, name)
     if given is None and values.count >= MINIMUM_BASELINE:
         own = failed / (values.count + failed)

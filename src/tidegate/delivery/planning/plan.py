@@ -57,7 +57,7 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         steps=tuple(steps),
         planned=_exposure(steps, expected, traffic, start, is_worst=False),
         worst=_exposure(steps, expected, traffic, start, is_worst=True),
-        undecided=tuple(_undecided(steps, power)),
+        undecided=tuple(_undecided(steps, power)) if traffic.mean else (),
         refusals=tuple(_refusals(steps, traffic)),
     )
 
@@ -293,7 +293,7 @@ def _too_few(step: StepPlan, reached: float | None) -> Refusal:
         code="never_enough_samples",
         where=f"step {step.number} ({step.kind} {step.share or step.mirrored:.4g})",
         sentence=(
-            f"it needs {step.min_samples} units of the candidate and gets about {most:,.0f}, every extension included; "
+            f"it needs {step.min_samples} units of the candidate and gets about {most:,.3g}, every extension included; "
             f"it would have them {hours}"
         ),
         remedy="raise its share or soak, lower analysis.min_samples, or choose assignment.unit: request",
