@@ -9,6 +9,8 @@ import pytest
 from tests.scenarios.world import ALICE, World
 
 from tidegate.delivery.service import PriceSpec, ProviderSpec
+from tidegate.delivery.snapshot import Pin, PinReport
+from tidegate.delivery.traffic import Arms, arms_of
 from tidegate.errors import InvalidInputError
 from tidegate.registry.providers import put_provider
 
@@ -179,3 +181,34 @@ async def test_a_service_without_a_stable_version_cannot_be_shadowed(world):
     with pytest.raises(InvalidInputError) as caught:
         await world.release("bot", "v1.0.0", strategy=SHADOW)
     assert caught.value.code == "needs_stable"
+
+
+async def test_explain_route_tells_where_a_conversation_stays(world):
+    steps = [{"split": "1%", "soak": "3s"}, {"split": "99%", "soak": "1h"}]
+    old, new, submitted = await shadow(world, {"canary": {"steps": steps}}, assignment={"unit": "conversation"})
+    await world.until(submitted.id, "progressing.soaking", each=traffic(world, 4_000))
+    queries, gateway = world.control.queries, world.gateways[0]
+
+    def goes_to(unit: str) -> str:
+        return queries.explain_route("bot", conversation=unit).version
+
+    on_stable = [unit for unit in (f"c-{number}" for number in range(400)) if goes_to(unit) == old]
+    moves = next(unit for unit in on_stable if Arms(salt_of(gateway), [100, 9_900], 0).assign(unit).arm == 1)
+    unit_hash = arms_of(gateway.snapshot.services["bot"]).assign(moves).unit_hash
+    pins = (unit_hash, Pin("stable", 0, 0))
+    report = PinReport(service="bot", release=submitted.id, attempt=1, log="", seen=0, pins=(pins,))
+    gateway.beat(pins=(report,))
+    await world.control.operations.command(
+        submitted.id, "promote", actor=ALICE, if_match=(await world.look(submitted.id)).etag
+    )
+    await world.until(submitted.id, "progressing.soaking", each=traffic(world, 4_000))
+    while (await world.look(submitted.id)).step == 0:
+        await world.advance(1, traffic(world, 4_000))
+    assert sum(goes_to(unit) == new for unit in on_stable) > 300
+    kept = queries.explain_route("bot", conversation=moves)
+    assert (kept.version, kept.propensity) == (old, 10_000)
+    assert "began with" in kept.sentence
+
+
+def salt_of(gateway) -> str:
+    return gateway.snapshot.services["bot"].salt

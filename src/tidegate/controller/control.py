@@ -235,7 +235,7 @@ class Control:
         self.operations = Operations(
             state, clock, self.publisher, self.allowance, settings.alerts, self.notifier.wake, self._wanted.set
         )
-        self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news)
+        self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news, self.pins.pin_of)
         self.previews = Previews(state, table, self.publisher)
         self.pairs = PairQueries(self.observed)
         self.traffic = TrafficQueries(self.observed, clock)

@@ -19,18 +19,19 @@ class _Log:
     """Pins in the order they came; the oldest go first."""
 
     def __init__(self) -> None:
-        self.known: set[int] = set()
+        self.known: dict[int, Pin] = {}
         self.pins: list[tuple[int, Pin]] = []
         self.dropped = 0
 
     def add(self, pins: tuple[tuple[int, Pin], ...]) -> None:
         for unit_hash, pin in pins:
             if unit_hash not in self.known:
-                self.known.add(unit_hash)
+                self.known[unit_hash] = pin
                 self.pins.append((unit_hash, pin))
         if len(self.pins) > MOST_PINS:
             half = len(self.pins) // 2
-            self.known.difference_update(unit_hash for unit_hash, _ in self.pins[:half])
+            for unit_hash, _ in self.pins[:half]:
+                self.known.pop(unit_hash, None)
             self.pins = self.pins[half:]
             self.dropped += half
 
@@ -55,6 +56,11 @@ class PinLogs:
     def answer(self, beat: Heartbeat) -> tuple[PinUpdate, ...]:
         """Take a gateway's pins, and give what it does not have yet."""
         return tuple(self._update(report) for report in beat.pins)
+
+    def pin_of(self, release: str, attempt: int, unit_hash: int) -> Pin | None:
+        """Where a unit is kept, as far as gateways have told."""
+        log = self._logs.get((release, attempt))
+        return None if log is None else log.known.get(unit_hash)
 
     def learn(self, row: ReleaseRow) -> None:
         """A release was committed; what ended pins nobody."""

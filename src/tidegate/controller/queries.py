@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -21,8 +21,8 @@ from tidegate.controller.reports.release_report import read_report
 from tidegate.controller.rollback_targets import rollback_targets
 from tidegate.controller.views import event_view, freeze_view, gateway_view, incident_view, release_view
 from tidegate.delivery.release import PauseReason, Phase
-from tidegate.delivery.snapshot import ServiceRoute, VariantRoute
-from tidegate.delivery.traffic import SegmentRule, arms_of, targeted_arms, unit_of
+from tidegate.delivery.snapshot import TOTAL_WEIGHT, Pin, ServiceRoute, VariantRoute
+from tidegate.delivery.traffic import SegmentRule, Unit, arms_of, targeted_arms, unit_of
 from tidegate.errors import NotFoundError
 from tidegate.registry import incidents
 from tidegate.registry.database import Database
@@ -34,11 +34,16 @@ from tidegate.shapes.records import Gateway
 from tidegate.shapes.releases import ActualTraffic, Event, Explanation, Incident, Release, RouteExplanation, Status
 from tidegate.shapes.traffic import ReleaseProgram
 
+_PINNED = frozenset({"conversation", "header"})
 _PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting
 
 
 class Queries:
-    """Releases, incidents and gateways in the public shapes."""
+    """Releases, incidents and gateways in the public shapes.
+
+    Args:
+        pin_of: where a conversation is kept: release, attempt and unit hash.
+    """
 
     def __init__(
         self,
@@ -48,7 +53,9 @@ class Queries:
         publisher: Publisher,
         gateways: GatewayRegistry,
         news: News,
+        pin_of: Callable[[str, int, int], Pin | None],
     ) -> None:
+        self._pin_of = pin_of
         self._database = database
         self._observed = observed
         self._clock = clock
@@ -281,6 +288,11 @@ class Queries:
         rules = [SegmentRule(name, segment) for name, segment in route.segments.items()]
         inside = tuple(rule.name for rule in rules if rule.holds(headers or {}, metadata or {}, key, user))
         variant, propensity = _assigned(route, chosen.id, inside)
+        sentence = _route_sentence(service, chosen.kind, chosen.id, variant, propensity)
+        kept = self._pinned(route, chosen)
+        if kept is not None:
+            variant, propensity = kept, TOTAL_WEIGHT
+            sentence = f"The {chosen.kind} {chosen.id} began with {kept.version} in this release and stays there."
         return RouteExplanation(
             service=service,
             revision=table.revision,
@@ -292,8 +304,16 @@ class Queries:
             weights={arm.version: arm.weight for arm in route.variants},
             segments=inside,
             release=route.release.id if route.release else None,
-            sentence=_route_sentence(service, chosen.kind, chosen.id, variant, propensity),
+            sentence=sentence,
         )
+
+    def _pinned(self, route: ServiceRoute, unit: Unit) -> VariantRoute | None:
+        """The variant that the unit's conversation began with, where gateways keep it."""
+        release = route.release
+        if release is None or not release.pins or route.unit != "conversation" or unit.kind not in _PINNED:
+            return None
+        pin = self._pin_of(release.id, release.attempt, arms_of(route).assign(unit.id).unit_hash)
+        return next((arm for arm in route.variants if pin is not None and arm.name == pin.variant), None)
 
     async def _looked_at(self, connection: AsyncConnection, row: ReleaseRow) -> Release:
         """With what gateways really do: for one release, never for lists."""

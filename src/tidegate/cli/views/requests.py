@@ -27,6 +27,7 @@ _ENDS = {
     "no_version": "The service had no version yet",
     "internal_error": "Tidegate failed",
 }
+_WHOLE = 10_000  # basis points
 
 
 def started_at(request: ServedRequest) -> datetime:
@@ -180,6 +181,11 @@ def why_sentences(request: ServedRequest) -> list[str]:
 def _assignment(request: ServedRequest) -> str:
     if not request.release:
         return f"No release was running, so it was assigned to {request.version}."
+    if request.propensity == _WHOLE:
+        return (
+            f"Release {request.release} (step {request.step}, attempt {request.attempt}, revision {request.revision}) left "
+            f"no choice: all units went to {request.variant} ({request.version}), or its conversation had begun there."
+        )
     chance = share(request.propensity)
     return (
         f"Release {request.release} (step {request.step}, attempt {request.attempt}, revision {request.revision}) gave "
