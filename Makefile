@@ -134,6 +134,14 @@ bench-statistics: $(VENV)/.dev ## false alarms and power of every method, in sim
 bench-requests: $(VENV)/.dev ## pages of requests among ten million, and the time each takes; needs 5 GB of disk
 	$(BIN)/python bench/requests_at_scale.py
 
+.PHONY: bench-detection
+bench-detection: $(VENV)/.dev ## how soon a bad candidate is found, beside the least possible and usual methods; writes its page
+	$(BIN)/python bench/detection/run.py --write docs/explanation/detection.md
+
+.PHONY: bench-ingest
+bench-ingest: $(VENV)/.dev ## observations a second, and a pass over 500 releases
+	$(BIN)/python bench/ingest.py
+
 .PHONY: soak
 soak: $(VENV)/.dev ## ten minutes at 80 % of one worker's capacity; fails if memory, descriptors or tasks grow
 	$(BIN)/python bench/soak.py

@@ -27,6 +27,7 @@ from tidegate.delivery.snapshot import AccessKey
 from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.documents import Document, decode, parse_document
 from tidegate.errors import InvalidInputError, OperatorError
+from tidegate.metrics.settings import MetricsSettings
 
 DEFAULT_FILE = "tidegate.yaml"
 JOIN_TOKEN_VARIABLE = "TIDEGATE_JOIN_TOKEN"  # noqa: S105 - its name; what gateways join with, unless the file says it
@@ -144,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     keys: tuple[KeySpec, ...] = ()
     services: dict[str, ServiceSettings] = {}
     judges: dict[str, JudgeSpec] = {}
+    metrics: MetricsSettings = MetricsSettings()
     join_token: str | None = None
     workers: int = 1
     notify: tuple[SinkSettings, ...] = ()

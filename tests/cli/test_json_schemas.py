@@ -61,6 +61,14 @@ def config(value):
     check_declared([parse_document(text, "t")])
 
 
+GUARDRAILS = [
+    {"metric": "latency", "stat": "p95", "rule": "candidate > stable * 1.2", "breaches": "2 of 3"},
+    {"metric": "schema_valid_rate", "max_decrease": "2%", "hard": "< 90%"},
+    {"metric": "feedback:thumbs_up", "max_decrease": 0.02},
+    {"metric": "gpu_util", "source": {"prometheus": "avg(gpu)"}, "hard": "> 95", "dry_run": True},
+    {"metric": "error_rate", "source": "gateway", "max_ratio": 1.5},
+]
+
 DECODERS = {"config": config, "bundle": read_inline, "release": parse_release}
 
 
@@ -74,6 +82,8 @@ DECODERS = {"config": config, "bundle": read_inline, "release": parse_release}
         ("bundle", {"model": "local/m"}),
         ("bundle", yaml.safe_load(WHOLE)["services"]["support-bot"]["stable"]),
         *(("release", {"service": "a", "version": "v1.0.0", "strategy": name}) for name in STRATEGIES),
+        ("release", {"service": "a", "version": "v1.0.0", "strategy": "canary", "guardrails": GUARDRAILS}),
+        ("release", {"service": "a", "version": "v1.0.0", "strategy": "canary", "objectives": GUARDRAILS}),
     ],
 )
 def test_what_decodes_is_valid(kind, value):
@@ -96,6 +106,11 @@ def test_what_decodes_is_valid(kind, value):
         ("release", {"service": "a", "version": "v1.0.0", "strategy": {"direct": {"bake": "1s"}}}),
         ("release", {"service": "a", "version": "v1.0.0", "guardrails": [{"metric": "eror_rate", "hard": "> 5%"}]}),
         ("release", {"service": "a", "version": "v1.0.0", "guardrails": [{"metric": "error_rate", "hard": "5%"}]}),
+        (
+            "release",
+            {"service": "a", "version": "v1.0.0", "guardrails": [{"metric": "m", "hard": "> 5", "source": "gateway"}]},
+        ),
+        ("release", {"service": "a", "version": "v1.0.0", "objectives": [{"metric": "feedback:", "hard": "< 5%"}]}),
     ],
 )
 def test_what_does_not_decode_is_not_valid(kind, value):

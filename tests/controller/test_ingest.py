@@ -108,6 +108,13 @@ async def test_restarts_and_two_control_processes_count_each_unit_once(database)
     assert (whole.compared.units, whole.compared.requests, whole.window.requests) == (7, 7, 40)
 
 
+async def test_late_arrivals_count_where_they_began_and_are_counted(database):
+    ingest = Ingest(database, ManualClock(NOW), is_late=lambda row: row.step == 0)
+    await ingest.store(batch([sample(step=0), sample(step=1)]))
+    assert ingest.late == 1
+    assert (await counted(database))[KEY].window.requests == 1
+
+
 async def test_units_of_an_ended_release_are_forgotten(database):
     ingest = Ingest(database, ManualClock(NOW))
     await ingest.store(batch([sample(unit_hash=2**64 - 1, propensity=500)]))

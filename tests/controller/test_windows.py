@@ -4,7 +4,7 @@ import msgspec
 from tests.fakes.observations import observation
 
 from tidegate.controller.windows import Windows
-from tidegate.delivery.release import Phase, new_release
+from tidegate.delivery.release import Phase, StepWindow, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.registry.releases import ReleaseRow
 
@@ -50,6 +50,25 @@ def test_a_window_that_is_closed_again_takes_no_samples():
     windows.learn(row(phase=Phase.PROMOTING, window_opened_at=NOW))
     windows.learn(row(phase=Phase.PROMOTING))
     assert not windows.is_sample(started(5))
+
+
+def test_a_new_process_knows_the_windows_of_earlier_steps():
+    windows = Windows()
+    earlier = {"0.0": StepWindow(opened_at=NOW, shares={"candidate": 500})}
+    later = NOW + timedelta(minutes=5)
+    state = {"phase": Phase.PROGRESSING, "step": 1, "window_opened_at": later, "shares": {"candidate": 2_500}}
+    windows.learn(row(windows=earlier, **state))
+    assert windows.is_sample(started(5))
+    assert windows.is_compared(started(5, variant="candidate", propensity=500))
+    assert not windows.is_compared(started(5, variant="candidate", propensity=2_500))
+    assert windows.is_compared(started(400, step=1, propensity=7_500))
+
+
+def test_what_belongs_to_a_step_that_is_over_is_late():
+    windows = Windows()
+    assert not windows.is_late(started(5))
+    windows.learn(row(phase=Phase.PROGRESSING, step=1, attempt=2, window_opened_at=NOW))
+    assert [windows.is_late(started(5, attempt=a, step=s)) for a, s in ((1, 3), (2, 0), (2, 1))] == [True, True, False]
 
 
 def test_an_ended_release_is_forgotten():

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 
 from tidegate.api.app import ApiSettings, create_app
 from tidegate.client import AsyncClient, Client
-from tidegate.controller.control import Control, ControlSettings
+from tidegate.controller.control import Control
+from tidegate.controller.control_settings import ControlSettings
 from tidegate.dashboard.app import with_dashboard
 from tidegate.delivery.snapshot import Heartbeat
 from tidegate.registry import schema

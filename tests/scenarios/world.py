@@ -12,7 +12,8 @@ from tests.fakes.observations import observation
 from tests.fakes.pairs import pair
 
 from tidegate.controller.clock import ManualClock
-from tidegate.controller.control import Control, ControlSettings
+from tidegate.controller.control import Control
+from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.operations import Actor
 from tidegate.delivery.bundle import Bundle, Lineage
 from tidegate.delivery.observation import ObservationBatch
@@ -221,6 +222,7 @@ class World:
     async def crash(self) -> None:
         """The process is gone at once; only the databases remain."""
         await self.control.effects.stop()
+        await self.control.measurer.stop()
         await self.close_databases(self.control)
 
     async def restart(self) -> None:

@@ -27,6 +27,7 @@ from tidegate.api.routes import (
     judges,
     keys,
     logs,
+    metrics,
     planning,
     providers,
     records,
@@ -49,7 +50,7 @@ API_ROUTERS = tuple(
     each.router
     for each in (
         *(services, versions, releases, planning, counts, traffic, reports, requests, feedback, judges),
-        *(incidents, records, providers, keys, logs, applying),
+        *(incidents, records, metrics, providers, keys, logs, applying),
     )
 )
 

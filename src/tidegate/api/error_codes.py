@@ -38,6 +38,7 @@ CODES: dict[str, str] = {
     "unknown_price": "Nobody knows what the model costs, so a bound of money could not be kept.",
     "unknown_segment": "A step names a segment that the service does not declare.",
     "unknown_metric": "No metric has this name.",
+    "unknown_source": "There is no metric source of this kind.",
     "unknown_strategy": "No strategy has this name.",
     "given_twice": "The same part of a bundle stands in two places.",
     # bundles and versions

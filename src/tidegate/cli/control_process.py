@@ -23,7 +23,8 @@ from tidegate.cli.child import become_child
 from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.cli.sole_process import Presence
 from tidegate.config import Settings, environment
-from tidegate.controller.control import Control, ControlSettings
+from tidegate.controller.control import Control
+from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.programs import ProgramSettings
 from tidegate.dashboard.app import with_dashboard
 from tidegate.delivery.quantities import decode_quantity, encode_quantity
@@ -161,6 +162,7 @@ def _control_settings(settings: Settings, *, is_sole: bool = False) -> ControlSe
         is_sole=is_sole,
         open_access=settings.gateway_address.is_loopback,
         telemetry=settings.telemetry,
+        metrics=settings.metrics,
     )
 
 

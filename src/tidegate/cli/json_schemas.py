@@ -7,7 +7,8 @@ from typing import Any
 
 from tidegate.cli.struct_schema import Schema, StructSchemas
 from tidegate.config import Settings
-from tidegate.delivery.quantities import Comparison, Dollars, Seconds, Share
+from tidegate.delivery.evidence.metrics import FEEDBACK, METRICS
+from tidegate.delivery.quantities import Change, Comparison, Dollars, Repeats, Rule, Seconds, Share
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.strategy import STRATEGIES
 from tidegate.registry.bundle_document import BundleDocument
@@ -29,6 +30,20 @@ _QUANTITIES: dict[Any, Schema] = {
     Dollars: {
         "description": "An amount of money: 20 USD.",
         "anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*USD\s*$"}, {"type": "number", "minimum": 0}],
+    },
+    Change: {
+        "description": "A change: 15% or 0.15; points of rates, relative for everything else.",
+        "anyOf": [{"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*%\s*$"}, {"type": "number", "minimum": 0}],
+    },
+    Rule: {
+        "description": 'A plain comparison, quoted: "candidate > stable * 1.2", "value > 95".',
+        "type": "string",
+        "pattern": r"^\s*(candidate|value)\s*(<=|>=|<|>).+$",
+    },
+    Repeats: {
+        "description": 'How often among how many, quoted: "2 of 3".',
+        "type": "string",
+        "pattern": r"^\s*\d{1,3}\s+of\s+\d{1,3}\s*$",
     },
     Comparison: {
         "description": 'What is too much, quoted: "> 5%", "> 2500ms".',
@@ -61,11 +76,21 @@ def release_schema() -> Schema:
     one: Schema = {"type": "object", "properties": named, "additionalProperties": False}
     choice = [{"enum": list(STRATEGIES)}, {**one, "minProperties": 1, "maxProperties": 1}]
     chain = {"type": "array", "items": {"anyOf": choice}, "minItems": 1}
+    _complete_guardrails(schemas.parts["GuardrailSpec"])
     top = schemas.parts["ReleaseSpec"]
     top["properties"]["kind"] = {"const": "Release"}
     top["properties"]["strategy"] = {"anyOf": [*choice, chain], "default": "direct"}
     top["required"] = ["service", "version"]
     return _document(root, schemas, "Tidegate release")
+
+
+def _complete_guardrails(part: Schema) -> None:
+    """Without a source of its own a metric is one that gateways and feedback report."""
+    own: Schema = {"type": "object", "minProperties": 1, "maxProperties": 1}
+    part["properties"]["source"] = {"anyOf": [own, {"const": "gateway"}, {"type": "null"}], "default": None}
+    known = [{"enum": list(METRICS)}, {"type": "string", "pattern": f"^{FEEDBACK}[A-Za-z0-9_.\\-]{{1,64}}$"}]
+    part["if"] = {"properties": {"source": own}, "required": ["source"]}
+    part["else"] = {"properties": {"metric": {"anyOf": known}}}
 
 
 SCHEMAS: dict[str, Callable[[], Schema]] = {

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 import httpx2
-import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -16,6 +15,7 @@ from tidegate.controller.allowance import Allowance
 from tidegate.controller.attribution import Attribution
 from tidegate.controller.chronicle import Chronicle
 from tidegate.controller.clock import Clock, SystemClock
+from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.drift import DriftQueries
 from tidegate.controller.effects import Effects
 from tidegate.controller.gates.asking import Gate
@@ -24,10 +24,11 @@ from tidegate.controller.gates.http import HttpGate
 from tidegate.controller.gates.running import Gates
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.gathering import Gatherer
-from tidegate.controller.ingest import Ingest, RetentionSettings
+from tidegate.controller.ingest import Ingest
 from tidegate.controller.judging import Judging
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
+from tidegate.controller.measuring import Measurer
 from tidegate.controller.mirror_grants import MirrorGrants
 from tidegate.controller.news import News
 from tidegate.controller.notification import Notifier
@@ -38,7 +39,6 @@ from tidegate.controller.pin_logs import PinLogs
 from tidegate.controller.planning import Planner
 from tidegate.controller.previewing import Previews
 from tidegate.controller.probe import JUDGE_KEY, OwnCredential, ProbeCredential, Prober
-from tidegate.controller.programs import ProgramSettings
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
@@ -52,14 +52,11 @@ from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.traffic import TrafficQueries
 from tidegate.controller.windows import Windows
-from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.mirroring import Mirroring
-from tidegate.delivery.notifying import SinkSettings
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
-from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.errors import ConflictError
 from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
@@ -74,33 +71,6 @@ _CLEAN_UP_SECONDS = 60.0
 _COMMITS_AT_ONCE = 8
 _SCRAPE_SECONDS = 2.0
 _IDEMPOTENCY_AGE = timedelta(days=7)
-
-
-class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one control process.
-
-    Attributes:
-        leader: id of this process, new with each start.
-        lease_seconds: of gateways' snapshots and of the lead.
-        interval: between two passes without news.
-        is_sole: no other control process uses this database (SQLite): take over at once after a crash.
-        programs: what gates and notifications may run.
-        sinks: who hears of releases, beside the log.
-        alerts: which of a monitoring system's alerts are triggers.
-        open_access: without any key, gateways take every credential (they listen on loopback only).
-        telemetry: what is told to logs and collectors.
-    """
-
-    leader: str
-    lease_seconds: float = 10.0
-    interval: timedelta = timedelta(seconds=1)
-    is_sole: bool = True
-    open_access: bool = False
-    retention: RetentionSettings = RetentionSettings()
-    programs: ProgramSettings = ProgramSettings()
-    sinks: tuple[SinkSettings, ...] = ()
-    alerts: AlertSettings = AlertSettings()
-    telemetry: TelemetrySettings = TelemetrySettings()
 
 
 class Control:
@@ -161,6 +131,7 @@ class Control:
             clock,
             is_sample=windows.is_sample,
             is_compared=windows.is_compared,
+            is_late=windows.is_late,
             retention=settings.retention,
         )
         self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample)})
@@ -189,6 +160,7 @@ class Control:
         )
         runtime = ExternalRuntime(self._providers)
         prober = Prober(self._client, credential, clock)
+        self.measurer = Measurer(clock, settings.metrics)
         kinds: dict[str, Gate] = {"command": CommandGate(settings.programs), "http": HttpGate(self._client)}
         gates = Gates(kinds, clock, self._wanted.set)
         self.effects = Effects(
@@ -204,6 +176,7 @@ class Control:
             runtime,
             self.effects.probe_of,
             gates.answers_of,
+            self.measurer,
         )
         subscriptions = Subscriptions(settings.sinks, settings.programs, self._client, clock)
         self.allowance = Allowance(settings.programs, subscriptions)
@@ -233,7 +206,14 @@ class Control:
             interval=settings.interval,
         )
         self.operations = Operations(
-            state, clock, self.publisher, self.allowance, settings.alerts, self.notifier.wake, self._wanted.set
+            state,
+            clock,
+            self.publisher,
+            self.allowance,
+            settings.alerts,
+            self.notifier.wake,
+            self._wanted.set,
+            self.measurer.check,
         )
         self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news, self.pins.pin_of)
         self.previews = Previews(state, table, self.publisher)
@@ -276,6 +256,7 @@ class Control:
         await self.effects.stop()
         if self._export is not None:
             await asyncio.to_thread(self._export.stop)
+        await self.measurer.stop()
         await self._client.aclose()
         await self.leadership.resign()
 
@@ -374,6 +355,7 @@ class Control:
         self.notifier.wake()
         if row.phase.is_terminal:
             self.ingest.ended(row.id)
+            self.measurer.forget(row.id)
 
     async def _remember_releases(self) -> None:
         async with self.state.read() as connection:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.ingest import Ingest
+from tidegate.controller.measuring import Measurer
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.routing_table import RoutingTableReader, is_frozen
 from tidegate.delivery.bundle import Bundle
@@ -72,6 +73,7 @@ class Gatherer:
         runtime: Runtime,
         probe_of: Callable[[str], ProbeResult | None],
         gates_of: Callable[[str], tuple[GateResult, ...]],
+        measurer: Measurer,
     ) -> None:
         self._state = state
         self._table = table
@@ -81,6 +83,7 @@ class Gatherer:
         self._runtime = runtime
         self._probe_of = probe_of
         self._gates_of = gates_of
+        self._measurer = measurer
         self._counts = _PatientReader(observed)
 
     async def gather(
@@ -125,6 +128,7 @@ class Gatherer:
                 pairs=_step_pairs(row, seen),
                 observed_at=self._ingest.observed_at(row.service),
                 cutoffs=self._gateways.cutoffs(),
+                readings=self._measurer.readings(row.id, row.spec, row.state),
                 is_frozen=is_frozen(service.name, frozen),
                 other_running=_other_running(row, siblings),
                 newer=_newer(row, siblings),

@@ -43,6 +43,7 @@ class Ingest:
     Args:
         is_sample: whether an observation is a sample of its release: it began after every gateway had
             acknowledged the step, in this attempt (invariant I5). The others are counted apart.
+        is_late: whether the step it began in is over.
         is_compared: whether its variant was chosen with the share of its step.
     """
 
@@ -53,18 +54,21 @@ class Ingest:
         *,
         is_sample: Callable[[Observation], bool] = lambda _: True,
         is_compared: Callable[[Observation], bool] = is_randomised,
+        is_late: Callable[[Observation], bool] = lambda _: False,
         retention: RetentionSettings | None = None,
     ) -> None:
         self._database = database
         self._clock = clock
         self._is_sample = is_sample
         self._is_compared = is_compared
+        self._is_late = is_late
         self._retention = retention or RetentionSettings()
         self._writing = asyncio.Lock()
         self._ended: set[str] = set()
         self._observed_at: dict[str, datetime] = {}
         self.stored = 0
         self.repeated_batches = 0
+        self.late = 0
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store one batch; ``False`` when it was stored before.
@@ -79,6 +83,7 @@ class Ingest:
             self.repeated_batches += 1
             return False
         self.stored += len(rows)
+        self.late += sum(map(self._is_late, rows))
         for service in {row.service for row in rows}:
             self._observed_at[service] = self._clock.now()
         return True

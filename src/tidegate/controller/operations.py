@@ -74,6 +74,7 @@ class Operations:
         alerts: which alerts are triggers.
         wake_notifier: makes the notifier look at once.
         wake: makes the controller look at once.
+        check_sources: refuses a release whose numbers no source can give.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Operations:
         alerts: AlertSettings,
         wake_notifier: Callable[[], None],
         wake: Callable[[], None],
+        check_sources: Callable[[ReleaseSpec], None] = lambda _: None,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -93,6 +95,7 @@ class Operations:
         self._alerts = alerts
         self._wake_notifier = wake_notifier
         self._wake = wake
+        self._check_sources = check_sources
 
     async def submit_release(
         self, spec: ReleaseSpec, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
@@ -103,10 +106,13 @@ class Operations:
 
         Raises:
             NotFoundError: no such service or version.
-            InvalidInputError: the strategy needs a stable version and the service has none.
+            InvalidInputError: the strategy needs a stable version and the service has none, or a source of numbers
+                is unknown or wrong.
             ConflictError: another release is running and this one is to be rejected then, or the version is
                 stable or on trial already.
         """
+
+        self._check_sources(spec)
 
         async def change(connection: AsyncConnection) -> Release:
             now = self._clock.now()

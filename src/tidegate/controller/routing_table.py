@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.routing import Versioned, service_route
+from tidegate.delivery.slow import slow_after
 from tidegate.delivery.snapshot import AccessKey, Provider, ServiceRoute, Snapshot
 from tidegate.errors import InternalError
 from tidegate.registry.cluster import read_cluster
@@ -71,6 +72,11 @@ class RoutingTableReader:
             services={
                 service.name: self.route(service, running.get(service.name), is_frozen=is_frozen(service.name, frozen))
                 for service in declared
+            },
+            slow={
+                name: ages
+                for name, release in running.items()
+                if (ages := slow_after(release.spec, release.state)) is not None and not is_frozen(name, frozen)
             },
         )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.release import STABLE
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
@@ -17,6 +20,7 @@ class Windows:
     def __init__(self) -> None:
         self._opened: dict[_Key, int] = {}  # microseconds since the epoch
         self._shares: dict[_Round, dict[str, int]] = {}  # basis points with which a unit goes to each variant
+        self._places: dict[str, tuple[int, int]] = {}  # release -> attempt and step where it is
 
     def learn(self, row: ReleaseRow) -> None:
         """The release was committed like this."""
@@ -25,12 +29,25 @@ class Windows:
         if state.phase.is_terminal:
             self._opened = {known: at for known, at in self._opened.items() if known[0] != row.id}
             self._shares = {known: shares for known, shares in self._shares.items() if known[0] != row.id}
-        elif state.window_opened_at is None:
+            self._places.pop(row.id, None)
+            return
+        self._places[row.id] = state.attempt, state.step
+        for place, window in state.windows.items():
+            step, _, number = place.partition(".")
+            self._open((row.id, state.attempt, int(step)), int(number), window.opened_at, window.shares)
+        if state.window_opened_at is None:
             self._opened.pop(key, None)
         else:
-            self._opened[key] = int(state.window_opened_at.timestamp() * 1_000_000)
-            beside = {STABLE: TOTAL_WEIGHT - sum(state.shares.values())}
-            self._shares[*key, state.round] = beside | state.shares
+            self._open(key, state.round, state.window_opened_at, state.shares)
+
+    def _open(self, key: _Key, number: int, opened_at: datetime, shares: Mapping[str, int]) -> None:
+        self._opened[key] = int(opened_at.timestamp() * 1_000_000)
+        self._shares[*key, number] = {STABLE: TOTAL_WEIGHT - sum(shares.values())} | dict(shares)
+
+    def is_late(self, observation: Observation) -> bool:
+        """Whether the request's step or attempt is over: it still counts there, and decides nothing any more."""
+        place = self._places.get(observation.release)
+        return place is not None and (observation.attempt, observation.step) < place
 
     def is_sample(self, observation: Observation) -> bool:
         """Whether the request began in the window of its release's step."""

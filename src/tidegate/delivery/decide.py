@@ -15,7 +15,7 @@ from datetime import datetime
 
 from tidegate.delivery.decide_backward import go_backward
 from tidegate.delivery.decide_effects import effects
-from tidegate.delivery.decide_evidence import weigh_evidence
+from tidegate.delivery.decide_evidence import remember_window, weigh_evidence
 from tidegate.delivery.decide_forward import go_forward
 from tidegate.delivery.decide_gates import hear_gates
 from tidegate.delivery.decide_intents import answer_intents, end_on_request
@@ -50,5 +50,6 @@ def decide(spec: ReleaseSpec, state: ReleaseState, intents: Sequence[Intent], fa
     answer_intents(draft, remaining)
     keep_overlay(draft)
     go_forward(draft)
+    remember_window(draft)
     commands = (*draft.records, *effects(spec, state, draft.state, facts))
     return Decision(state=draft.state, commands=commands, transitions=tuple(draft.transitions))

@@ -214,7 +214,8 @@ def _leave_by_health(draft: Draft) -> bool:
 def _worst_guardrail(draft: Draft) -> MetricVerdict | None:
     if draft.state.analysed_at != draft.now:  # judged in this very pass, never an old opinion
         return None
-    return next((v for v in draft.state.verdicts if v.verdict is Verdict.FAIL and not v.is_dry_run), None)
+    acting = (v for v in draft.state.verdicts if not (v.is_dry_run or v.is_objective))
+    return next((v for v in acting if v.verdict is Verdict.FAIL), None)
 
 
 def _own_cutoff(draft: Draft) -> Cutoff | None:

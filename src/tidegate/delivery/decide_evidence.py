@@ -8,17 +8,20 @@ from tidegate.delivery.decide_pairs import judge_beside, judge_mirror
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
 from tidegate.delivery.evidence.comparisons import Concurrent, freeze
+from tidegate.delivery.evidence.readings import Readings, look
 from tidegate.delivery.evidence.rules import broken_rules
 from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts
-from tidegate.delivery.release import CANDIDATE, STABLE, MetricVerdict, Phase, SubPhase
+from tidegate.delivery.release import CANDIDATE, STABLE, MetricVerdict, Phase, StepWindow, SubPhase
+from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.steps import Mirror
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
 _SPOOL_SILENCE = timedelta(seconds=60)  # batches that wait so long do not reach control
 _OPEN_GRACE = timedelta(seconds=30)  # beyond the longest request, for its batch to arrive
+_KEPT_WINDOWS = 20
 _FRESH = timedelta(seconds=5)  # as young as this an observation shows that reporting works
 
 
@@ -49,10 +52,14 @@ def min_samples(draft: Draft) -> int:
 def _is_due(draft: Draft) -> bool:
     state = draft.state
     ends = state.sub_phase is SubPhase.JUDGING or (state.soak_until is not None and draft.now >= state.soak_until)
-    interval = draft.spec.analysis.interval
-    own = draft.program.criteria_at(state.step).interval
-    every = timedelta(seconds=own if interval is None else interval)
-    return ends or state.analysed_at is None or draft.now >= state.analysed_at + every
+    return ends or state.analysed_at is None or draft.now >= state.analysed_at + _interval(draft)
+
+
+def _interval(draft: Draft) -> timedelta:
+    """Between two analyses."""
+    declared = draft.spec.analysis.interval
+    own = draft.program.criteria_at(draft.state.step).interval
+    return timedelta(seconds=own if declared is None else declared)
 
 
 def judge_now(draft: Draft) -> None:
@@ -70,7 +77,8 @@ def judge_now(draft: Draft) -> None:
     window = counts.window if counts and draft.state.window_opened_at else Summary()
     least, alpha = min_samples(draft), draft.spec.analysis.alpha
     concurrent = _concurrent(draft)
-    _look_at_rules(draft, concurrent, window, least)
+    readings = _readings(draft)
+    _look_at_rules(draft, concurrent, window, least, readings)
     verdicts = judge_guardrails(
         draft.spec.guardrails,
         total,
@@ -80,21 +88,36 @@ def judge_now(draft: Draft) -> None:
         concurrent=concurrent,
         pass_alpha=alpha,
         rules=draft.state.rules,
+        objectives=draft.spec.objectives,
+        readings=readings,
     )
     mismatch = _sample_ratio(draft) if concurrent else None
     if mismatch is not None:
         verdicts = set_aside(verdicts, mismatch)
     verdicts += judge_beside(draft, least)
-    exposed = draft.facts.exposed(draft.state)
+    exposed, step = draft.facts.exposed(draft.state), draft.state.step
     draft.change(
         analysed_at=draft.now,
         verdicts=verdicts,
-        verdict=step_verdict(verdicts, window, least, draft.program.required_at(draft.state.step)),
+        verdict=step_verdict(
+            verdicts, window, least, draft.program.required_at(step), is_final=draft.program.is_final(step)
+        ),
         samples=window.samples,
         # Counts that cannot be read now were read before: exposure never shrinks.
         exposed_requests=max(draft.state.exposed_requests, exposed or 0),
         exposed_units=max(draft.state.exposed_units, draft.facts.exposed_units(draft.state)),
     )
+
+
+def remember_window(draft: Draft) -> None:
+    """Keep what ingest must know of the step's window for requests that are reported after it."""
+    state = draft.state
+    if state.window_opened_at is None or state.phase.is_terminal:
+        return
+    key, window = f"{state.step}.{state.round}", StepWindow(opened_at=state.window_opened_at, shares=state.shares)
+    if state.windows.get(key) != window:
+        kept = [(known, each) for known, each in state.windows.items() if known != key][-_KEPT_WINDOWS:]
+        draft.change(windows={**dict(kept), key: window})
 
 
 def compared_units(draft: Draft) -> dict[str, int]:
@@ -118,7 +141,7 @@ def _concurrent(draft: Draft) -> Concurrent | None:
     candidate = counts.compared if counts else Summary()
     stable = beside.compared if beside else Summary()
     before = facts.before_step(state, STABLE)
-    frozen = freeze(draft.spec.guardrails, state.baselines, before.compared if before else None, candidate, stable)
+    frozen = freeze(_bounds(draft), state.baselines, before.compared if before else None, candidate, stable)
     if frozen != state.baselines:
         draft.change(baselines=frozen)
     return Concurrent(
@@ -130,14 +153,32 @@ def _concurrent(draft: Draft) -> Concurrent | None:
     )
 
 
-def _look_at_rules(draft: Draft, concurrent: Concurrent | None, window: Summary, least: int) -> None:
+def _bounds(draft: Draft) -> tuple[GuardrailSpec, ...]:
+    return (*draft.spec.guardrails, *draft.spec.objectives)
+
+
+def _readings(draft: Draft) -> Readings:
+    """What sources told lately of this attempt and step."""
+    state = draft.state
+    found = {(reading.source, reading.variant): reading for reading in draft.facts.readings}
+    return Readings(found, draft.now, state.looked_at, _interval(draft))
+
+
+def _look_at_rules(
+    draft: Draft, concurrent: Concurrent | None, window: Summary, least: int, readings: Readings
+) -> None:
     """One look for each analysis, however often it is repeated within a pass."""
-    if draft.state.analysed_at == draft.now or draft.facts.counts is None:
+    if draft.state.analysed_at == draft.now:
         return
-    candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
-    looked = broken_rules(draft.spec.guardrails, candidate, stable, draft.state.rules, least)
-    if looked != draft.state.rules:
-        draft.change(rules=looked)
+    known, bounds, looked = draft.state.rules, _bounds(draft), dict(draft.state.rules)
+    if draft.facts.counts is not None:
+        candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
+        looked = broken_rules(bounds, candidate, stable, known, least)
+    foreign = [guardrail for guardrail in bounds if guardrail.source is not None]
+    looks = {key: each for one in foreign for key, each in look(one, readings, CANDIDATE, STABLE, known).items()}
+    looked |= {key: each.history for key, each in looks.items()}
+    if looks or looked != known:
+        draft.change(rules=looked, looked_at=draft.state.looked_at | {key: each.at for key, each in looks.items()})
 
 
 def _sample_ratio(draft: Draft) -> MetricVerdict | None:

@@ -171,12 +171,13 @@ def _verify(draft: Draft) -> None:
         return
     if facts.revision_written is None or not facts.has_gateways or not is_verified(draft):
         return
-    soak = _soak(draft)
+    onset = timedelta(seconds=draft.spec.analysis.onset)
+    soak = _soak(draft) + onset
     draft.fire(
         "verified",
         (state.phase, SubPhase.SOAKING),
         detail={"revision": str(state.awaited_revision), "soak": show_duration(soak)},
-        window_opened_at=draft.now,
+        window_opened_at=draft.now + onset,
         soak_until=None if state.is_paused else draft.now + soak,
         soak_left=soak if state.is_paused else None,
     )
@@ -211,8 +212,8 @@ def _judge(draft: Draft) -> None:
     """T7, T8, T10. A hard limit that is breached is acted upon by the way back, before this or in the next pass."""
     judge_now(draft)
     if draft.state.verdict is Verdict.FAIL:
-        return
-    if draft.state.verdict is Verdict.PASS:
+        _miss_objective(draft)
+    elif draft.state.verdict is Verdict.PASS:
         _pass(draft, "step_passed", "promoted")
     elif draft.state.is_forced or draft.state.is_full:
         _pass(draft, "step_forced", "promoted_forced")
@@ -223,6 +224,13 @@ def _judge(draft: Draft) -> None:
     else:
         on_no_data = draft.program.criteria_at(draft.state.step).on_no_data
         _follow_policy(draft, draft.spec.analysis.on_no_data or on_no_data, PauseReason.NO_DATA)
+
+
+def _miss_objective(draft: Draft) -> None:
+    """T9: what must pass before the promotion surely does not, and no guardrail has said so already."""
+    failed = [v for v in draft.state.verdicts if v.verdict is Verdict.FAIL and not v.is_dry_run]
+    if failed and all(v.is_objective for v in failed):
+        roll_back(draft, "objective", evidence=tuple(failed), metric=failed[0].metric, detail=failed[0].sentence)
 
 
 def _pass(draft: Draft, step_code: str, promote_code: str) -> None:

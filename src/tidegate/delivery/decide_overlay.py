@@ -103,6 +103,7 @@ def fresh_evidence() -> dict[str, Any]:
         "verdicts": (),
         "baselines": (),
         "rules": {},
+        "looked_at": {},
         "accepted_units": {},
         "round": 0,
     }

@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.delivery.evidence.pair_counts import PairCounts
+from tidegate.delivery.evidence.readings import Reading
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.release import ReleaseState
@@ -124,6 +125,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         pairs: likewise what copies of requests showed; ``None`` is unknown, a release that mirrors nothing has none.
         observed_at: when an observation of the service was last stored; ``None`` if never.
         cutoffs: what gateways report; those of other releases or attempts are ignored.
+        readings: the latest number of each source that the release asks.
         is_frozen: a freeze covers the service.
         other_running: another release of the service that is running.
         newer: the newest pending release submitted after this one.
@@ -143,6 +145,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     pairs: tuple[StepPairs, ...] | None = None
     observed_at: datetime | None = None
     cutoffs: tuple[Cutoff, ...] = ()
+    readings: tuple[Reading, ...] = ()
     is_frozen: bool = False
     other_running: str | None = None
     newer: NewerRelease | None = None

@@ -23,7 +23,7 @@ _OPERATORS: dict[str, Callable[[float, float], bool]] = {
 }
 _COMPARISON = re.compile(r"(<=|>=|<|>)\s*(.+)")
 _RULE = re.compile(
-    r"candidate\s*(?P<operator><=|>=|<|>)\s*"
+    r"(?:candidate|value)\s*(?P<operator><=|>=|<|>)\s*"
     r"(?:stable(?:\s*\*\s*(?P<factor>\d+(?:\.\d+)?))?(?:\s*\+\s*(?P<offset>\S.*))?|(?P<limit>\d.*))"
 )
 _REPEATS = re.compile(r"(\d{1,3})\s+of\s+(\d{1,3})")
@@ -77,7 +77,7 @@ class Change(float):
 
 
 class Rule(str):
-    """``candidate > stable * 1.5``: checked when made, and the same text on the wire.
+    """``candidate > stable * 1.5`` or ``value > 95``: checked when made, and the same text on the wire.
 
     Attributes:
         operator: one of ``< <= > >=``.

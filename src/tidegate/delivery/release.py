@@ -107,6 +107,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
         upper: the same from above, ``None`` where only one side is bounded.
         samples: requests it rests on.
         events: of those, the ones that count against the limit.
+        is_objective: it must pass before the promotion, and does not act before.
         stable_estimate: stable's, where the arms are compared.
         stable_samples: of stable.
         effect: candidate against stable: parts of one (points) for rates, relative for everything else.
@@ -124,6 +125,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     samples: int = 0
     events: int = 0
     is_dry_run: bool = False
+    is_objective: bool = False
     stable_estimate: float | None = None
     stable_samples: int = 0
     effect: float | None = None
@@ -147,6 +149,13 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stable: Distribution = Distribution()
     candidate_failures: int = 0
     stable_failures: int = 0
+
+
+class StepWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """From when on requests were samples, and the basis points with which a unit went to each arm."""
+
+    opened_at: datetime
+    shares: dict[str, int]
 
 
 class Breach(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -225,6 +234,8 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         gate_deadline_at: when gating must be over.
         awaited_epoch, awaited_revision: the routing that every gateway must acknowledge.
         window_opened_at: when the step's weight was verified; only requests started then or later are samples.
+        windows: ``step.round`` -> its window, the latest ones: late requests count where they began, also after a
+            restart of control.
         soak_until: end of the soak, ``None`` while it does not run.
         soak_left: what remains of a soak that a pause stopped.
         approve_until: when an approve step gives up.
@@ -236,6 +247,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         verdicts: one for each guardrail.
         baselines: what was frozen of stable for this step.
         rules: guardrail -> whether its rule was broken, newest last.
+        looked_at: condition on a number from elsewhere -> when the number came that was looked at last.
         accepted_units: variant -> units up to which a person accepted a sample-ratio mismatch.
         gates: what the gates of this attempt said, in order.
         approvals: of this attempt, in order.
@@ -280,6 +292,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     awaited_epoch: int | None = None
     awaited_revision: int | None = None
     window_opened_at: datetime | None = None
+    windows: dict[str, StepWindow] = {}
     soak_until: datetime | None = None
     soak_left: timedelta | None = None
     approve_until: datetime | None = None
@@ -291,6 +304,7 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     verdicts: tuple[MetricVerdict, ...] = ()
     baselines: tuple[Baseline, ...] = ()
     rules: dict[str, tuple[bool, ...]] = {}
+    looked_at: dict[str, datetime] = {}
     accepted_units: dict[str, int] = {}
     gates: tuple[GateResult, ...] = ()
     approvals: tuple[Approval, ...] = ()

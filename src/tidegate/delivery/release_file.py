@@ -18,6 +18,7 @@ import msgspec
 
 from tidegate.delivery.canary import CanarySpec, check_canary
 from tidegate.delivery.chain import check_chain
+from tidegate.delivery.evidence.checks import check_guardrail, check_metric, plain_source, with_stat
 from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.pair_analysis import can_decide
 from tidegate.delivery.gates import check_gate
@@ -31,24 +32,10 @@ from tidegate.errors import InvalidInputError
 
 DEFAULT_GUARDRAILS = (GuardrailSpec(metric="error_rate", hard=Comparison("> 5%")),)
 DEFAULT_COMPARISONS = (GuardrailSpec(metric="error_rate", max_increase=Change(0.02), hard=Comparison("> 5%")),)
-RATES = frozenset({"error_rate", "timeout_rate", "truncation_rate", "refusal_rate"})
-KNOWN_METRICS = (
-    "cost_per_request",
-    "error_rate",
-    "latency",
-    "output_tokens",
-    "refusal_rate",
-    "timeout_rate",
-    "tpot",
-    "truncation_rate",
-    "ttft",
-)
 
-# Keys of the design whose feature does not exist yet, by the place they stand at.
-_UNAVAILABLE: dict[str, tuple[str, ...]] = {
-    "": ("objectives", "variants"),
-    "guardrails": ("source",),
-}
+# Keys of the design whose feature does not exist yet.
+_UNAVAILABLE = ("variants",)
+_BOUNDS = ("guardrails", "objectives")
 
 
 def parse_release(document: Document | Mapping[str, Any], source: str = "release") -> ReleaseSpec:
@@ -68,6 +55,7 @@ def parse_release(document: Document | Mapping[str, Any], source: str = "release
     if read.value.get("kind", "Release") != "Release":
         raise InvalidInputError(f"kind is {read.value['kind']!r}, not Release", where=read.where(("kind",)))
     _refuse_unavailable(read, plain)
+    plain |= {name: _bounds(read, name, plain[name]) for name in _BOUNDS if name in plain}
     plain["strategy"] = _strategies(read, plain.get("strategy", "direct"))
     spec = decode(Document(plain, read.source, read.lines), ReleaseSpec, hook=decode_quantity)
     links = [(each, program_of(each)) for each in spec.strategy]
@@ -82,37 +70,25 @@ def parse_release(document: Document | Mapping[str, Any], source: str = "release
     deadline = Seconds(spec.rollback.deadline if is_dated else max(spec.rollback.deadline, 2 * program.planned))
     return msgspec.structs.replace(
         spec,
-        guardrails=tuple(_with_stat(guardrail) for guardrail in spec.guardrails),
+        guardrails=tuple(map(with_stat, spec.guardrails)),
+        objectives=tuple(map(with_stat, spec.objectives)),
         probe=msgspec.structs.replace(probe, requests=probe.requests + program.warm_up),
         rollback=msgspec.structs.replace(spec.rollback, deadline=deadline),
     )
 
 
 def _refuse_unavailable(read: Document, plain: dict[str, Any]) -> None:
-    for name in _UNAVAILABLE[""]:
+    for name in _UNAVAILABLE:
         if name in plain:
             raise _not_yet(read, (name,), f"{name!r}")
-    guardrails = plain.get("guardrails")
-    for index, guardrail in enumerate(guardrails if isinstance(guardrails, list) else ()):
-        for name in _UNAVAILABLE["guardrails"]:
-            if isinstance(guardrail, dict) and name in guardrail:
-                raise _not_yet(read, ("guardrails", index, name), f"{name!r}", 'use a hard limit such as hard: "> 5%"')
-        _check_metric(read, guardrail, index)
 
 
-def _check_metric(read: Document, guardrail: Any, index: int) -> None:
-    path = ("guardrails", index, "metric")
-    name = guardrail.get("metric") if isinstance(guardrail, dict) else None
-    if not isinstance(name, str) or name in KNOWN_METRICS:
-        return
-    if ":" in name:
-        raise _not_yet(read, path, f"the metric {name!r}", f"available are {', '.join(KNOWN_METRICS)}")
-    raise InvalidInputError(
-        f"unknown metric {name!r}",
-        code="unknown_metric",
-        where=read.where(path),
-        remedy=f"{nearest(name, list(KNOWN_METRICS))}; available are {', '.join(KNOWN_METRICS)}",
-    )
+def _bounds(read: Document, name: str, value: Any) -> Any:
+    """Guardrails or objectives whose metrics are known."""
+    entries = value if isinstance(value, list) else []
+    for index, entry in enumerate(entries):
+        check_metric(read, entry, (name, index))
+    return [plain_source(entry) for entry in entries] if isinstance(value, list) else value
 
 
 def _not_yet(read: Document, path: Path, what: str, remedy: str = "leave it out") -> InvalidInputError:
@@ -172,16 +148,17 @@ def _checked(strategy: str, check: Callable[[], object]) -> None:
 def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
     """What must fit together."""
     name = strategy_name(spec.strategy)
-    for index, guardrail in enumerate(spec.guardrails):
+    bounds = [(kind, index, bound) for kind in _BOUNDS for index, bound in enumerate(getattr(spec, kind))]
+    for kind, index, guardrail in bounds:
         if guardrail.needs_stable and not program.steps:
             raise InvalidInputError(
                 f"{guardrail.metric} is compared with concurrent stable, and a {name} release has none",
-                where=read.where(("guardrails", index)),
+                where=read.where((kind, index)),
                 remedy='use a hard limit such as hard: "> 5%", or the strategy canary',
             )
     if any(isinstance(step, Mirror) for step in program.steps):
         _check_pairs(read, spec, program, name)
-    known = {guardrail.metric for guardrail in spec.guardrails} | set(map(metric_name, spec.guardrails))
+    known = {bound.metric for _, _, bound in bounds} | {metric_name(bound) for _, _, bound in bounds}
     for step in range(len(program.steps)):
         for metric in program.required_at(step) or ():
             if metric not in known:
@@ -241,8 +218,9 @@ def _check(read: Document, spec: ReleaseSpec) -> None:
         _check_smoke(read, smoke.expect.matches, ("probe", "smoke", index))
         if not smoke.messages:
             raise InvalidInputError("a smoke request needs messages", where=read.where(("probe", "smoke", index)))
-    for index, guardrail in enumerate(spec.guardrails):
-        _check_guardrail(read, guardrail, ("guardrails", index))
+    for name in _BOUNDS:
+        for index, guardrail in enumerate(getattr(spec, name)):
+            check_guardrail(read, guardrail, (name, index))
     for index, gate in enumerate(spec.gates):
         _check_entry(read, check_gate, gate, ("gates", index))
     for index, notify in enumerate(spec.notify):
@@ -264,56 +242,3 @@ def _check_smoke(read: Document, pattern: str | None, path: Path) -> None:
     except re.error as error:
         where = read.where((*path, "expect", "matches"))
         raise InvalidInputError(f"{pattern!r} is no regular expression: {error}", where=where) from None
-
-
-def _check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
-    _check_comparison(read, guardrail, path)
-    hard = guardrail.hard
-    if hard is not None:
-        _check_hard(read, guardrail, hard, path)
-    if guardrail.metric in RATES and guardrail.stat is not None:
-        raise InvalidInputError(
-            f"{guardrail.metric} is a rate and has no {guardrail.stat}",
-            where=read.where((*path, "stat")),
-            remedy="leave stat out",
-        )
-
-
-def _check_comparison(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
-    if guardrail.hard is None and guardrail.rule is None and not guardrail.compares:
-        raise InvalidInputError(
-            f"the guardrail of {guardrail.metric} has no bound",
-            where=read.where(path),
-            remedy='add hard: "> LIMIT", max_increase, max_decrease, max_change, max_ratio or rule',
-        )
-    if guardrail.max_ratio is not None and guardrail.max_ratio < 1:
-        raise InvalidInputError(
-            f"max_ratio is at least 1, and {guardrail.max_ratio:g} is not", where=read.where((*path, "max_ratio"))
-        )
-    if guardrail.breaches is not None and guardrail.rule is None:
-        raise InvalidInputError(
-            "breaches counts those of a rule, and there is none", where=read.where((*path, "breaches"))
-        )
-
-
-def _check_hard(read: Document, guardrail: GuardrailSpec, hard: Comparison, path: Path) -> None:
-    if hard.operator not in {">", ">="}:
-        raise InvalidInputError(
-            f"{hard!s} would roll back a candidate that is good",
-            where=read.where((*path, "hard")),
-            remedy='a hard limit names what is too much, such as "> 5%"',
-        )
-    if guardrail.metric in RATES and not 0 <= hard.value < 1:
-        raise InvalidInputError(
-            f"{guardrail.metric} lies between 0% and 100%, so {hard!s} can never be breached",
-            where=read.where((*path, "hard")),
-            remedy='write it as a share, such as "> 5%"',
-        )
-
-
-def _with_stat(guardrail: GuardrailSpec) -> GuardrailSpec:
-    """Times are limited at their p95, cost and tokens by their mean, unless the file says otherwise."""
-    if guardrail.metric in RATES or guardrail.stat is not None:
-        return guardrail
-    default = "mean" if guardrail.metric in {"cost_per_request", "output_tokens"} else "p95"
-    return msgspec.structs.replace(guardrail, stat=default)

@@ -23,17 +23,6 @@ from tidegate.delivery.quantities import (
 from tidegate.delivery.strategy import StrategySpec
 from tidegate.wire.insertion import Message
 
-MetricName = Literal[
-    "error_rate",
-    "timeout_rate",
-    "truncation_rate",
-    "refusal_rate",
-    "latency",
-    "ttft",
-    "tpot",
-    "cost_per_request",
-    "output_tokens",
-]
 Stat = Literal["mean", "p50", "p90", "p95", "p99"]
 
 
@@ -87,7 +76,7 @@ class GuardrailSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     against concurrent stable, and ``rule`` is given.
 
     Attributes:
-        metric: what is measured.
+        metric: what is measured, see :mod:`tidegate.delivery.evidence.metrics`; with a source of its own any name.
         hard: ``"> LIMIT"``: rates as shares, times as durations, cost in USD, tokens as a number.
         stat: which statistic of a distribution is limited; rates have none.
         max_increase: how much more than stable is harmless: points for rates, relative for everything else.
@@ -96,10 +85,11 @@ class GuardrailSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         max_ratio: how many times stable's value is harmless, at least 1.
         rule: a plain comparison of the two numbers instead of a test; it promises nothing of false alarms.
         breaches: how many of the latest analyses must find the rule broken.
+        source: where the number comes from, one kind with its settings; ``None`` is what gateways and feedback report.
         dry_run: judge and show it, but never act on it.
     """
 
-    metric: MetricName
+    metric: str
     hard: Comparison | None = None
     stat: Stat | None = None
     max_increase: Change | None = None
@@ -108,6 +98,7 @@ class GuardrailSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     max_ratio: float | None = None
     rule: Rule | None = None
     breaches: Repeats | None = None
+    source: dict[str, Any] | None = None
     dry_run: bool = False
 
     @property
@@ -127,6 +118,7 @@ class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     Attributes:
         interval: how often the guardrails are judged.
+        onset: how long after each change of weights requests are no samples yet, while caches fill and replicas warm.
         alpha: probability of a false rollback over the whole release, shared by its guardrails.
         min_samples: judged requests (probes included) below which there is *no data*.
         on_no_data: what happens when a step ends without data.
@@ -136,6 +128,7 @@ class AnalysisSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """
 
     interval: Seconds | None = None
+    onset: Seconds = Seconds(0)
     alpha: float = 0.05
     min_samples: int | None = None
     on_no_data: Literal["promote", "extend", "pause", "rollback"] | None = None
@@ -166,6 +159,8 @@ class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         version: reference of the candidate as the person wrote it.
         strategy: one strategy, or a chain of them.
         gates: what must pass before any user meets the candidate, in this order.
+        guardrails: bounds that are watched all the time.
+        objectives: what must pass in the last step before the promotion.
         when_running: what this release does when another of the service is running.
         notify: who hears of this release, beside the sinks of the configuration.
     """
@@ -177,6 +172,7 @@ class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     probe: ProbeSpec = ProbeSpec()
     gates: tuple[GateSpec, ...] = ()
     guardrails: tuple[GuardrailSpec, ...] = ()
+    objectives: tuple[GuardrailSpec, ...] = ()
     analysis: AnalysisSpec = AnalysisSpec()
     rollback: RollbackSpec = RollbackSpec()
     when_running: Literal["queue", "supersede", "reject"] = "queue"

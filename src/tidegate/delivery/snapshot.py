@@ -167,6 +167,22 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
         return any(split.get(variant) for split in self.targets.values())
 
 
+class SlowAfter(msgspec.Struct, frozen=True, kw_only=True):
+    """Ages at which requests of a release are reported before they end, microseconds, rising, by variant.
+
+    Attributes:
+        release, attempt, step: of the requests that are meant.
+        latency_us: of every request.
+        ttft_us: of streams without any content yet.
+    """
+
+    release: str
+    attempt: int
+    step: int
+    latency_us: dict[str, tuple[int, ...]] = {}
+    ttft_us: dict[str, tuple[int, ...]] = {}
+
+
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
     """A credential by its SHA-256; ``services`` empty means every service."""
 
@@ -185,6 +201,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
         lease_seconds: how long the snapshot holds after its last renewal before a gateway reverts to
             stable alone.
         open_access: no keys are configured and the gateway listens on loopback: any credential is taken.
+        slow: by service; beside its route, so that freezing a threshold changes nobody's route.
         mac_key: secret that signs request ids, hex; the file on disk is readable by its owner only.
     """
 
@@ -197,6 +214,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[AccessKey, ...] = ()
     providers: dict[str, Provider] = {}
     services: dict[str, ServiceRoute] = {}
+    slow: dict[str, SlowAfter] = {}
 
 
 LogLevel = Literal["debug", "info", "warning", "error"]

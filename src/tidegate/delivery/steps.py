@@ -121,6 +121,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         found = self.step_at(step)
         return found.require if isinstance(found, Split | Mirror) else None
 
+    def is_final(self, step: int) -> bool:
+        """Whether step ``step`` is the last that judges users' answers beside stable; without any it is the bake."""
+        judging = [index for index, each in enumerate(self.steps) if not isinstance(each, Approve)]
+        return step == max(judging, default=len(self.steps))
+
     @property
     def judgings(self) -> int:
         """How many times it is judged anew: each split, each mirror, and the bake. They share alpha."""

@@ -95,6 +95,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T8", _JUDGED, "inconclusive", _BACK, "{samples} requests do not decide the step; rolling back, as on_inconclusive says.", True),
     Transition("T8", _JUDGED, "no_data", _BACK, "Too few requests to judge ({samples}); rolling back, as on_no_data says.", True),
     Transition("T9", _SERVING, "hard_limit", _BACK, "A hard limit is breached: {detail}.", True),
+    Transition("T9", (*_JUDGING, *_BAKED), "objective", _BACK, "An objective is missed: {detail}.", True),
     Transition("T9", _SERVING, "guardrail", _BACK, "A guardrail is breached: {detail}.", True),
     Transition("T9", _SERVING, "cut_off", _BACK, "Gateways cut {candidate} off after {failures} hard failures in a row ({detail}).", True),
     Transition("T9", _SERVING, "alert", _BACK, "An alert was raised: {reason}", True),

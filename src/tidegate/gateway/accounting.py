@@ -27,6 +27,7 @@ def account(call: Call) -> None:
     received_at = call.request.received_at
     duration = now - received_at
     gateway, arm, route, served = call.gateway, call.arm, call.route, call.served
+    gateway.overdue.end(call)
     telemetry = gateway.telemetry
     series = arm.series if arm is not None else telemetry.series(route.name if route else "", "", "")
     series.outcomes[outcome] += 1
@@ -203,4 +204,6 @@ def _observation(
         call.trail,
         call.has_own_unit,
         call.keeps_format,
+        False,
+        call.waited_us,
     )

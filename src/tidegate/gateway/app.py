@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
 from tidegate.delivery.observation import Observation
-from tidegate.delivery.snapshot import BreakerState, Cutoff, HeartbeatAnswer, MirrorSpending, PinReport, Snapshot
+from tidegate.delivery.snapshot import (
+    BreakerState,
+    Cutoff,
+    HeartbeatAnswer,
+    MirrorSpending,
+    PinReport,
+    SlowAfter,
+    Snapshot,
+)
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
 from tidegate.gateway.content import ContentKeeper
@@ -20,6 +28,7 @@ from tidegate.gateway.http.server import Request, Responder
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.mirror.mirrors import Mirrors
 from tidegate.gateway.model_pages import one_model, some_models
+from tidegate.gateway.overdue import Overdue
 from tidegate.gateway.pins import Pins
 from tidegate.gateway.pipeline import serve
 from tidegate.gateway.process_figures import ProcessFigures
@@ -74,6 +83,7 @@ class Gateway:
     Attributes:
         holder: the table in force; put snapshots there.
         figures: what the process uses, for its Prometheus page.
+        overdue: requests of releases that are under way.
         page: makes the Prometheus page; of this process alone, unless somebody who knows its siblings replaces it.
         is_draining: no new requests are wanted; ``/readyz`` says so.
     """
@@ -115,6 +125,7 @@ class Gateway:
         self._report_problem = report_problem
         self._problems: frozenset[str] = frozenset()
         self.holder: TableHolder[RoutingTable] = TableHolder(self.compile)
+        self.overdue = Overdue(observer.record, self._slow)
         self.is_draining = False
         self._upstreams = Upstreams(resolve, find_proxy)
         self._boot = boot
@@ -157,6 +168,10 @@ class Gateway:
         if kind is not None and request.method == b"POST" and (table := self.holder.current) is not None:
             return serve(Call(self, table, kind, request, responder, self._clock_ns() // 1000))
         return self._beside(request, responder, kind)
+
+    def _slow(self) -> dict[str, SlowAfter]:
+        table = self.holder.current
+        return table.snapshot.slow if table is not None else {}
 
     def in_flight_by_version(self) -> dict[str, int]:
         """Requests under way by version reference."""

@@ -49,6 +49,7 @@ class Call:
         keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
         transcript: *find_service*: notes the answer when it is to be kept; nearly always ``None``.
         trail: attempts that failed, as an observation tells them.
+        waited_us: age at which it was last reported as under way, 0 if never.
         outcome: the user's; ``None`` while it is not known.
         copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
     """
@@ -94,6 +95,7 @@ class Call:
         "transcript",
         "unit_hash",
         "usage",
+        "waited_us",
     )
     principal: Principal
     body: JsonObject
@@ -119,7 +121,7 @@ class Call:
         self.route: CompiledRoute | None = None
         self.arm: Arm | None = None
         self.order: tuple[Leg, ...] = ()
-        self.unit_hash = self.propensity = 0
+        self.unit_hash = self.propensity = self.waited_us = 0
         self.is_forced = self.has_own_unit = self.is_answering = False
         self.barred: frozenset[Deployment] = _NOBODY  # not asked again for this request
         self.is_unrenderable = False  # the variant assigned could not be written for its deployment

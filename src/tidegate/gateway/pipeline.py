@@ -43,6 +43,8 @@ async def serve(call: Call) -> None:
     try:
         for stage in DECIDE:
             stage(call)
+        if call.propensity and call.route.route.release is not None:  # type: ignore[union-attr]  # found above
+            call.gateway.overdue.begin(call)
         plan = call.route.mirror  # type: ignore[union-attr]  # find_service has set it
         if plan is not None:
             call.gateway.mirrors.fork(call, plan)

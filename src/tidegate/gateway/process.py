@@ -17,6 +17,7 @@ import structlog
 from tidegate import __version__
 from tidegate.delivery.snapshot import LogLevel, Snapshot
 from tidegate.errors import TidegateError
+from tidegate.gateway.accounting import observation_of
 from tidegate.gateway.app import Gateway
 from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import Server, listen
@@ -120,6 +121,7 @@ async def run_gateway(
     _adopt_stored(gateway, folder)
     link.start()
     keeping = asyncio.create_task(gateway.content.run())
+    sweeping = asyncio.create_task(gateway.overdue.run(observation_of), name="overdue")
     await _first_snapshot(gateway, stop, is_needed=announce is not None)
     if not stop.is_set():
         server = await listen(listener, gateway.handle, render_error=render_error, wheel=wheel)
@@ -136,6 +138,7 @@ async def run_gateway(
         lag.cancel()
         await siblings.close()
     keeping.cancel()
+    sweeping.cancel()
     gateway.content.finish()
     await link.stop()
     log.info("gateway.stopped", gateway=settings.id)

@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from tidegate.stats.mixture import GRID, LOG_WEIGHTS, expit, log_sum, logit
@@ -118,8 +119,26 @@ def log_evidence_of_frequent_harm(strata: Sequence[Stratum], predicted_rates: Se
 
 
 def _mixture(strata: Sequence[Stratum], start: float, points: Sequence[float], log_weights: Sequence[float]) -> float:
-    base = log_likelihood(strata, start)
-    return log_sum([w + log_likelihood(strata, d) - base for d, w in zip(points, log_weights, strict=True)])
+    """log of the weighted mean of exp(LL(point) - LL(start)); each stratum's part of LL is linear in its counts."""
+    terms = list(log_weights)
+    for stratum in strata:
+        x, e = stratum.candidate_events, stratum.events
+        base, costs = _costs(stratum.share, start, tuple(points))
+        terms = [
+            term + x * (point - start) - e * (cost - base)
+            for term, point, cost in zip(terms, points, costs, strict=True)
+        ]
+    return log_sum(terms)
+
+
+@lru_cache(maxsize=256)
+def _costs(share: float, start: float, points: tuple[float, ...]) -> tuple[float, tuple[float, ...]]:
+    """log(1 - r + r exp(d)) at ``start`` and at each point."""
+    return _cost(share, start), tuple(_cost(share, point) for point in points)
+
+
+def _cost(share: float, log_ratio: float) -> float:
+    return math.log1p(share * (math.exp(log_ratio) - 1))
 
 
 def _frequent(stratum: Stratum, rate: float, d: float) -> float:

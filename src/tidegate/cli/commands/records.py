@@ -1,4 +1,4 @@
-"""``incidents``, ``notifications``, ``audit``, ``gateways``: what was written down."""
+"""``incidents``, ``notifications``, ``audit``, ``gateways``, ``metrics``: what was written down."""
 
 from __future__ import annotations
 
@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     api_command(audits, "list", example="tidegate audit --limit 100", panel=RECORDS)(audit)
     api_command(audits, "verify", example="tidegate audit verify --head 120:9f86d081", panel=RECORDS)(audit_verify)
     api_command(app, "gateways", example="tidegate gateways", panel=RECORDS)(gateways)
+    api_command(app, "metrics", example="tidegate metrics", panel=RECORDS)(metrics)
 
 
 def incidents(session: Session, service: ServiceOption = None, limit: LimitOption = 50) -> None:
@@ -152,6 +153,14 @@ def audit_verify(
     found = session.client.verify_audit(head=None if head is None else (int(number), noted))
     session.answer(found, lambda: audit_check_lines(found))
     return None if found.is_whole else FAILED
+
+
+def metrics(session: Session) -> None:
+    """List what releases can be judged by: unit, direction of harm, kind."""
+    from tidegate.cli.views.records import metrics_table
+
+    found = session.client.metrics()
+    session.answer({"metrics": found.items, "sources": found.sources}, lambda: metrics_table(found))
 
 
 def gateways(session: Session) -> None:

@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, table, warning_lines
 from tidegate.cli.wording import duration, moment, plain
-from tidegate.shapes.records import AuditCheck, AuditRow, Gateway, Key, Keys, NewKey
+from tidegate.shapes.records import AuditCheck, AuditRow, Gateway, Key, Keys, Metrics, NewKey
 
 _LONGEST_DETAIL = 100
 
@@ -54,6 +54,16 @@ def gateways_table(gateways: Sequence[Gateway]) -> list[Text]:
     ]
     titles = ["gateway", "address", "state", "revision", "heard", "in flight", "breakers", "lost", "build"]
     return table(titles, rows, numbers={3, 5, 7})
+
+
+def metrics_table(found: Metrics) -> list[Text]:
+    """One line for each metric, and the kinds of sources."""
+    ways = {"increase": "more", "decrease": "less", "change": "either"}
+    rows: list[list[Cell]] = [
+        [row.name, row.kind, row.unit, ways[row.harm], row.stat or "", row.meaning] for row in found.items
+    ]
+    other = Text(f"Any other number may come from a source: {', '.join(found.sources)}.")
+    return [*table(["metric", "kind", "unit", "harm", "of", "what it is"], rows), Text(""), other]
 
 
 def keys_table(keys: Sequence[Key], now: datetime) -> list[Text]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.client.calls import installation
 from tidegate.client.transport import AsyncTransport
-from tidegate.shapes.records import Gateways, Keys, LogLevels, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, Keys, LogLevels, Metrics, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
@@ -22,6 +22,10 @@ class InstallationOperations:
     async def gateways(self) -> Gateways:
         """Every gateway heard of lately."""
         return await self._transport.run(installation.gateways())
+
+    async def metrics(self) -> Metrics:
+        """Metrics that guardrails and objectives may name, and kinds of sources that give other numbers."""
+        return await self._transport.run(installation.metrics())
 
     async def providers(self) -> Providers:
         """Every provider, by name; never a secret."""

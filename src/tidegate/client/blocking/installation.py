@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.client.calls import installation
 from tidegate.client.transport import SyncTransport
-from tidegate.shapes.records import Gateways, Keys, LogLevels, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, Keys, LogLevels, Metrics, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
@@ -22,6 +22,10 @@ class InstallationOperations:
     def gateways(self) -> Gateways:
         """Every gateway heard of lately."""
         return self._transport.run(installation.gateways())
+
+    def metrics(self) -> Metrics:
+        """Metrics that guardrails and objectives may name, and kinds of sources that give other numbers."""
+        return self._transport.run(installation.metrics())
 
     def providers(self) -> Providers:
         """Every provider, by name; never a secret."""

@@ -6,13 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tidegate.client.call import Call, in_path
-from tidegate.shapes.records import Gateways, Keys, LogLevels, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, Keys, LogLevels, Metrics, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
 def gateways() -> Call[Gateways]:
     """Every gateway heard of lately."""
     return Call(method="GET", path="/gateways", returns=Gateways)
+
+
+def metrics() -> Call[Metrics]:
+    """Metrics that guardrails and objectives may name, and kinds of sources that give other numbers."""
+    return Call(method="GET", path="/metrics", returns=Metrics)
 
 
 def providers() -> Call[Providers]:

@@ -13,15 +13,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+import msgspec
+
 from tidegate.delivery.evidence import comparisons, limits
 from tidegate.delivery.evidence.comparisons import Compared, Concurrent
-from tidegate.delivery.evidence.metrics import METRICS, Rate, metric_name, show_value
+from tidegate.delivery.evidence.metrics import METRICS, Kind, metric_name, metric_of, show_value
+from tidegate.delivery.evidence.readings import Readings, judge_readings
 from tidegate.delivery.evidence.reasons import REASONS
 from tidegate.delivery.evidence.rules import finite, judge_rule, unreadable
 from tidegate.delivery.evidence.showing import show_change, show_interval, show_margin
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
-from tidegate.delivery.release import MetricVerdict
+from tidegate.delivery.release import CANDIDATE, STABLE, MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.verdict import Verdict, worst
 
@@ -38,6 +41,9 @@ def judge_guardrails(
     concurrent: Concurrent | None = None,
     pass_alpha: float | None = None,
     rules: Mapping[str, Sequence[bool]] = MappingProxyType({}),
+    objectives: Sequence[GuardrailSpec] = (),
+    readings: Readings | None = None,
+    arms: tuple[str, str] = (CANDIDATE, STABLE),
 ) -> tuple[MetricVerdict, ...]:
     """A verdict for each condition of each guardrail that can be judged here.
 
@@ -50,38 +56,73 @@ def judge_guardrails(
         concurrent: both arms where they can be compared, ``None`` where stable serves nobody.
         pass_alpha: probability of a false pass of one comparison; ``None`` is ``alpha``.
         rules: how plain rules were judged lately.
+        objectives: judged the same way, and marked.
+        readings: of sources that are asked, ``None`` without any.
+        arms: the variants that are judged and compared with.
     """
-    acting = sum((g.hard is not None) + g.compares for g in guardrails if not g.dry_run)
-    part = alpha / max(1, acting)
+    tested = [g for g in (*guardrails, *objectives) if g.source is None and not g.dry_run]
+    part = alpha / max(1, sum((g.hard is not None) + g.compares for g in tested))
     found: list[MetricVerdict] = []
-    for guardrail in guardrails:
-        if guardrail.hard is not None:
-            found.append(_judge_limit(guardrail, guardrail.hard, total, window, concurrent, part, least))
-        if guardrail.compares and (concurrent is not None or total is None):
-            found.append(_judge_comparison(guardrail, total, concurrent, part, pass_alpha or alpha, least))
-        if guardrail.rule is not None and (concurrent is not None or not guardrail.needs_stable):
-            candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
-            judged = judge_rule(guardrail, guardrail.rule, candidate, stable, rules, least)
-            found.append(judged if total is not None else unreadable(guardrail))
+    for index, guardrail in enumerate((*guardrails, *objectives)):
+        judged = (
+            _judge_counts(guardrail, total, window, part, least, concurrent, pass_alpha or alpha, rules)
+            if guardrail.source is None
+            else judge_readings(guardrail, readings, *arms, rules)
+            if readings is not None
+            else []
+        )
+        is_objective = index >= len(guardrails)
+        found += [msgspec.structs.replace(v, is_objective=True) for v in judged] if is_objective else judged
     return tuple(found)
 
 
+def _judge_counts(
+    guardrail: GuardrailSpec,
+    total: Summary | None,
+    window: Summary,
+    part: float,
+    least: int,
+    concurrent: Concurrent | None,
+    pass_alpha: float,
+    rules: Mapping[str, Sequence[bool]],
+) -> list[MetricVerdict]:
+    """Of one guardrail, by what was observed."""
+    found: list[MetricVerdict] = []
+    if guardrail.hard is not None:
+        found.append(_judge_limit(guardrail, guardrail.hard, total, window, concurrent, part, least))
+    if guardrail.compares and (concurrent is not None or total is None):
+        found.append(_judge_comparison(guardrail, total, concurrent, part, pass_alpha, least))
+    if guardrail.rule is not None and (concurrent is not None or not guardrail.needs_stable):
+        candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
+        judged = judge_rule(guardrail, guardrail.rule, candidate, stable, rules, least)
+        found.append(judged if total is not None else unreadable(guardrail))
+    return found
+
+
 def step_verdict(
-    verdicts: Sequence[MetricVerdict], window: Summary, least: int, require: Sequence[str] | None = None
+    verdicts: Sequence[MetricVerdict],
+    window: Summary,
+    least: int,
+    require: Sequence[str] | None = None,
+    *,
+    is_final: bool = True,
 ) -> Verdict:
     """The step's verdict: the worst of the guardrails that can act, and never a pass without data (I6).
 
     Args:
         require: metrics whose pass the step needs; the others can only fail it. ``None`` means all.
+        is_final: the promotion follows, so the objectives must pass, too; before, they are shown.
     """
-    acting = [verdict for verdict in verdicts if not verdict.is_dry_run]
-    found = worst(v.verdict for v in acting if v.verdict is Verdict.FAIL or _is_required(v.metric, require))
+    acting = [v for v in verdicts if not v.is_dry_run and (is_final or not v.is_objective)]
+    found = worst(v.verdict for v in acting if v.verdict is Verdict.FAIL or _is_needed(v, require))
     has_data = window.samples >= max(1, least)
     return found if has_data else worst((found, Verdict.NO_DATA))
 
 
-def _is_required(metric: str, require: Sequence[str] | None) -> bool:
-    return require is None or metric in require or metric.partition(".")[0] in require or metric == "sample_ratio"
+def _is_needed(verdict: MetricVerdict, require: Sequence[str] | None) -> bool:
+    name, plain = verdict.metric, verdict.metric.partition(".")[0]
+    is_asked = require is None or name in require or plain in require
+    return is_asked or verdict.is_objective or name == "sample_ratio"
 
 
 def _judge_limit(
@@ -150,7 +191,7 @@ def _judge_comparison(
 
 
 def _comparison_sentence(guardrail: GuardrailSpec, found: Compared, least: int) -> str:
-    is_rate = isinstance(METRICS[guardrail.metric], Rate)
+    is_rate = metric_of(guardrail).kind is Kind.RATE
     is_less = guardrail.max_decrease is not None or (found.effect.estimate < 0 and guardrail.max_change is not None)
     return REASONS[found.code].format(
         metric=metric_name(guardrail),

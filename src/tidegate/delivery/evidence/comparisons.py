@@ -6,8 +6,10 @@ Three kinds of guardrails, each by the method that keeps its promise at every lo
   can pass; one as a ratio, or with no tolerance at all: the arms of the events predicted (``stats.arm_prediction``);
 - a quantile: exceedances of a threshold that was frozen beforehand. The candidate is worse by more than 15 % when it
   exceeds 1.15 x0 more often than stable exceeds x0. Failed requests exceed everything;
-- a mean: the log of the ratio of means (``stats.asymptotic``), from 100 values in each arm.
+- a mean, a score or a ratio of sums: the log of candidate's over stable's (``stats.asymptotic``, ``stats.ratio``),
+  from 100 values in each arm.
 
+Rates of good answers are judged by the answers that are not: 2 points less of the good are 2 points more of the bad.
 To fail, harm must be surely above the margin at the guardrail's part of alpha; to pass, surely below it at alpha.
 """
 
@@ -17,7 +19,17 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Quantity, Rate, estimate_of, metric_name, samples_of
+from tidegate.delivery.evidence.metrics import (
+    QUANTILES,
+    Quantity,
+    Quotient,
+    Rate,
+    Score,
+    estimate_of,
+    metric_name,
+    metric_of,
+    samples_of,
+)
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline
 from tidegate.delivery.release_spec import GuardrailSpec
@@ -25,6 +37,7 @@ from tidegate.stats import arm_prediction, asymptotic, comparison
 from tidegate.stats.arm_prediction import Stratum
 from tidegate.stats.asymptotic import Effect, Pair
 from tidegate.stats.comparison import Tail
+from tidegate.stats.ratio import log_ratio_of_ratios
 from tidegate.stats.verdict import Verdict, worst
 
 MINIMUM_BASELINE = 100  # values of stable that a threshold is frozen from
@@ -96,10 +109,10 @@ def freeze(
         name = metric_name(guardrail)
         if not guardrail.compares or name in frozen:
             continue
-        metric = METRICS[guardrail.metric]
-        made = _rate(name, metric, before) if isinstance(metric, Rate) else None
-        if isinstance(metric, Quantity) and guardrail.stat != "mean":
-            made = _threshold(name, metric, guardrail.stat or "p95", before, candidate, stable)
+        reading = metric_of(guardrail).reading
+        made = _rate(name, reading, before) if isinstance(reading, Rate) else None
+        if isinstance(reading, Quantity) and guardrail.stat != "mean":
+            made = _threshold(name, reading, guardrail.stat or "p95", before, candidate, stable)
         if made is not None:
             frozen[name] = made
     return tuple(frozen.values())
@@ -113,15 +126,15 @@ def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_al
         pass_alpha: of a false *pass*.
         least: units that each arm needs.
     """
-    metric = METRICS[guardrail.metric]
     sides = sides_of(guardrail)
     part = alpha / len(sides)
-    if isinstance(metric, Rate):
-        effect, verdict, code = _compare_rates(guardrail, metric, both, sides, part, pass_alpha)
-    elif guardrail.stat == "mean":
-        effect, verdict, code = _compare_means(metric, both, sides, part, pass_alpha, least)
-    else:
-        effect, verdict, code = _compare_quantiles(guardrail, metric, both, sides, part, pass_alpha, least)
+    match metric_of(guardrail).reading:
+        case Rate() as rate:
+            effect, verdict, code = _compare_rates(guardrail, rate, both, sides, part, pass_alpha)
+        case Quantity() as quantity if guardrail.stat != "mean":
+            effect, verdict, code = _compare_quantiles(guardrail, quantity, both, sides, part, pass_alpha, least)
+        case Quantity() | Score() | Quotient() as reading:
+            effect, verdict, code = _compare_means(reading, both, sides, part, pass_alpha, least)
     samples = samples_of(guardrail, both.candidate), samples_of(guardrail, both.stable)
     if verdict is not Verdict.FAIL and min(samples) < max(1, least):
         verdict, code = Verdict.NO_DATA, "too_few_compared" if max(samples) else "not_measured"
@@ -146,10 +159,12 @@ def sides_of(guardrail: GuardrailSpec) -> list[Side]:
 
 
 def _compare_rates(
-    guardrail: GuardrailSpec, metric: Rate, both: Concurrent, sides: Sequence[Side], alpha: float, pass_alpha: float
+    guardrail: GuardrailSpec, rate: Rate, both: Concurrent, sides: Sequence[Side], alpha: float, pass_alpha: float
 ) -> tuple[Effect, Verdict, str]:
-    candidate = metric.events(both.candidate), both.candidate.judged
-    stable = metric.events(both.stable), both.stable.judged
+    candidate = rate.events(both.candidate), rate.trials(both.candidate)
+    stable = rate.events(both.stable), rate.trials(both.stable)
+    if rate.is_of_good:
+        sides = [Side(side.margin, not side.is_increase) for side in sides]
     effect = comparison.difference_of_rates(candidate, stable, alpha)
     lenient = comparison.difference_of_rates(candidate, stable, pass_alpha)
     counted = Stratum(both.share, *candidate, *stable)
@@ -164,6 +179,8 @@ def _compare_rates(
     verdict = worst(found)
     if verdict is Verdict.FAIL and candidate[0] + stable[0] < MINIMUM_EVENTS:
         verdict = Verdict.INCONCLUSIVE
+    if rate.is_of_good:
+        effect = Effect(-effect.estimate, -effect.upper, -effect.lower)
     return effect, verdict, _code(verdict)
 
 
@@ -194,16 +211,32 @@ def _by_bounds(effect: Effect, lenient: Effect, side: Side) -> Verdict:
 
 
 def _compare_means(
-    metric: Quantity, both: Concurrent, sides: Sequence[Side], alpha: float, pass_alpha: float, least: int
+    reading: Quantity | Score | Quotient,
+    both: Concurrent,
+    sides: Sequence[Side],
+    alpha: float,
+    pass_alpha: float,
+    least: int,
 ) -> tuple[Effect, Verdict, str]:
-    pair = Pair(metric.of(both.candidate), metric.of(both.stable))
-    horizon = _HORIZON * max(least, asymptotic.MINIMUM_VALUES)
-    if min(pair.candidate.count, pair.stable.count) < asymptotic.MINIMUM_VALUES:
+    if min(reading.of(both.candidate).count, reading.of(both.stable).count) < asymptotic.MINIMUM_VALUES:
         return _UNKNOWN, Verdict.NO_DATA, "too_few_compared"
-    effect = _relative(asymptotic.log_ratio_of_means([pair], alpha, horizon=horizon))
-    lenient = _relative(asymptotic.log_ratio_of_means([pair], pass_alpha, horizon=horizon))
+    horizon = _HORIZON * max(least, asymptotic.MINIMUM_VALUES)
+    effect = _relative(_log_ratio(reading, both, alpha, horizon))
+    if math.isnan(effect.estimate):
+        return _UNKNOWN, Verdict.NO_DATA, "not_comparable"
+    lenient = _relative(_log_ratio(reading, both, pass_alpha, horizon))
     verdict = worst(_by_bounds(effect, lenient, side) for side in sides)
     return effect, verdict, _code(verdict)
+
+
+def _log_ratio(reading: Quantity | Score | Quotient, both: Concurrent, alpha: float, horizon: int) -> Effect:
+    """Unknown where a mean is 0 or negative: *relative to stable* means nothing then."""
+    if isinstance(reading, Quotient):
+        return log_ratio_of_ratios([(reading.of(both.candidate), reading.of(both.stable))], alpha, horizon=horizon)
+    pair = Pair(reading.of(both.candidate), reading.of(both.stable))
+    if min(pair.candidate.total, pair.stable.total) <= 0:
+        return _UNKNOWN
+    return asymptotic.log_ratio_of_means([pair], alpha, horizon=horizon)
 
 
 def _compare_quantiles(
@@ -246,10 +279,10 @@ def _by_exceedances(
     return Verdict.PASS if fine >= -math.log(pass_alpha) else Verdict.INCONCLUSIVE
 
 
-def _rate(name: str, metric: Rate, before: Summary | None) -> Baseline | None:
-    if before is None or before.judged < MINIMUM_BASELINE:
+def _rate(name: str, rate: Rate, before: Summary | None) -> Baseline | None:
+    if before is None or rate.trials(before) < MINIMUM_BASELINE:
         return None
-    return Baseline(metric=name, value=(metric.events(before) + 0.5) / (before.judged + 1))
+    return Baseline(metric=name, value=(rate.events(before) + 0.5) / (rate.trials(before) + 1))
 
 
 def _threshold(

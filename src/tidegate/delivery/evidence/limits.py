@@ -3,7 +3,7 @@
 A limit is breached once the anytime-valid lower bound of the harm is beyond it, never by a point estimate. A rate is
 compared as it is; a quantile through the share of requests above the limit (p95 > x is the same as: more than 5 % lie
 above x), where a bucket that x cuts counts as below it and a failed request as above any latency; a mean through its
-asymptotic bound.
+asymptotic bound. A limit from below (``< 95%`` of a share of good answers) is the mirror image.
 
 When concurrent stable surely breaches the same limit and the candidate is not surely worse, the environment is to
 blame (a provider's outage, a slow network), and nothing is known of the candidate.
@@ -11,16 +11,17 @@ blame (a provider's outage, a slow network), and nothing is known of the candida
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
+from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Quotient, Rate, Score, estimate_of, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import asymptotic, bernoulli
-from tidegate.stats.distribution import Distribution
 from tidegate.stats.verdict import Verdict
 
+_HORIZON = 1_000  # values at which the bounds of means are tightest
 MINIMUM_EVENTS = 5  # a limit is not breached by fewer, whatever the bound says: one blip is no evidence
 
 
@@ -72,43 +73,67 @@ def judge_limit(
 
 def read(guardrail: GuardrailSpec, hard: Comparison, summary: Summary, alpha: float) -> Reading:
     """What the counts say of one limit."""
-    metric, limit = METRICS[guardrail.metric], hard.value
-    if isinstance(metric, Rate):
-        events = metric.events(summary)
-        estimate = events / summary.judged if summary.judged else None
-        return _read_share(hard, events, summary.judged, limit, estimate, alpha)
-    values, failures = metric.of(summary), metric.failures(summary)
-    if guardrail.stat == "mean":
-        return _read_mean(hard, values, metric.scale, alpha)
-    q = QUANTILES[guardrail.stat or "p95"]
-    samples = values.count + failures
-    events = values.above(limit * metric.scale) + failures
-    estimate = values.quantile(min(1.0, q * samples / values.count)) / metric.scale if values.count else None
-    return _read_share(hard, events, samples, 1 - q, estimate, alpha)
+    match metric_of(guardrail).reading:
+        case Rate() as rate:
+            events, trials = rate.events(summary), rate.trials(summary)
+            limit = 1 - hard.value if rate.is_of_good else hard.value
+            found = _read_share(hard, events, trials, limit, estimate_of(guardrail, summary), alpha)
+            return _of_good(found) if rate.is_of_good else found
+        case Quantity() as quantity if guardrail.stat != "mean":
+            tail, q = quantity.tail(summary), QUANTILES[guardrail.stat or "p95"]
+            events = tail.values.above(hard.value * quantity.scale) + tail.infinite
+            found = _read_share(hard, events, tail.size, 1 - q, None, alpha)
+            estimate = tail.values.quantile(min(1.0, q * tail.size / tail.values.count)) if tail.values.count else None
+            return found._replace(estimate=None if estimate is None else estimate / quantity.scale)
+        case Quotient(of, scale):
+            ratio = of(summary)
+            return _read_mean(hard, ratio.count, ratio.value * scale, ratio.value * scale * ratio.relative_error, alpha)
+        case Quantity() | Score() as reading:
+            values = reading.of(summary)
+            error = values.deviation / reading.scale / math.sqrt(max(1, values.count))
+            return _read_mean(hard, values.count, values.mean / reading.scale, error, alpha)
 
 
 def _is_environment(
     guardrail: GuardrailSpec, hard: Comparison, candidate: Reading, stable: Summary, alpha: float
 ) -> bool:
+    """Whether stable surely breaches the limit too, and the candidate is not surely worse than it may be."""
     beside = read(guardrail, hard, stable, alpha)
-    best = beside.upper if beside.upper is not None else beside.estimate
-    return beside.is_breached and candidate.lower is not None and best is not None and candidate.lower <= best
+    if not beside.is_breached:
+        return False
+    if _is_from_below(hard):
+        worst = beside.lower if beside.lower is not None else beside.estimate
+        return candidate.upper is not None and worst is not None and candidate.upper >= worst
+    worst = beside.upper if beside.upper is not None else beside.estimate
+    return candidate.lower is not None and worst is not None and candidate.lower <= worst
+
+
+def _is_from_below(hard: Comparison) -> bool:
+    return hard.operator in {"<", "<="}
 
 
 def _read_share(
     hard: Comparison, events: int, samples: int, limit: float, estimate: float | None, alpha: float
 ) -> Reading:
     lower, upper = bernoulli.bounds(events, samples, alpha)
-    is_beyond = hard.operator == ">=" and lower >= limit
+    is_beyond = hard.operator in {">=", "<="} and lower >= limit
     is_breached = events >= MINIMUM_EVENTS and (lower > limit or is_beyond)
     return Reading(samples, events, estimate, lower, upper, is_breached)
 
 
-def _read_mean(hard: Comparison, values: Distribution, scale: float, alpha: float) -> Reading:
-    if not values.count:
+def _of_good(found: Reading) -> Reading:
+    """The same of the share without the event."""
+    assert found.lower is not None
+    assert found.upper is not None
+    return found._replace(lower=1 - found.upper, upper=1 - found.lower)
+
+
+def _read_mean(hard: Comparison, count: int, estimate: float, error: float, alpha: float) -> Reading:
+    if not count:
         return NOTHING
-    estimate = values.mean / scale
-    if values.count < asymptotic.MINIMUM_VALUES:
-        return Reading(values.count, 0, estimate, None, None, is_breached=False)
-    lower = asymptotic.lower_bound(estimate, values.deviation / scale, values.count, alpha)
-    return Reading(values.count, 0, estimate, lower, None, hard.holds(lower))
+    if count < asymptotic.MINIMUM_VALUES or not math.isfinite(error):
+        return Reading(count, 0, estimate, None, None, is_breached=False)
+    width = error * asymptotic.critical(count, alpha, horizon=_HORIZON)
+    if _is_from_below(hard):
+        return Reading(count, 0, estimate, None, estimate + width, hard.holds(estimate + width))
+    return Reading(count, 0, estimate, estimate - width, None, hard.holds(estimate - width))

@@ -1,27 +1,65 @@
-"""What can be measured of a version, and how each metric is read from counts."""
+"""What can be measured of a version: the one table that judging, files, command line, API and documents read.
+
+Each metric has a unit, says which way is harm, and is of one kind:
+
+- a *rate*: the share of requests with an event. Judged are always the harmful events, also where the metric is the
+  share of the good ones (``schema_valid_rate``);
+- a *quantity* per request: a quantile or a mean of it is judged. Failed requests exceed every value;
+- a *ratio* of two sums over requests;
+- a *score*: the mean of numbers that users or applications gave.
+
+``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import NamedTuple
 
+from tidegate.delivery.evidence.opinions import MICRO, Opinions
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.observation import Outcome
+from tidegate.delivery.observation import FAILURES, Outcome
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.comparison import Tail
 from tidegate.stats.distribution import Distribution
+from tidegate.stats.ratio import Ratio
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
+FEEDBACK = "feedback:"
+
+
+class Kind(StrEnum):
+    """How a metric is computed and judged."""
+
+    RATE = "rate"
+    QUANTITY = "quantity"
+    RATIO = "ratio"
+    SCORE = "score"
+
+
+class Harm(StrEnum):
+    """Which way is worse."""
+
+    INCREASE = "increase"
+    DECREASE = "decrease"
+    EITHER = "change"
 
 
 class Rate(NamedTuple):
-    """A share of judged requests."""
+    """A share of requests.
 
-    outcomes: tuple[Outcome, ...] | None  # None: every failure
+    Attributes:
+        events: requests with the harmful event.
+        trials: requests that could have it.
+        is_of_good: the metric itself is the share without the event.
+        outcomes: those that are the event; empty where something else is.
+    """
 
-    def events(self, summary: Summary) -> int:
-        """Judged requests that count."""
-        return summary.failures if self.outcomes is None else summary.count(*self.outcomes)
+    events: Callable[[Summary], int]
+    trials: Callable[[Summary], int]
+    is_of_good: bool = False
+    outcomes: frozenset[Outcome] = frozenset()
 
 
 class Quantity(NamedTuple):
@@ -29,32 +67,194 @@ class Quantity(NamedTuple):
 
     Attributes:
         of: its distribution.
+        scale: integer units in one unit of the metric.
         failures: requests that count as above any value.
-        scale: integer units in one unit of the guardrail.
-        unit: for people.
+        still_open: least values of requests that have not ended.
     """
 
     of: Callable[[Summary], Distribution]
-    failures: Callable[[Summary], int]
     scale: float
-    unit: str
+    failures: Callable[[Summary], int] = lambda _: 0
+    still_open: Callable[[Summary], Distribution] = lambda _: Distribution()
 
     def tail(self, summary: Summary) -> Tail:
-        """Its values, failures above all of them."""
-        return Tail(self.of(summary), self.failures(summary))
+        """Its values, failures above all of them, and open requests as far as they came."""
+        return Tail(self.of(summary) + self.still_open(summary), self.failures(summary))
 
 
-METRICS: dict[str, Rate | Quantity] = {
-    "error_rate": Rate(None),
-    "timeout_rate": Rate((Outcome.TIMEOUT,)),
-    "truncation_rate": Rate((Outcome.TRUNCATED,)),
-    "refusal_rate": Rate((Outcome.REFUSED, Outcome.FILTERED)),
-    "latency": Quantity(lambda s: s.latency, lambda s: s.failures, 1e6, "s"),
-    "ttft": Quantity(lambda s: s.ttft, lambda s: s.failed_streams, 1e6, "s"),
-    "tpot": Quantity(lambda s: s.tpot, lambda s: s.failures, 1e6, "s"),
-    "cost_per_request": Quantity(lambda s: s.cost, lambda _: 0, 1e9, "USD"),
-    "output_tokens": Quantity(lambda s: s.output_tokens, lambda _: 0, 1.0, "tokens"),
-}
+class Quotient(NamedTuple):
+    """A ratio of two sums; ``scale`` turns it into the metric's unit."""
+
+    of: Callable[[Summary], Ratio]
+    scale: float
+
+
+class Score(NamedTuple):
+    """Numbers somebody gave, in integer parts of ``1 / scale``."""
+
+    of: Callable[[Summary], Distribution]
+    scale: float
+
+
+Reading = Rate | Quantity | Quotient | Score
+
+
+class Metric(NamedTuple):
+    """One row of the table.
+
+    Attributes:
+        unit: of values; a change of a rate is in points, of everything else relative to stable.
+        meaning: one sentence.
+        stat: the statistic that a guardrail is about when it names none; ``None`` for what has but one.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    harm: Harm
+    meaning: str
+    reading: Reading
+    stat: str | None = None
+
+
+def _outcomes(*outcomes: Outcome) -> Rate:
+    return Rate(lambda s: s.count(*outcomes), lambda s: s.judged, outcomes=frozenset(outcomes))
+
+
+def _rate(name: str, reading: Rate, meaning: str) -> Metric:
+    harm = Harm.DECREASE if reading.is_of_good else Harm.INCREASE
+    return Metric(name, Kind.RATE, "share", harm, meaning, reading)
+
+
+_LATENCY = Quantity(lambda s: s.latency, 1e6, lambda s: s.failures, lambda s: s.open_latency)
+_TTFT = Quantity(lambda s: s.ttft, 1e6, lambda s: s.failed_streams, lambda s: s.open_ttft)
+_TPOT = Quantity(lambda s: s.tpot, 1e6, lambda s: s.failures)
+_FORMAT = Rate(lambda s: s.malformed, lambda s: s.formatted, is_of_good=True)
+
+TABLE: tuple[Metric, ...] = (
+    _rate(
+        "error_rate",
+        _outcomes(*FAILURES),
+        "requests that the assigned version failed: errors and rejections of its upstream, rate limits, timeouts and "
+        "truncated answers, whether or not somebody else answered the user",
+    ),
+    _rate("timeout_rate", _outcomes(Outcome.TIMEOUT), "requests on which one of the timers of the version ran out"),
+    _rate("truncation_rate", _outcomes(Outcome.TRUNCATED), "answers that broke off without their end"),
+    _rate(
+        "refusal_rate",
+        _outcomes(Outcome.REFUSED, Outcome.FILTERED),
+        "answers in which the model declined or a content filter cut it, by a structured signal of the upstream",
+    ),
+    _rate(
+        "filter_hit_rate",
+        _outcomes(Outcome.FILTERED),
+        "requests and answers that a content filter of the upstream stopped, by a structured signal",
+    ),
+    _rate(
+        "fallback_rate",
+        Rate(lambda s: s.rescued, lambda s: s.judged),
+        "requests that another variant or a fallback answered, because the assigned version did not",
+    ),
+    Metric(
+        "latency",
+        Kind.QUANTITY,
+        "s",
+        Harm.INCREASE,
+        "from the arrival of a request to the last byte of its answer",
+        _LATENCY,
+        "p95",
+    ),
+    Metric(
+        "ttft",
+        Kind.QUANTITY,
+        "s",
+        Harm.INCREASE,
+        "from the arrival of a streamed request to the first content sent to the client",
+        _TTFT,
+        "p95",
+    ),
+    Metric(
+        "tpot",
+        Kind.QUANTITY,
+        "s",
+        Harm.INCREASE,
+        "time for each output token after the first, of streams whose tokens were told",
+        _TPOT,
+        "p95",
+    ),
+    Metric(
+        "output_tokens",
+        Kind.QUANTITY,
+        "tokens",
+        Harm.EITHER,
+        "output tokens of an answer, where the upstream told them",
+        Quantity(lambda s: s.output_tokens, 1.0),
+        "mean",
+    ),
+    Metric(
+        "tokens_per_second",
+        Kind.RATIO,
+        "tokens/s",
+        Harm.DECREASE,
+        "output tokens of all answers over the seconds they took from arrival to the last byte",
+        Quotient(lambda s: s.speed, 1e6),
+    ),
+    Metric(
+        "cost_per_request",
+        Kind.QUANTITY,
+        "USD",
+        Harm.INCREASE,
+        "what an answer costs by its tokens and the configured prices; requests without a price count for nothing",
+        Quantity(lambda s: s.cost, 1e9),
+        "mean",
+    ),
+    Metric(
+        "cache_hit_rate",
+        Kind.RATIO,
+        "share",
+        Harm.DECREASE,
+        "input tokens that the upstream took from its prompt cache, over all input tokens it told",
+        Quotient(lambda s: s.cached, 1.0),
+    ),
+    _rate(
+        "schema_valid_rate",
+        _FORMAT,
+        "whole answers that are JSON where JSON was asked for, and whose calls have arguments that are JSON; streams "
+        "are not looked at, and values are not held against their schema",
+    ),
+)
+
+METRICS: dict[str, Metric] = {metric.name: metric for metric in TABLE}
+
+
+def _opinions(name: str) -> Callable[[Summary], Opinions]:
+    return lambda summary: summary.opinions.get(name, _NO_OPINIONS)
+
+
+_NO_OPINIONS = Opinions()
+
+
+def feedback_metric(name: str, stat: str | None) -> Metric:
+    """The metric ``feedback:NAME``: a rate of yes and no, or with the statistic ``mean`` a score."""
+    of = _opinions(name)
+    if stat == "mean":
+        score = Score(lambda summary: of(summary).numbers, MICRO)
+        return Metric(FEEDBACK + name, Kind.SCORE, "points", Harm.DECREASE, FEEDBACK_MEANING, score, "mean")
+    rate = Rate(lambda s: of(s).no, lambda s: of(s).yes + of(s).no, is_of_good=True)
+    return Metric(FEEDBACK + name, Kind.RATE, "share", Harm.DECREASE, FEEDBACK_MEANING, rate)
+
+
+FEEDBACK_MEANING = (
+    "what users or applications said under this name: the share of yes among yes and no, or with stat: mean "
+    "the mean of the numbers; the first verdict of each unit counts"
+)
+
+
+def metric_of(guardrail: GuardrailSpec) -> Metric:
+    """The row of the table that a checked guardrail is about; only of those read from observations and feedback."""
+    if guardrail.metric.startswith(FEEDBACK):
+        return feedback_metric(guardrail.metric.removeprefix(FEEDBACK), guardrail.stat)
+    return METRICS[guardrail.metric]
 
 
 def metric_name(guardrail: GuardrailSpec) -> str:
@@ -64,27 +264,39 @@ def metric_name(guardrail: GuardrailSpec) -> str:
 
 def estimate_of(guardrail: GuardrailSpec, summary: Summary) -> float | None:
     """The metric's value in its own unit; ``None`` without data, infinite for a quantile that is a failure."""
-    metric = METRICS[guardrail.metric]
-    if isinstance(metric, Rate):
-        return metric.events(summary) / summary.judged if summary.judged else None
-    if guardrail.stat == "mean":
-        values = metric.of(summary)
-        return values.mean / metric.scale if values.count else None
-    tail = metric.tail(summary)
-    return tail.quantile(QUANTILES[guardrail.stat or "p95"]) / metric.scale if tail.values.count else None
+    match metric_of(guardrail).reading:
+        case Rate() as rate:
+            trials = rate.trials(summary)
+            share = rate.events(summary) / trials if trials else None
+            return None if share is None else 1 - share if rate.is_of_good else share
+        case Quotient(of, scale):
+            ratio = of(summary)
+            return ratio.value * scale if ratio.bottom else None
+        case Quantity() as quantity if guardrail.stat != "mean":
+            tail = quantity.tail(summary)
+            q = QUANTILES[guardrail.stat or "p95"]
+            return tail.quantile(q) / quantity.scale if tail.values.count else None
+        case Quantity() | Score() as reading:
+            values = reading.of(summary)
+            return values.mean / reading.scale if values.count else None
 
 
 def samples_of(guardrail: GuardrailSpec, summary: Summary) -> int:
     """Requests that tell the metric."""
-    metric = METRICS[guardrail.metric]
-    if isinstance(metric, Rate):
-        return summary.judged
-    return metric.of(summary).count if guardrail.stat == "mean" else metric.tail(summary).size
+    match metric_of(guardrail).reading:
+        case Rate() as rate:
+            return rate.trials(summary)
+        case Quantity() as quantity if guardrail.stat != "mean":
+            return quantity.tail(summary).size
+        case Quantity() | Score() | Quotient() as reading:
+            return reading.of(summary).count
 
 
 def show_value(guardrail: GuardrailSpec, value: float | None) -> str:
     """``8 %``, ``2.5 s``."""
     if value is None:
         return "beyond measure"
-    metric = METRICS[guardrail.metric]
-    return f"{value:.3g} {metric.unit}" if isinstance(metric, Quantity) else f"{value * 100:.3g} %"
+    if guardrail.source is not None:
+        return f"{value:.6g}"
+    unit = metric_of(guardrail).unit
+    return f"{value * 100:.3g} %" if unit == "share" else f"{value:.3g} {unit}"

@@ -22,12 +22,11 @@ import msgspec
 
 from tidegate.delivery.evidence.analysis import judge_guardrails
 from tidegate.delivery.evidence.comparisons import Concurrent, Side, sides_of, tolerated_ratio
-from tidegate.delivery.evidence.metrics import METRICS, Rate, estimate_of, metric_name, show_value
+from tidegate.delivery.evidence.metrics import Kind, Rate, estimate_of, metric_name, metric_of, show_value
 from tidegate.delivery.evidence.pair_counts import MICRO, PairCounts, PairedSums
 from tidegate.delivery.evidence.reasons import REASONS
 from tidegate.delivery.evidence.rules import finite, unreadable
 from tidegate.delivery.evidence.showing import show_change, show_interval, show_margin
-from tidegate.delivery.observation import FAILURES
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import asymptotic, betting, paired
@@ -94,7 +93,11 @@ def judge_pairs(
 
 def can_decide(guardrail: GuardrailSpec) -> bool:
     """Whether pairs tell anything that a release may act upon."""
-    return guardrail.metric not in SHOWN and guardrail.stat in {None, "mean"} and not guardrail.dry_run
+    if guardrail.source is not None or guardrail.dry_run or guardrail.stat not in {None, "mean"}:
+        return False
+    reading = metric_of(guardrail).reading
+    is_told = bool(reading.outcomes) if isinstance(reading, Rate) else guardrail.metric in _QUANTITIES
+    return is_told and guardrail.metric not in SHOWN
 
 
 def _shown_only(guardrail: GuardrailSpec) -> GuardrailSpec:
@@ -126,10 +129,10 @@ def _sides_as_arms(total: PairCounts | None, window: PairCounts) -> Concurrent:
 def _compare(
     guardrail: GuardrailSpec, window: PairCounts, alpha: float, pass_alpha: float, least: int
 ) -> MetricVerdict:
-    metric = METRICS[guardrail.metric]
+    reading = metric_of(guardrail).reading
     sides = sides_of(guardrail)
-    if isinstance(metric, Rate):
-        found = _compare_rates(guardrail, metric, window, alpha / len(sides), pass_alpha)
+    if isinstance(reading, Rate):
+        found = _compare_rates(guardrail, reading, window, alpha / len(sides), pass_alpha)
     else:
         sums = window.quantities.get(_QUANTITIES.get(guardrail.metric, ""), PairedSums())
         found = _compare_means(sums, sides, alpha / len(sides), pass_alpha, least)
@@ -144,6 +147,8 @@ def _compare(
 def _compare_rates(
     guardrail: GuardrailSpec, metric: Rate, window: PairCounts, alpha: float, pass_alpha: float
 ) -> _Found:
+    if not metric.outcomes:  # something that pairs do not tell
+        return _Found(Verdict.NO_DATA, _UNKNOWN, 0)
     only_candidate, only_stable, both = _discordant(metric, window)
     pairs = window.pairs
     neither = pairs - only_candidate - only_stable - both
@@ -228,7 +233,7 @@ def _discordant(metric: Rate, window: PairCounts) -> tuple[int, int, int]:
 
 
 def _is_event(metric: Rate, outcome: str) -> bool:
-    return outcome in (FAILURES if metric.outcomes is None else metric.outcomes)
+    return outcome in metric.outcomes
 
 
 def _told(
@@ -241,7 +246,7 @@ def _told(
     least: int,
 ) -> MetricVerdict:
     estimates = estimate_of(guardrail, window.candidate), estimate_of(guardrail, window.stable)
-    is_rate = isinstance(METRICS[guardrail.metric], Rate)
+    is_rate = metric_of(guardrail).kind is Kind.RATE
     sentence = REASONS[code].format(
         metric=metric_name(guardrail),
         estimate=show_value(guardrail, estimates[0]),

@@ -24,6 +24,8 @@ COMPARISONS: dict[str, str] = {
     "undecided": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), which neither keeps nor "
     "breaks {margin} surely, over {samples} and {stable_samples} units; more units of the smaller arm decide it",
     "too_few_compared": "{metric} compares {samples} units with {stable_samples} of stable and needs {least} of each",
+    "not_comparable": "{metric} is {estimate} against {stable} of stable: a mean that is not above zero has no relative "
+    "change",
     "no_baseline": "{metric} has no threshold yet: 100 units of stable freeze it",
     MISMATCH: "the variants have so many units: {units}, which their shares cannot explain ({shares}): "
     "assignment or counting is broken, and nothing can be compared until that is mended",
@@ -45,4 +47,11 @@ PAIRS: dict[str, str] = {
     "mirror runs under another load and another cache, so this decides nothing",
 }
 
-REASONS: dict[str, str] = {**LIMITS, **COMPARISONS, **PAIRS}
+# Of numbers that come from elsewhere.
+READINGS: dict[str, str] = {
+    "value_breached": "{metric} is {estimate}: {rule} held in {times} of the last {among} readings",
+    "value_kept": "{metric} is {estimate}: {rule} held in {times} of the last {among} readings, and {wanted} are too many",
+    "not_read": "{metric} has no value: {detail}",
+}
+
+REASONS: dict[str, str] = {**LIMITS, **COMPARISONS, **PAIRS, **READINGS}

@@ -21,11 +21,14 @@ def broken_rules(
     known: Mapping[str, Sequence[bool]],
     least: int,
 ) -> dict[str, tuple[bool, ...]]:
-    """``known`` with one more look at each rule that has data; as many looks are kept as the rule needs."""
+    """``known`` with one more look at each rule that has data; as many looks are kept as the rule needs.
+
+    Only of rules on what was observed; numbers from elsewhere are looked at by :mod:`~tidegate.delivery.evidence.readings`.
+    """
     looked = {name: tuple(history) for name, history in known.items()}
     for guardrail in guardrails:
         rule = guardrail.rule
-        if rule is None or not _has_rule_data(guardrail, candidate, stable, least):
+        if rule is None or guardrail.source is not None or not _has_rule_data(guardrail, candidate, stable, least):
             continue
         value, beside = estimate_of(guardrail, candidate), estimate_of(guardrail, stable) if stable else None
         history = (*looked.get(_rule_key(guardrail), ()), value is not None and rule.holds(value, beside))

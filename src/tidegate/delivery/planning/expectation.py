@@ -197,11 +197,14 @@ def expect(history: History, assumed: AssumeSpec, *, is_by_request: bool) -> Exp
         is_by_request: whether each request is a unit of its own.
     """
     found: dict[str, ExpectedRate | ExpectedQuantity] = {}
-    for name, metric in METRICS.items():
-        if isinstance(metric, Rate):
-            found[name] = _rate(name, metric, history.summary, assumed)
-        else:
-            found[name] = _quantity(name, metric, history.summary, assumed, found)
+    for name, metric in METRICS.items():  # ratios, scores and rates of good answers are not planned
+        match metric.reading:
+            case Rate(is_of_good=False) as rate:
+                found[name] = _rate(name, rate, history.summary, assumed)
+            case Quantity() as quantity:
+                found[name] = _quantity(name, quantity, history.summary, assumed, found)
+            case _:
+                pass
     measured = history.requests / history.summary.units if history.summary.units else 1.0
     per_unit = assumed.requests_per_unit or (1.0 if is_by_request else max(1.0, measured))
     tokens, cost = found["output_tokens"], found["cost_per_request"]

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tidegate.delivery.evidence.metrics import METRICS, Rate, metric_name
+from tidegate.delivery.evidence.metrics import METRICS, Quantity, metric_name
 from tidegate.delivery.planning.expectation import Expectation, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, Refusal, StepPlan
@@ -126,7 +126,7 @@ def _metrics(
     for guardrail in spec.guardrails:
         name = metric_name(guardrail)
         is_required = not guardrail.dry_run and (required is None or name in required or guardrail.metric in required)
-        if guardrail.metric not in expected.metrics:
+        if guardrail.source is not None or guardrail.metric not in expected.metrics:
             continue
         if guardrail.hard is not None:
             breach = smallest_breach(guardrail, units * share, power, alpha=alpha)
@@ -165,8 +165,8 @@ def _row(
     *,
     is_required: bool,
 ) -> MetricPlan:
-    known, metric = expected.metrics[guardrail.metric], METRICS[guardrail.metric]
-    if isinstance(known, ExpectedRate) or isinstance(metric, Rate):
+    known, metric = expected.metrics[guardrail.metric], METRICS[guardrail.metric].reading
+    if isinstance(known, ExpectedRate) or not isinstance(metric, Quantity):
         assert isinstance(known, ExpectedRate)
         value = known.rate
     elif guardrail.stat == "mean":

@@ -290,7 +290,7 @@ def smallest_breach(guardrail: GuardrailSpec, units: float, power: float, *, alp
     Returns:
         In parts of one; ``None`` for the limit of a mean, infinite when nothing is found.
     """
-    metric, limit = METRICS[guardrail.metric], guardrail.hard
+    metric, limit = METRICS[guardrail.metric].reading, guardrail.hard
     if limit is None or guardrail.stat == "mean":
         return None
     allowed = limit.value if isinstance(metric, Rate) else 1 - QUANTILES[guardrail.stat or "p95"]

@@ -55,11 +55,13 @@ def parse_target(text: str, expected: Expectation) -> Target:
         )
     name = match["metric"] or "latency"
     stat = match["quantile"] or match["stat"]
-    if name not in METRICS:
+    if name not in expected.metrics:
         raise InvalidInputError(
-            f"there is no metric {name!r}", where="detect", remedy=f"known ones: {', '.join(sorted(METRICS))}"
+            f"there is no metric {name!r} that can be planned",
+            where="detect",
+            remedy=f"known ones: {', '.join(sorted(expected.metrics))}",
         )
-    metric, amount = METRICS[name], float(match["amount"]) / 100
+    metric, amount = METRICS[name].reading, float(match["amount"]) / 100
     if isinstance(metric, Rate):
         if stat:
             raise InvalidInputError(f"{name} is a rate and has no {stat}", where="detect", remedy=f'write "{name} +1%"')

@@ -1,0 +1,3 @@
+from tests.metrics.conftest import endpoint, tools
+
+__all__ = ["endpoint", "tools"]
