@@ -60,7 +60,8 @@ async def test_every_statement_runs(postgres_url):
                 connection, "kind", "rel_1", began_before_us=99, is_pair=is_pair, among=9
             )
             assert asked.kept.answer == "hi"
-            assert (asked.copy is not None) is (asked.pair is not None) is is_pair
+            assert asked.copied_answer == ("hi" if is_pair else None)
+            assert (asked.pair is not None) is is_pair
         judged = judgements.Judgement(row, Counts.COMPARED, "kind", "judge/v1", 9, 500_000)
         await judgements.keep_judgement(connection, judged)
         assert await judgements.pinned_version(connection, "kind", "rel_1", 1) == "judge/v1"

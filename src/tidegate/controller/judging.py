@@ -186,8 +186,8 @@ class Judging:
             text, version = await self._ask(spec, Question(found.kept.prompt, (found.kept.answer,)))
             return Judgement(row, counted, task.name, version, now_us, read_score(text))
         assert found.pair is not None
-        assert found.copy is not None
-        answers = found.copy.answer, found.kept.answer
+        assert found.copied_answer is not None
+        answers = found.copied_answer, found.kept.answer
         first, version = await self._ask(spec, Question(found.kept.prompt, answers))
         second, other = await self._ask(spec, Question(found.kept.prompt, answers[::-1]))
         if version != other:

@@ -43,14 +43,14 @@ class Unjudged(NamedTuple):
 
     Attributes:
         kept: prompt and the user's answer.
-        copy: the candidate's answer, if one is kept.
+        copied_answer: the candidate's to a mirrored request; ``None`` of requests that were not copied.
         row: the observation of the request as stored, JSON.
         counted: part of the counts that the request is in.
         pair: the mirrored pair as stored, JSON; ``None`` for requests that were not copied.
     """
 
     kept: Kept
-    copy: Kept | None
+    copied_answer: str | None
     row: str
     counted: int
     pair: str | None
@@ -73,8 +73,8 @@ async def unjudged(
     if is_pair:
         of_copy = copy.c.request_id == content.c.request_id + copy_id("")
         statement = statement.join(copy, of_copy).join(pairs, pairs.c.request_id == content.c.request_id)
-        names = [column.label(f"copy_{column.name}") for column in copy.c]
-        statement = statement.add_columns(pairs.c.row.label("pair"), *names).where(pairs.c.release == release)
+        statement = statement.add_columns(pairs.c.row.label("pair"), copy.c.answer.label("copied_answer"))
+        statement = statement.where(pairs.c.release == release)
     else:
         statement = statement.where(requests.c.release == release, sa.text("requests.release <> ''"))
     return [_unjudged(row, is_pair=is_pair) for row in await connection.execute(statement)]
@@ -179,15 +179,5 @@ def _share(said: Judgement, counted: Counts) -> Counted:
 
 
 def _unjudged(row: sa.Row[Any], *, is_pair: bool) -> Unjudged:
-    copy = None
-    if is_pair:
-        values = {name.removeprefix("copy_"): value for name, value in row._mapping.items() if name.startswith("copy_")}  # noqa: SLF001  # the documented way to a row's names
-        copy = kept_of(_Named(values))
-    return Unjudged(kept_of(row), copy, row.observation, row.counted, row.pair if is_pair else None)
-
-
-class _Named:
-    """Values by attribute, as a row gives them."""
-
-    def __init__(self, values: dict[str, Any]) -> None:
-        self.__dict__.update(values)
+    copied, pair = (row.copied_answer, row.pair) if is_pair else (None, None)
+    return Unjudged(kept_of(row), copied, row.observation, row.counted, pair)

@@ -60,7 +60,7 @@ async def content_of(connection: AsyncConnection, request_id: str) -> Kept | Non
     return None if row is None else kept_of(row)
 
 
-def kept_of(row: Any) -> Kept:
+def kept_of(row: sa.Row[Any]) -> Kept:
     """A row of the table."""
     return Kept(
         row.request_id,
