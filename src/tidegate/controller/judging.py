@@ -21,8 +21,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.clock import Clock
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.probe import OwnCredential, choose_gateway, origin_of
+from tidegate.delivery.evidence.metrics import JUDGE
 from tidegate.delivery.judging import (
-    PREFIX,
     Budget,
     JudgeSpec,
     NoVerdictError,
@@ -250,8 +250,8 @@ class Judging:
 
 def judges_of(spec: ReleaseSpec) -> list[str]:
     """The judges whose scores a release is judged by, each once."""
-    metrics = (guardrail.metric for guardrail in spec.guardrails)
-    return list(dict.fromkeys(metric.removeprefix(PREFIX) for metric in metrics if metric.startswith(PREFIX)))
+    metrics = (guardrail.metric for guardrail in (*spec.guardrails, *spec.objectives))
+    return list(dict.fromkeys(metric.removeprefix(JUDGE) for metric in metrics if metric.startswith(JUDGE)))
 
 
 async def need_judges(connection: AsyncConnection, spec: ReleaseSpec, service: ServiceSpec) -> None:

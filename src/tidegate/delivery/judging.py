@@ -18,8 +18,6 @@ from tidegate.delivery.quantities import Seconds, Share, dollars
 from tidegate.errors import InvalidInputError
 from tidegate.wire.prompt_text import Turn
 
-PREFIX = "judge:"
-"""Of a judge's name as a metric."""
 MICRO = 1_000_000
 WIN, TIE, LOSS = MICRO, MICRO // 2, 0
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}")

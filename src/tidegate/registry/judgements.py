@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.evidence.metrics import JUDGE
 from tidegate.delivery.evidence.opinions import MICRO, Opinions
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.judging import PREFIX
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import copy_id
 from tidegate.registry.hashes import to_signed
@@ -170,7 +170,7 @@ def _key(row: Observation) -> tuple[str, int, int, int, str]:
 
 def _share(said: Judgement, counted: Counts) -> Counted:
     one = Opinions(count=1, total=said.micro, squares=said.micro * said.micro)
-    added, nothing = Summary(opinions={PREFIX + said.judge: one}), Summary()
+    added, nothing = Summary(opinions={JUDGE + said.judge: one}), Summary()
     return Counted(
         early=added if counted is Counts.EARLY else nothing,
         window=added if counted in {Counts.WINDOW, Counts.COMPARED} else nothing,

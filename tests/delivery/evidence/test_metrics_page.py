@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from tidegate.config import parse_settings
-from tidegate.delivery.evidence.metrics import TABLE, Metric, feedback_metric
+from tidegate.delivery.evidence.metrics import TABLE, Metric, feedback_metric, judge_metric
 from tidegate.delivery.release_file import parse_release
 
 PAGE = Path(__file__).parents[3] / "docs/explanation/metrics.md"
@@ -19,7 +19,7 @@ def line(metric: Metric) -> str:
 
 def rendered() -> str:
     head = "| metric | kind | unit | harm | of | what it is |\n|---|---|---|---|---|---|\n"
-    return head + "".join(map(line, (*TABLE, feedback_metric("NAME", None))))
+    return head + "".join(map(line, (*TABLE, feedback_metric("NAME", None), judge_metric("NAME"))))
 
 
 def test_the_page_holds_the_table():

@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Reader
 from tidegate.api.replies import answers, reply
-from tidegate.delivery.evidence.metrics import TABLE, feedback_metric
+from tidegate.delivery.evidence.metrics import TABLE, feedback_metric, judge_metric
 from tidegate.metrics.kinds import known_kinds
 from tidegate.shapes.records import Metric, Metrics
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["metrics"])
 @router.get("/metrics", responses=answers(Metrics, "Every metric."))
 async def list_metrics(_plane: Behind, _caller: Reader) -> Response:
     """Metrics that guardrails and objectives may name, and kinds of sources that give other numbers."""
-    rows = (*TABLE, feedback_metric("NAME", None))
+    rows = (*TABLE, feedback_metric("NAME", None), judge_metric("NAME"))
     items = tuple(
         Metric(
             name=row.name,

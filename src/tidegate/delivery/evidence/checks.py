@@ -13,6 +13,7 @@ import msgspec
 
 from tidegate.delivery.evidence.metrics import (
     FEEDBACK,
+    JUDGE,
     METRICS,
     Harm,
     Kind,
@@ -40,10 +41,10 @@ def check_metric(read: Document, guardrail: Any, path: Path) -> None:
     name, has_source = guardrail.get("metric"), guardrail.get("source") not in (None, _GATEWAY)
     if not isinstance(name, str) or name in METRICS:
         return
-    is_feedback = name.startswith(FEEDBACK)
-    if (is_feedback or has_source) and _NAME.fullmatch(name.removeprefix(FEEDBACK)):
+    said, plain = name.startswith((FEEDBACK, JUDGE)), name.removeprefix(FEEDBACK).removeprefix(JUDGE)
+    if (said or has_source) and _NAME.fullmatch(plain):
         return
-    known = [*METRICS, f"{FEEDBACK}NAME"]
+    known = [*METRICS, f"{FEEDBACK}NAME", f"{JUDGE}NAME"]
     raise InvalidInputError(
         f"unknown metric {name!r}",
         code="unknown_metric",
@@ -79,7 +80,7 @@ def check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> Non
 
 def with_stat(guardrail: GuardrailSpec) -> GuardrailSpec:
     """The guardrail with the statistic it is about: p95 of times, the mean of cost and tokens, unless the file says."""
-    if guardrail.source is not None or guardrail.stat is not None or guardrail.metric.startswith(FEEDBACK):
+    if guardrail.source is not None or guardrail.stat is not None or guardrail.metric.startswith((FEEDBACK, JUDGE)):
         return guardrail
     stat: Any = METRICS[guardrail.metric].stat
     return msgspec.structs.replace(guardrail, stat=stat)
@@ -124,6 +125,8 @@ def _check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
         return
     if name.startswith(FEEDBACK):
         is_known, kind = stat == "mean", "a share of yes, or a mean,"
+    elif name.startswith(JUDGE):
+        is_known, kind = stat == "mean", "a mean of scores"
     else:
         is_known, kind = isinstance(METRICS[name].reading, Quantity), f"a {METRICS[name].kind}"
     if not is_known:

@@ -8,7 +8,7 @@ Each metric has a unit, says which way is harm, and is of one kind:
 - a *ratio* of two sums over requests;
 - a *score*: the mean of numbers that users or applications gave.
 
-``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score.
+``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score; ``judge:NAME`` is a score.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from tidegate.stats.ratio import Ratio
 
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 FEEDBACK = "feedback:"
+JUDGE = "judge:"  # also of its scores among the opinions
 
 
 class Kind(StrEnum):
@@ -250,10 +251,24 @@ FEEDBACK_MEANING = (
 )
 
 
+def judge_metric(name: str) -> Metric:
+    """The metric ``judge:NAME``: the mean of what a judge said, from 0 to 1."""
+    score = Score(lambda summary: _opinions(JUDGE + name)(summary).numbers, MICRO)
+    return Metric(JUDGE + name, Kind.SCORE, "points", Harm.DECREASE, JUDGE_MEANING, score)
+
+
+JUDGE_MEANING = (
+    "the mean of the scores from 0 to 1 that a judge gave to kept answers, of pairs a win as 1 and a tie as one half; "
+    "the first verdict of each unit counts"
+)
+
+
 def metric_of(guardrail: GuardrailSpec) -> Metric:
     """The row of the table that a checked guardrail is about; only of those read from observations and feedback."""
     if guardrail.metric.startswith(FEEDBACK):
         return feedback_metric(guardrail.metric.removeprefix(FEEDBACK), guardrail.stat)
+    if guardrail.metric.startswith(JUDGE):
+        return judge_metric(guardrail.metric.removeprefix(JUDGE))
     return METRICS[guardrail.metric]
 
 
