@@ -1,11 +1,12 @@
 """Tidegate: progressive delivery for LLM applications.
 
-Importing the package loads nothing else; ``tidegate.Client`` and ``tidegate.AsyncClient`` are fetched on
-first use, so that the gateway process never pays for them.
+Importing the package loads nothing else; ``tidegate.Client``, ``tidegate.AsyncClient`` and the pure packages
+``tidegate.stats`` and ``tidegate.delivery`` are fetched on first use, so that the gateway process never pays for them.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -20,4 +21,6 @@ def __getattr__(name: str) -> Any:
         from tidegate import client  # noqa: PLC0415 - lazy on purpose, see the module's docstring
 
         return getattr(client, name)
+    if name in {"delivery", "stats"}:
+        return import_module(f"tidegate.{name}")
     raise AttributeError(f"module 'tidegate' has no attribute {name!r}")

@@ -50,6 +50,14 @@ def test_what_a_controller_evaluates_needs_neither_numpy_nor_scipy():
     assert ran.stdout.strip() == "set()"
 
 
+def test_the_package_is_reached_from_the_top():
+    probe = (
+        "import tidegate; print(tidegate.stats.rate_bounds(0, 100, alpha=0.05)[1] < 0.1, tidegate.delivery.__name__)"
+    )
+    ran = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert ran.stdout.split() == ["True", "tidegate.delivery"]
+
+
 def test_the_page_is_current():
     assert PAGE.read_text() == render(), "run `python -m tidegate.stats.reference > docs/reference/stats.md`"
 
