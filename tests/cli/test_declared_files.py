@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import msgspec
 import pytest
+import yaml
 
 from tidegate.cli.declared_files import read_declared
+from tidegate.config import Settings
+from tidegate.delivery.quantities import encode_quantity
 from tidegate.errors import InvalidInputError, OperatorError
 
 CONFIGURATION = """
@@ -77,3 +81,11 @@ def test_mistakes_are_told_with_their_line(environment, text, message):
     with pytest.raises(InvalidInputError) as caught:
         read_declared([environment / "t.yaml"])
     assert caught.match(message)
+
+
+def test_every_section_of_a_configuration_may_stand_in_a_file_that_is_applied(environment):
+    """`up` applies its own file: what concerns processes is left to them, and never refused."""
+    plain = msgspec.to_builtins(Settings(), enc_hook=encode_quantity)
+    (environment / "t.yaml").write_text(yaml.safe_dump({name: plain[name] for name in Settings.__struct_fields__}))
+    (sent,) = read_declared([environment / "t.yaml"])
+    assert sent.keys() <= {"providers", "keys", "services", "judges"}

@@ -18,7 +18,11 @@ from tidegate.errors import OperatorError
 from tidegate.registry.keys import key_digest
 
 _PARTS = {"Service": "services", "Provider": "providers"}
-_OF_PROCESSES = ("listen", "storage", "join_token", "workers")  # each process reads them from its own file
+# Each process reads them from its own file, secrets among them.
+_OF_PROCESSES = (
+    *("listen", "storage", "join_token", "workers"),
+    *("metrics", "notify", "programs", "alerts", "telemetry"),
+)
 _SUFFIXES = (".yaml", ".yml", ".json")
 
 

@@ -107,10 +107,16 @@ class _Configuration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     keys: tuple[DeclaredKey, ...] = ()
     services: dict[str, _ServiceDocument] = {}
     judges: dict[str, JudgeSpec] = {}
+    # of processes, checked by whoever starts them
     listen: Any = None
     storage: Any = None
     join_token: Any = None
     workers: Any = None
+    metrics: Any = None
+    notify: Any = None
+    programs: Any = None
+    alerts: Any = None
+    telemetry: Any = None
 
 
 def read_declared(documents: Iterable[Document]) -> Declared:

@@ -1,0 +1,69 @@
+"""A pass over many releases reads no more often than a pass over a few, and judges each guardrail once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from tests.scenarios.world import World
+
+from tidegate.delivery.evidence import analysis
+
+
+@pytest.fixture
+async def world(tmp_path) -> AsyncIterator[World]:
+    made = await World.create(tmp_path)
+    yield made
+    await made.close()
+
+
+async def start(world: World, name: str) -> None:
+    """A canary of ``name`` in its first step, with traffic in both arms."""
+    await world.service(name, "1.0.0", "1.1.0")
+    submitted = await world.release(
+        name,
+        "v1.1.0",
+        strategy={"canary": {"steps": [{"split": "50%", "soak": "1h"}]}},
+        analysis={"interval": "1s", "min_samples": 10},
+        guardrails=[
+            {"metric": "error_rate", "max_increase": "5%", "hard": "> 50%"},
+            {"metric": "latency", "max_increase": "50%"},
+        ],
+    )
+    await world.until(submitted.id, "progressing.soaking")
+    await world.gateways[0].serve(name, 40)
+
+
+async def work_of_a_pass(world: World, monkeypatch: pytest.MonkeyPatch) -> tuple[int, int]:
+    """(reads of the databases, evaluations of guardrails) of one pass in which every release is judged."""
+    reads, judged = [], []
+    engines = [database.engine.sync_engine for database in (world.control.state, world.control.observed)]
+
+    def executed(_connection, _cursor, statement, *_rest):
+        if statement.lstrip().upper().startswith("SELECT"):
+            reads.append(statement)
+
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", executed)
+    plain = analysis._judge_counts
+    monkeypatch.setattr(analysis, "_judge_counts", lambda *given: judged.append(given[0]) or plain(*given))
+    world.clock.advance(timedelta(seconds=1))
+    world.beat()
+    await world.control.controller.reconcile()
+    for engine in engines:
+        sa.event.remove(engine, "before_cursor_execute", executed)
+    monkeypatch.undo()
+    return len(reads), len(judged)
+
+
+async def test_reads_stay_and_evaluations_grow_with_the_releases(world, monkeypatch):
+    await start(world, "one")
+    few = await work_of_a_pass(world, monkeypatch)
+    for n in range(5):
+        await start(world, f"more-{n}")
+    await world.control.controller.reconcile()
+    many = await work_of_a_pass(world, monkeypatch)
+    assert (few[1], many[1]) == (2, 12)
+    assert many[0] - few[0] <= 5  # one for each release whose state is written, none to gather or decide
