@@ -34,7 +34,7 @@ CANARY = {
     "probe": {"requests": 1},
     "assignment": {"unit": "request"},
     "guardrails": WATCHED,
-    "analysis": {"interval": "500ms", "min_samples": 10, "max_extensions": 10},
+    "analysis": {"interval": "500ms", "min_samples": 10, "on_no_data": "extend", "max_extensions": 20},
 }
 
 
