@@ -16,7 +16,7 @@ def test_what_is_told_of_a_release_before_and_after_it(control, here):
     write_bundle(here, service, "better", system="Be brief.")
     second = tidegate("push", first, "--bump", "patch", "--json").json
     released = tidegate("release", service, second["ref"], "-f", spec, "--wait", "--timeout", "60s", "--json")
-    assert released.code == 0, released.err
+    assert released.code == 0, tidegate("explain", service).out
     explained = tidegate("explain", service).out
     assert f"brings {second['ref']} to {service} by direct" in explained
     assert "Gate smoke passed: it exited with 0." in explained

@@ -72,7 +72,7 @@ async def run_program(
     words = [word.format_map(fields) for word in split_command(command)]
     process = await asyncio.create_subprocess_exec(
         *words,
-        stdin=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE if given else asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         cwd=Path(settings.folder),
@@ -121,7 +121,7 @@ def programs_disabled() -> InvalidInputError:
 async def _write(process: asyncio.subprocess.Process, given: bytes) -> None:
     if process.stdin is None:
         return
-    with suppress(ConnectionError):  # it need not read what it is given
+    with suppress(ConnectionError, RuntimeError):  # it need not read what it is given (uvloop raises the latter)
         process.stdin.write(given)
         await process.stdin.drain()
         process.stdin.close()

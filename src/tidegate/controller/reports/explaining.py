@@ -15,6 +15,7 @@ _SAID = {
     "inconclusive": "Not decided",
     "no_data": "No data yet",
 }
+_REQUESTS = frozenset({"aborted", "aborted_before_traffic", "rollback_requested", "approval_refused"})
 _PAUSES = {
     "manual": "A person paused it: `tidegate resume` lets it go on.",
     "step_pause": "Its step asks for a person: `tidegate resume` or `tidegate approve` lets it go on.",
@@ -37,7 +38,8 @@ def _standing(release: Release) -> Iterator[str]:
     opening = f"Release {release.id} brings {release.version} to {release.service} by {release.strategy}{beside}"
     yield f"{opening}; it is {words(release.phase)}{_place(release)}."
     if release.breach is not None:
-        cause = "Tidegate ended it by itself" if release.breach.is_automatic else "It was ended on request"
+        asked = "It was ended on request" if release.breach.trigger in _REQUESTS else "It ended"
+        cause = "Tidegate ended it by itself" if release.breach.is_automatic else asked
         yield f"{cause} at {instant(release.breach.at)}: {release.breach.sentence}"
         if release.time_to_stable_seconds is not None:
             yield (
