@@ -192,12 +192,13 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         return max(earlier, key=lambda c: c.step, default=None)
 
     def exposed(self, state: ReleaseState, variant: str | None = None) -> int | None:
-        """Requests assigned to ``variant``, or to all that is on trial, over the whole attempt; ``None`` when nobody
-        knows."""
+        """Requests assigned to ``variant``, or to all that is on trial, over the whole attempt, reported open ones too;
+        ``None`` when nobody knows."""
         if self.counts is None:
             return None
         wanted = state.arms if variant is None else {variant}
-        return sum(c.total.requests for c in self.counts if c.attempt == state.attempt and c.variant in wanted)
+        found = (c.total for c in self.counts if c.attempt == state.attempt and c.variant in wanted)
+        return sum(total.requests + total.open_latency.count for total in found)
 
     def exposed_units(self, state: ReleaseState) -> int:
         """Units of all that is on trial, each counted once in each step and round; 0 when nobody knows."""

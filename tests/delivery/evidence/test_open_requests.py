@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tests.delivery.release_world import START
 from tests.fakes.observations import observation
 
 from tidegate.delivery.evidence.analysis import judge_guardrails
 from tidegate.delivery.evidence.comparisons import Concurrent
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.release import Baseline
+from tidegate.delivery.facts import Facts, StepCounts
+from tidegate.delivery.release import Baseline, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.stats.verdict import Verdict
 
@@ -38,3 +40,10 @@ def test_requests_that_hang_fail_a_comparison_before_any_of_them_has_ended():
 def test_requests_that_hang_breach_a_hard_limit():
     found = judged({"hard": "> 5s"}, traffic(60, hanging=40))
     assert (found.verdict, found.code, found.events) == (Verdict.FAIL, "breached", 40)
+
+
+def test_users_whose_requests_hang_are_exposed():
+    state = new_release(release_id="rel_1", service="bot", candidate="b", stable="a", now=START)
+    total = traffic(60, hanging=40)
+    counts = (StepCounts(attempt=1, step=0, variant="candidate", total=total, window=total),)
+    assert Facts(epoch=1, stable="a", counts=counts).exposed(state) == 100
