@@ -278,8 +278,8 @@ async def test_workers_come_and_go_and_what_cannot_be_is_refused_and_changes_not
             refused = running.logged("reload.refused")
             assert len(refused) == 3
             assert "twin" in running.logged("configuration.refused")[0]["error.message"]
-            assert "klingon" in refused[1]["error"]
-            assert refused[2]["remedy"] == "restart to change listen"
+            assert "klingon" in refused[1]["error.message"]
+            assert refused[2]["tidegate.remedy"] == "restart to change listen"
 
             async def is_drained() -> bool:
                 return len(running.children("gateway_process")) == 1
