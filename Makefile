@@ -43,6 +43,10 @@ test: $(VENV)/.dev system-packages ## every fast test, in random order, on all c
 test-slow: $(VENV)/.dev system-packages ## long simulations and heavy real parts
 	$(BIN)/python -m pytest -n auto -m slow --timeout 600
 
+.PHONY: test-load
+test-load: $(VENV)/.dev system-packages ## releases, restarts, crashes and takeovers under load, one after the other (about 15 minutes)
+	$(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_zero_downtime.py tests/e2e/test_release_traffic.py tests/e2e/test_two_controls.py
+
 # A real model needs PyTorch and a server for it: an environment of their own, outside everything that is shipped.
 # torch stands alone because its builds differ by platform; everything else is pinned with hashes.
 MODEL_VENV := .model-venv

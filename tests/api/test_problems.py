@@ -18,7 +18,7 @@ async def test_every_problem_has_the_members_of_rfc_9457_and_a_code(shared):
 
 WRONG = [
     ("GET", "/nothing", {}, 404, "unknown_path"),
-    ("GET", "//nothing", {}, 404, "unknown_path"),
+    ("GET", "//api/nothing", {}, 404, "unknown_path"),
     ("PATCH", "/services/bot", {}, 405, "method_not_allowed"),
     ("POST", "/releases", {"content": b"{", "headers": {"content-type": "application/json"}}, 422, "bad_json"),
     ("POST", "/releases", {"json": {"service": "bot", "version": "v1.0.0", "sepc": {}}}, 422, "unknown_key"),
@@ -36,8 +36,8 @@ WRONG = [
 async def test_whatever_is_wrong_is_a_problem_with_a_code(shared):
     for method, path, more, status, code in WRONG:
         answer = await shared.send(method, path, **more)
+        assert answer.headers["content-type"] == "application/problem+json", (method, path)
         assert (answer.status_code, answer.json()["code"]) == (status, code), path
-        assert answer.headers["content-type"] == "application/problem+json"
         assert answer.json()["detail"]
 
 

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from tests.scenarios.world import START, World
 
-from tidegate.controller.probe import PROBE_KEY
+from tidegate.controller.probe import JUDGE_KEY, PROBE_KEY
 from tidegate.delivery.bundle import PromptSpec
 from tidegate.delivery.service import PriceSpec, ProviderSpec, ServiceSpec
 from tidegate.registry.keys import create_key, key_digest
@@ -40,8 +40,8 @@ async def test_providers_travel_with_references_and_exact_prices(world):
     assert b"sk-literal" in world.control.publisher._line
 
 
-async def test_keys_travel_as_digests_beside_the_probe_key(world):
-    assert [key.name for key in world.control.publisher.current.keys] == [PROBE_KEY]
+async def test_keys_travel_as_digests_beside_control_s_own(world):
+    assert [key.name for key in world.control.publisher.current.keys] == [PROBE_KEY, JUDGE_KEY]
     async with world.control.state.write() as connection:
         _, secret = await create_key(connection, "shop", roles=["invoke"], services=["bot"], actor="test", at=START)
     await world.control.operations.routing_changed()

@@ -11,7 +11,7 @@ import signal
 import pytest
 from tests.e2e.test_zero_downtime import MODELS, Load, answers, until, up
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 BETTER = {"answer": "A better answer of some words.", "first_token_seconds": 0.01, "token_seconds": 0.002}
 ROTTEN = BETTER | {"faults": [{"kind": "error", "status": 500, "after_requests": 8}]}
 WATCHED = [{"metric": "error_rate", "hard": "> 20%"}]

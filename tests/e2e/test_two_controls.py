@@ -18,7 +18,7 @@ from tidegate.client import AsyncClient
 from tidegate.errors import TidegateError
 from tidegate.simulator import Simulator
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 MODELS = {
     "good": {"answer": "good", "first_token_seconds": 0.01, "token_seconds": 0.001},
     "better": {"answer": "better", "first_token_seconds": 0.01, "token_seconds": 0.001},

@@ -25,7 +25,7 @@ from tidegate.client import AsyncClient
 from tidegate.errors import TidegateError
 from tidegate.simulator import Simulator
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 KEY, OPERATOR = "tg_load_0123456789abcdef", "tg_oper_0123456789abcdef"
 LONGEST_WAIT_SECONDS = 5.0  # for the first byte; generous, since everybody shares the machine
 MODELS = {
