@@ -108,7 +108,14 @@ def fill_requests(path: Path, services: int, requests: int) -> None:
             "started_at_us": f"{int(time.time() * 1e6)} - ({requests} - n) * 1000",
             "service": f"printf('service-%04d', n % {services})",
             "release": "''",
-            "outcome": "'ok'",
+            "outcome": "CASE WHEN n % 100 THEN 'ok' ELSE 'timeout' END",
+            "variant": "'stable'",
+            "version": f"printf('service-%04d/v1.0.0-00000000', n % {services})",
+            "duration_us": "200000 + n % 900000",
+            "cost_nano_usd": "1500",
+            "unit_hash": "n",
+            "counted": "0",
+            "is_rated": "n % 1000 = 0",
             "row": f"replace('{encoded}', 'req_bench', printf('req_%09d', n))",
         }
         known = {name: made[name] for name in columns if name in made}
@@ -129,6 +136,7 @@ def pages(release: str, version: str) -> Iterator[str]:
         "/services/service-0040?last=7d",
     )
     yield from (f"/releases/{release}", f"/versions/{version}", "/incidents", "/audit", "/settings")
+    yield from ("/requests?outcome=timeout", "/requests?slower_than=30", "/requests?rated=1&service=service-0040")
     yield from ("/requests", "/requests?service=service-0040", "/requests?id=req_000000077", "/requests/req_000000077")
 
 

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import msgspec
 
 from tidegate.dashboard.looking import Context, Look, Page
-from tidegate.dashboard.pages.pairs import pair_of
 from tidegate.delivery.observation import Outcome
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.shapes.records import ServedRequest
@@ -73,7 +72,7 @@ def read_wanted(look: Look) -> Wanted:
 async def gather(look: Look) -> Context:
     """One request."""
     request = await look.ask.request(look.path["request"])
-    return {"request": request, "waterfall": waterfall(request), "pair": await pair_of(look.ask, request)}
+    return {"request": request, "waterfall": waterfall(request)}
 
 
 def waterfall(request: ServedRequest) -> list[Stretch]:
