@@ -91,6 +91,7 @@ async def test_what_a_first_visit_loads_is_small(window):
         ".filter(entry => !entry.name.includes('/live/')).map(entry => entry.encodedBodySize)"
     )
     assert 0 < sum(sizes) <= 150_000
-    await page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
-    painted = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    painted = None
+    while painted is None:  # asked for again from here: the policy lets no text be run there
+        painted = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null")
     print(f"first contentful paint after {painted:.0f} ms, {sum(sizes) / 1000:.0f} kB")

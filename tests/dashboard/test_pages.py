@@ -29,6 +29,7 @@ async def test_every_page_is_whole_and_holds_nothing_inline(shared):
         "/releases/{release}/pairs": f"/releases/{release}/pairs?different=1",
         "/versions/{ref:path}": f"/versions/{candidate}",
         "/compare": f"/compare?a={stable}&b={candidate}",
+        "/plan": "/plan?service=bot&version=v1.2.0&requests_per_hour=3600",
         "/requests": "/requests?id=req_page&service=bot",
         "/requests/{request}": "/requests/req_page",
         "/audit": "/audit?verify=1",
@@ -105,6 +106,20 @@ async def test_an_incident_takes_notes_and_can_be_taken_away(server):
         assert "attachment" in post_mortem.headers["content-disposition"]
         assert (await visitor.get(f"{address}/incident.json")).json()["exposed_requests"] == 7
         assert release in (await visitor.get(f"/releases/{release}/report.md")).text
+
+
+async def test_a_plan_shows_the_ramp_and_what_it_finds_or_what_is_wrong(server):
+    await submit(server)
+    async with browser(server) as visitor:
+        asked = "/plan?service=bot&version=v1.1.0&requests_per_hour=36000"
+        page = (await visitor.get(asked)).text
+        assert 'id="ramp"' in page
+        assert 'id="power"' in page
+        assert "Promote" not in page
+        unplanned = (await visitor.get(f"{asked}&spec=strategy%3A+canary%0Aguardrials%3A+[]")).text
+        assert "guardrails" in unplanned  # the nearest known key
+        assert "cannot be planned" in unplanned
+        assert "cannot be planned" in (await visitor.get(f"{asked}many")).text
 
 
 async def test_an_empty_installation_tells_the_first_three_commands(tmp_path):

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from tidegate.dashboard.looking import Page
-from tidegate.dashboard.pages import audit, incident, overview, pairs, release, requests, service, settings, version
+from tidegate.dashboard.pages import (
+    audit,
+    incident,
+    overview,
+    pairs,
+    plan,
+    release,
+    requests,
+    service,
+    settings,
+    version,
+)
 
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
@@ -14,6 +25,7 @@ PAGES: tuple[Page, ...] = (
     version.PAGE,
     incident.LIST,
     incident.PAGE,
+    plan.PAGE,
     requests.LIST,
     requests.PAGE,
     audit.PAGE,
