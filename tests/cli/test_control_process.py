@@ -12,12 +12,8 @@ from contextlib import asynccontextmanager
 import httpx2
 import pytest
 
-from tidegate.cli.control_process import (
-    ControlProcessSettings,
-    decode_control_settings,
-    encode_control_settings,
-    serve_control,
-)
+from tidegate.cli.control_process import serve_control
+from tidegate.cli.control_settings import ControlProcessSettings, decode_control_settings, encode_control_settings
 from tidegate.cli.supervisor import open_listener, until_ready
 from tidegate.cli.up import installed
 from tidegate.client import AsyncClient

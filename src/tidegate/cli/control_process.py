@@ -20,6 +20,7 @@ import uvloop
 from tidegate.api.app import ApiSettings, create_app
 from tidegate.api.applying import apply_documents
 from tidegate.cli.child import become_child
+from tidegate.cli.control_settings import ControlProcessSettings, decode_control_settings
 from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.cli.sole_process import Presence
 from tidegate.config import Settings, environment
@@ -27,7 +28,7 @@ from tidegate.controller.control import Control
 from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.programs import ProgramSettings
 from tidegate.dashboard.app import with_dashboard
-from tidegate.delivery.quantities import decode_quantity, encode_quantity
+from tidegate.delivery.quantities import encode_quantity
 from tidegate.documents import Document
 from tidegate.errors import TidegateError
 from tidegate.registry.artifacts import ArtifactStore
@@ -39,29 +40,6 @@ _DRAIN_SECONDS = 5
 _IDLE_SECONDS = 75  # longer than clients keep connections, so that they close them, not we
 _ACTOR = "configuration"
 _PLAIN_VARIABLES = ("PATH", "HOME", "LANG", "TZ")
-
-
-class ControlProcessSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the control child needs to know.
-
-    Attributes:
-        listen_fd: descriptor of an inherited listening socket; ``None`` binds ``settings.listen.control``.
-        is_check: serve nothing; only find out whether these settings could be applied, and exit with 0 or 1.
-    """
-
-    settings: Settings
-    listen_fd: int | None = None
-    is_check: bool = False
-
-
-def encode_control_settings(settings: ControlProcessSettings) -> bytes:
-    """The settings for the child's standard input."""
-    return msgspec.json.encode(settings, enc_hook=encode_quantity)
-
-
-def decode_control_settings(data: bytes) -> ControlProcessSettings:
-    """What :func:`encode_control_settings` wrote."""
-    return msgspec.json.decode(data, type=ControlProcessSettings, dec_hook=decode_quantity)
 
 
 async def serve_control(settings: Settings, listener: socket.socket, stop: asyncio.Event | None = None) -> None:

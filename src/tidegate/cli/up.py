@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from tidegate.cli.control_process import ControlProcessSettings, encode_control_settings
+from tidegate.cli.control_settings import ControlProcessSettings, encode_control_settings
 from tidegate.cli.supervisor import ChildSpec, Supervisor, open_listener, until_ready
 from tidegate.config import Address, Settings
 from tidegate.errors import OperatorError

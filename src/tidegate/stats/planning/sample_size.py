@@ -24,9 +24,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from statistics import NormalDist
 
-from scipy.special import ndtri
-
+_normal_quantile = NormalDist().inv_cdf  # not scipy's: control loads this at its start
 SEQUENTIAL_CAP = 2.0
 """Units at which a sequential test is to give up, as a multiple of the fixed number; 1.75 to 2 is usual."""
 
@@ -39,7 +39,7 @@ def effort(alpha: float, power: float, *, is_two_sided: bool = False) -> float:
     """
     if not (0 < alpha < 1 and 0 < power < 1):
         raise ValueError(f"alpha and power lie between 0 and 1, and {alpha} and {power} do not")
-    return float(ndtri(1 - alpha / (2 if is_two_sided else 1)) + ndtri(power)) ** 2
+    return (_normal_quantile(1 - alpha / (2 if is_two_sided else 1)) + _normal_quantile(power)) ** 2
 
 
 def information(steps: Iterable[tuple[float, float]]) -> float:
@@ -89,7 +89,7 @@ def for_proportions(
     """
     if stable == candidate:
         raise ValueError("equal rates cannot be told apart with any number of units")
-    z_alpha, z_power = float(ndtri(1 - alpha / (2 if is_two_sided else 1))), float(ndtri(power))
+    z_alpha, z_power = _normal_quantile(1 - alpha / (2 if is_two_sided else 1)), _normal_quantile(power)
     pooled = share * candidate + (1 - share) * stable
     under_none = math.sqrt(pooled * (1 - pooled) / (share * (1 - share)))
     under_change = math.sqrt(candidate * (1 - candidate) / share + stable * (1 - stable) / (1 - share))
@@ -115,7 +115,7 @@ def detectable_proportion(
 
 def quantile_factor(q: float) -> float:
     """c_q = sqrt(q (1 - q)) / phi(z_q): standard error of a log quantile is sigma c_q / sqrt(n) for log-normal values."""
-    z = float(ndtri(q))
+    z = _normal_quantile(q)
     return math.sqrt(q * (1 - q)) * math.sqrt(2 * math.pi) * math.exp(z * z / 2)
 
 
