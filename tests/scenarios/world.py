@@ -1,6 +1,7 @@
 """The whole control side in one process, with a clock that is moved by hand and gateways that are played."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -74,6 +75,16 @@ class FakeGateway:
         )
 
     async def serve(
+        self, service: str, units: int, fails: Callable[[str], bool] = lambda _: False, **more: Any
+    ) -> dict[str, int]:
+        """Requests of ``units`` new units, observed and reported; returns requests by version. See :meth:`observe`."""
+        served: Counter[str] = Counter()
+        batch = self.observe(service, units, fails, served=served, **more)
+        if len(batch):
+            await self.world.control.store(batch)
+        return dict(served)
+
+    def observe(
         self,
         service: str,
         units: int,
@@ -83,24 +94,26 @@ class FakeGateway:
         latency_us: Callable[[str, int], int] = lambda _, __: 250_000,
         cost_nano: Callable[[str, int], int] = lambda _, __: 1_500,
         segments: tuple[str, ...] = (),
-    ) -> dict[str, int]:
-        """Requests of ``units`` new units; returns requests by version.
+        served: Counter[str] | None = None,
+    ) -> ObservationBatch:
+        """What would be reported of requests of ``units`` new units.
 
         Args:
             fails: for which version.
             drops: which observations (of variant, number) are lost on the way.
             latency_us, cost_nano: of a version's request, by number.
             segments: that the units belong to.
+            served: counts requests by version.
         """
         assert self.snapshot is not None
         route = self.snapshot.services[service]
-        served: dict[str, int] = {}
         rows = []
         arms = next((own for name, own in targeted_arms(route) if name in segments), arms_of(route))
         for unit in range(units):
             found = arms.assign(f"{self.name}-{self.sequence}-{unit}")
             variant = route.variants[found.arm]
-            served[variant.version] = served.get(variant.version, 0) + 1
+            if served is not None:
+                served[variant.version] += 1
             if drops(variant.name, unit):
                 continue
             is_failure = fails(variant.version)
@@ -124,9 +137,7 @@ class FakeGateway:
                 )
             )
         self.sequence += 1
-        if rows:
-            await self.world.control.store(ObservationBatch.of(self.name, self.boot_id, self.sequence, rows))
-        return served
+        return ObservationBatch.of(self.name, self.boot_id, self.sequence, rows)
 
     async def mirror(
         self,

@@ -109,7 +109,6 @@ CODES: dict[str, str] = {
     "newer_database": "The database was written by a newer build.",
     "artifact_store_failed": "The artifact store refuses.",
     "corrupt_artifact": "An artifact is missing or was altered.",
-    "not_leading": "Another control process leads; send it there.",
     "stale_leader": "Another control process took over.",
     # the client's own
     "control_unreachable": "Control does not answer at this address.",

@@ -51,13 +51,12 @@ from tidegate.controller.telemetry.model_servers import ModelServers
 from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.traffic import TrafficQueries
-from tidegate.controller.windows import Windows
+from tidegate.controller.windows import WindowReader, Windows
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
-from tidegate.errors import ConflictError
 from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -110,6 +109,7 @@ class Control:
         self._wanted = asyncio.Event()
         self._export = OtlpExport(settings.telemetry.otlp) if settings.telemetry.otlp is not None else None
         self.on_log_level: Callable[[LogLevel], None] = lambda _: None
+        self._remembered_epoch: int | None = None  # of our reign for which all releases were learnt
         self._compose()
 
     def _compose(self) -> None:
@@ -124,17 +124,21 @@ class Control:
             open_access=settings.open_access,
         )
         self.windows = windows
+        reader = WindowReader(state, windows, self._knows_windows)
         self.publisher = Publisher(state, clock, table.read, lambda: self.secrets)
         self.gateways = GatewayRegistry(clock, settings.lease_seconds)
         self.ingest = Ingest(
             self.observed,
             clock,
+            learn=reader.learn,
             is_sample=windows.is_sample,
             is_compared=windows.is_compared,
             is_late=windows.is_late,
             retention=settings.retention,
         )
-        self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample)})
+        self.records = RecordIngest(
+            self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample, reader.learn)}
+        )
         self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
         self.attribution = Attribution(self.observed, clock, is_leading=lambda: self.leadership.epoch is not None)
@@ -276,13 +280,7 @@ class Control:
         return HeartbeatAnswer(grants=grants, pins=self.pins.answer(heartbeat))
 
     async def store(self, batch: ObservationBatch) -> bool:
-        """Store a batch (the link); what was new is told to the logs and to OpenTelemetry.
-
-        Raises:
-            ConflictError: another process leads; what it counts must be in one place.
-        """
-        if self.leadership.epoch is None:
-            raise ConflictError("another control process leads, and counts", code="not_leading")
+        """Store a batch (the link), whoever leads; what was new is told to the logs and to OpenTelemetry."""
         is_new = await self.ingest.store(batch)
         if is_new and (self._export is not None or self.settings.telemetry.request_log != "off"):
             rows = [row for row in batch.rows() if not row.is_open]
@@ -357,7 +355,11 @@ class Control:
             self.ingest.ended(row.id)
             self.measurer.forget(row.id)
 
+    def _knows_windows(self) -> bool:
+        return self.leadership.is_certain and self.leadership.epoch == self._remembered_epoch
+
     async def _remember_releases(self) -> None:
+        epoch = self.leadership.epoch
         async with self.state.read() as connection:
             for row in (*reversed(await list_releases(connection, limit=500)), *await active_releases(connection)):
                 self.telemetry.learn(row)
@@ -365,6 +367,7 @@ class Control:
                 self.grants.learn(row)
                 if row.phase.is_terminal:
                     self.ingest.ended(row.id)
+        self._remembered_epoch = epoch
 
     async def _clean_up_for_ever(self) -> None:
         while True:

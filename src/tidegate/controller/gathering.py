@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import msgspec
@@ -27,6 +27,7 @@ from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Phase
 from tidegate.delivery.routing import variant_route
 from tidegate.registry import observations
+from tidegate.registry.arrivals import read_arrivals
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import list_freezes
 from tidegate.registry.observations import Counted, CountKey
@@ -40,10 +41,11 @@ COUNTS_SECONDS = 0.5  # what a pass waits for counts; they are read on in the ba
 
 
 class Seen(NamedTuple):
-    """What was observed of each release."""
+    """What was observed of each release, and when something of each service was stored last."""
 
     counts: Mapping[str, Mapping[CountKey, Counted]]
     pairs: Mapping[str, Mapping[PairKey, CountedPairs]]
+    arrivals: Mapping[str, datetime]
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +128,7 @@ class Gatherer:
                 gateways=self._gateways.facts(),
                 counts=_step_counts(row, seen),
                 pairs=_step_pairs(row, seen),
-                observed_at=self._ingest.observed_at(row.service),
+                observed_at=self._observed_at(row.service, seen),
                 cutoffs=self._gateways.cutoffs(),
                 readings=self._measurer.readings(row.id, row.spec, row.state),
                 is_frozen=is_frozen(service.name, frozen),
@@ -137,6 +139,11 @@ class Gatherer:
             )
             gathered[row.service].append(Case(row=row, intents=tuple(intents[row.id]), facts=facts))
         return dict(gathered)
+
+    def _observed_at(self, service: str, seen: Seen | None) -> datetime | None:
+        """By whichever process: what this one stored it knows, though it may not be able to read now."""
+        known = (self._ingest.observed_at(service), seen.arrivals.get(service) if seen is not None else None)
+        return max((at for at in known if at is not None), default=None)
 
     async def _load_pointers(
         self, connection: AsyncConnection, declared: Mapping[str, Service], wanted: Iterable[str]
@@ -169,7 +176,7 @@ class _PatientReader:
 
     async def read(self, releases: list[str]) -> Seen | None:
         if not releases:
-            return Seen({}, {})
+            return Seen({}, {}, {})
         if self._reading is not None and not await _is_done(self._reading):
             return None
         self._reading = asyncio.create_task(self._read(releases), name="read-counts")
@@ -184,7 +191,9 @@ class _PatientReader:
     async def _read(self, releases: list[str]) -> Seen:
         async with self._database.read() as connection:
             return Seen(
-                await observations.read_counts(connection, releases), await read_pair_counts(connection, releases)
+                await observations.read_counts(connection, releases),
+                await read_pair_counts(connection, releases),
+                await read_arrivals(connection),
             )
 
 

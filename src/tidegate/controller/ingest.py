@@ -4,7 +4,7 @@ repetitions, all in one transaction."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,6 +16,7 @@ from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.delivery.tally import tally
 from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, units
+from tidegate.registry.arrivals import note_arrivals
 from tidegate.registry.database import Database
 from tidegate.registry.observations import Counts
 from tidegate.registry.traffic import add_traffic, age_traffic
@@ -37,10 +38,16 @@ class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True):
     batch_age: timedelta = timedelta(days=30)
 
 
+async def _nothing_to_learn(_releases: Collection[str]) -> None:
+    pass
+
+
 class Ingest:
-    """The one writer of the observations database.
+    """Writes what gateways observed. Several processes may do so over one database: each batch is one transaction
+    that adds to what is there, so whichever of them takes it, the counts are the same.
 
     Args:
+        learn: makes what the next three are asked up to date for some releases, before a batch of theirs is stored.
         is_sample: whether an observation is a sample of its release: it began after every gateway had
             acknowledged the step, in this attempt (invariant I5). The others are counted apart.
         is_late: whether the step it began in is over.
@@ -52,6 +59,7 @@ class Ingest:
         database: Database,
         clock: Clock,
         *,
+        learn: Callable[[Collection[str]], Awaitable[None]] = _nothing_to_learn,
         is_sample: Callable[[Observation], bool] = lambda _: True,
         is_compared: Callable[[Observation], bool] = is_randomised,
         is_late: Callable[[Observation], bool] = lambda _: False,
@@ -59,6 +67,7 @@ class Ingest:
     ) -> None:
         self._database = database
         self._clock = clock
+        self._learn = learn
         self._is_sample = is_sample
         self._is_compared = is_compared
         self._is_late = is_late
@@ -77,6 +86,7 @@ class Ingest:
             InvalidInputError: columns are missing or of different lengths.
         """
         rows = _rows(batch)
+        await self._learn({row.release for row in rows if row.release})
         async with self._writing:
             is_new = await self._store(batch, rows)
         if not is_new:
@@ -137,7 +147,7 @@ class Ingest:
     async def _store(self, batch: ObservationBatch, rows: list[Observation]) -> bool:
         now = self._clock.now()
         arranged = sort_rows(rows, self._is_sample)
-        ended = [row for row in rows if not row.is_open]
+        ended, services = [row for row in rows if not row.is_open], {row.service for row in rows}
 
         async def change(connection: AsyncConnection) -> bool:
             if not await observations.store_batch(connection, batch, ended, now, self._counts_of):
@@ -148,6 +158,7 @@ class Ingest:
             await observations.add_counts(connection, added, removed)
             await units.write_firsts(connection, folded.firsts, known)
             await add_traffic(connection, tally(ended))
+            await note_arrivals(connection, services, now)
             return True
 
         return await self._database.transact(change)

@@ -54,11 +54,17 @@ class Leadership:
         self._is_forced = is_sole
         self._held: ClusterRow | None = None
         self._renew_at = 0.0  # monotonic
+        self._held_until = 0.0  # monotonic
 
     @property
     def epoch(self) -> int | None:
         """While leading, with which epoch."""
         return None if self._held is None else self._held.epoch
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether nobody else can have taken the lead since it was renewed."""
+        return self._held is not None and self._clock.monotonic() < self._held_until
 
     async def keep(self) -> int | None:
         """Renew, take over or learn that another leads; returns the epoch while leading.
@@ -67,7 +73,7 @@ class Leadership:
         """
         if self._held is not None and not self._is_renewal_due(self._held):
             return self._held.epoch
-        now, above = self._clock.now(), self._remembered_by_gateways()
+        now, began, above = self._clock.now(), self._clock.monotonic(), self._remembered_by_gateways()
         before = self._held
         if before is None and not self._is_forced and await self._is_led_by_another(now):
             await self._follow()
@@ -87,6 +93,7 @@ class Leadership:
             return None
         self._held = taken
         self._renew_at = self._clock.monotonic() + self._lease.total_seconds() / 3
+        self._held_until = began + self._lease.total_seconds()
         self._publisher.speak_for(taken, is_leading=True, seconds=self._lease.total_seconds())
         if before is None or before.epoch != taken.epoch:
             self._begin(taken)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -31,14 +31,18 @@ KEEPERS: Mapping[type[Record], Keeper] = {
 """Of the kinds that need nothing but the database; whoever composes control adds the others."""
 
 
-def pair_keeper(is_sample: Callable[[Observation], bool]) -> Keeper:
+def pair_keeper(
+    is_sample: Callable[[Observation], bool], learn: Callable[[Collection[str]], Awaitable[None]]
+) -> Keeper:
     """Stores and counts mirrored pairs.
 
     Args:
         is_sample: whether a request began in the window of its release's step (I5).
+        learn: makes that up to date for some releases.
     """
 
     async def keep(connection: AsyncConnection, records: Sequence[PairRecord]) -> None:
+        await learn({record.stable.release for record in records})
         await keep_pairs(connection, records, is_sample)
 
     return keep

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.release import STABLE
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.registry.releases import ReleaseRow
+from tidegate.registry.database import Database
+from tidegate.registry.releases import ReleaseRow, read_releases
 
 _Key = tuple[str, int, int]  # release, attempt, step
 _Round = tuple[str, int, int, int]
@@ -60,3 +61,30 @@ class Windows:
         key = (observation.release, observation.attempt, observation.step, observation.round)
         share = self._shares.get(key, {}).get(observation.variant, 0)
         return 0 < share < TOTAL_WEIGHT and share == observation.propensity
+
+
+class WindowReader:
+    """Brings windows up to date before requests are told apart by them.
+
+    Whoever leads opens them itself and need not look. Anybody else reads what was committed: a window that it did not
+    know of would make samples of nobody's.
+
+    Args:
+        is_current: whether this process leads for certain, and has learnt what others committed before.
+    """
+
+    def __init__(self, database: Database, windows: Windows, is_current: Callable[[], bool]) -> None:
+        self._database = database
+        self._windows = windows
+        self._is_current = is_current
+
+    async def learn(self, releases: Collection[str]) -> None:
+        """Make the windows of ``releases`` those that are committed."""
+        if self._is_current() or not releases:
+            return
+        async with self._database.read() as connection:
+            rows = await read_releases(connection, releases)
+        if self._is_current():  # it took the lead meanwhile, and knows better
+            return
+        for row in rows:
+            self._windows.learn(row)

@@ -11,8 +11,8 @@ Address = TypeVar("Address")
 class Controls(Generic[Address]):
     """Whom to follow and to send to: the leader while one is known, else each in turn.
 
-    A process that does not lead serves snapshots as well, a moment later, so a gateway is never without; but only
-    the leader takes observations and acts on heartbeats.
+    A process that does not lead serves snapshots as well, a moment later, and takes observations, so a gateway is
+    never without; but only the leader acts on heartbeats at once.
 
     Args:
         addresses: at least one, in the order in which they are tried.

@@ -125,6 +125,13 @@ async def read_release(connection: AsyncConnection, identifier: str) -> ReleaseR
     return _release(row)
 
 
+async def read_releases(connection: AsyncConnection, identifiers: Collection[str]) -> list[ReleaseRow]:
+    """Those of ``identifiers`` that exist and that this program can read."""
+    statement = sa.select(releases).where(releases.c.id.in_(identifiers))
+    rows = (await connection.execute(statement)).mappings()
+    return [release for row in rows if (release := _readable(row)) is not None]
+
+
 async def active_releases(connection: AsyncConnection) -> list[ReleaseRow]:
     """Every release that is not over, and those that are and have an intent waiting; oldest first."""
     has_intent = sa.exists().where(intents.c.release == releases.c.id, intents.c.consumed_at.is_(None))

@@ -252,6 +252,13 @@ batches = sa.Table(
     sa.Column("stored_at", sa.Text, nullable=False),
 )
 
+arrivals = sa.Table(  # when observations of a service came last, whichever process took them
+    "arrivals",
+    observations,
+    sa.Column("service", sa.Text, primary_key=True),
+    sa.Column("stored_at", sa.Text, nullable=False),
+)
+
 counts = sa.Table(
     "counts",
     observations,

@@ -314,8 +314,12 @@ def _finite(name: str, value: float) -> Baseline | None:
 _UNKNOWN = Effect(math.nan, -math.inf, math.inf)
 
 
+_BEYOND = math.log(10_000)
+"""A ratio above ten thousand tells that a bound is not there yet, and no more."""
+
+
 def _relative(logs: Effect) -> Effect:
-    return Effect(*(math.expm1(min(value, 50.0)) for value in logs))
+    return Effect(*(math.expm1(value) if value <= _BEYOND or math.isnan(value) else math.inf for value in logs))
 
 
 def _code(verdict: Verdict) -> str:

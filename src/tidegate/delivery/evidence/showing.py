@@ -25,7 +25,12 @@ def show_change(value: float, is_rate: bool) -> str:
 
 
 def show_interval(effect: Effect, is_rate: bool) -> str:
-    """Both bounds of an effect."""
-    if not (math.isfinite(effect.lower) or math.isfinite(effect.upper)):
+    """Both bounds of an effect; a relative change that may be a loss of everything has no lower one."""
+    has_lower = math.isfinite(effect.lower) and (is_rate or effect.lower > -1)
+    if not (has_lower or math.isfinite(effect.upper)):
         return "unbounded yet"
+    if not math.isfinite(effect.upper):
+        return f"at least {show_change(effect.lower, is_rate)}, without an upper bound yet"
+    if not has_lower:
+        return f"at most {show_change(effect.upper, is_rate)}, without a lower bound yet"
     return f"between {show_change(effect.lower, is_rate)} and {show_change(effect.upper, is_rate)}"

@@ -17,6 +17,12 @@ depends_on = None
 def upgrade() -> None:
     """Apply."""
     op.create_table(
+        "arrivals",
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("stored_at", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("service"),
+    )
+    op.create_table(
         "batches",
         sa.Column("boot_id", sa.Text(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
