@@ -100,7 +100,10 @@ class Court:
 def module_keepers():
     from tidegate.controller.record_ingest import KEEPERS, pair_keeper
 
-    return {**KEEPERS, PairRecord: pair_keeper(lambda _: True)}
+    async def learn(_releases):
+        pass
+
+    return {**KEEPERS, PairRecord: pair_keeper(lambda _: True, learn)}
 
 
 def request(number: int, variant: str = "candidate", **fields):

@@ -246,3 +246,39 @@ def test_a_split_soaks_on_when_its_copies_have_spent_their_money():
 def test_what_copies_can_never_decide_is_refused(part, sentence):
     with pytest.raises(InvalidInputError, match=sentence):
         parse_release({"service": "bot", "version": "v1", "strategy": {"shadow": {"require": ["ttft"]}}, **part})
+
+
+CHEAPER = [{"metric": "output_tokens", "max_increase": "10%"}]
+
+
+def test_an_objective_must_pass_before_a_shadow_finishes():
+    world = mirroring(soaking(objectives=CHEAPER), counted(400))
+    assert world.place == (Phase.SUCCEEDED, None)
+    assert [(v.metric, v.verdict) for v in world.state.verdicts if v.is_objective] == [("output_tokens.mean", "pass")]
+
+
+@pytest.mark.parametrize("then", ["finish", "continue"])
+def test_an_objective_that_copies_surely_miss_takes_the_shadow_back(then):
+    strategy = {"shadow": {"soak": "30s", "then": then}}
+    longer = counted(400, candidate={"output_tokens": 900}, stable={"output_tokens": 100})
+    world = mirroring(soaking(strategy, objectives=CHEAPER), longer)
+    assert world.state.breach.trigger == "objective"
+
+
+def test_an_objective_waits_for_users_where_a_canary_follows():
+    longer = counted(400, candidate={"output_tokens": 900}, stable={"output_tokens": 100})
+    world = mirroring(soaking([{"shadow": {"soak": "30s"}}, CANARY], objectives=CHEAPER), longer)
+    world.step()
+    assert world.state.step == 1
+
+
+@pytest.mark.parametrize(
+    "objective", [{"metric": "latency", "max_increase": "5%"}, {"metric": "feedback:thumbs_up", "max_decrease": "2%"}]
+)
+def test_an_objective_that_copies_can_never_decide_is_refused(objective):
+    document = {"service": "bot", "version": "v1", "objectives": [objective]}
+    with pytest.raises(InvalidInputError, match="the copies of shadow cannot decide the objective") as caught:
+        parse_release({**document, "strategy": "shadow"})
+    assert "objectives" in caught.value.where
+    parse_release({**document, "strategy": [{"shadow": {}}, "canary"]})
+    parse_release({**document, "strategy": "shadow", "objectives": [{**objective, "dry_run": True}]})

@@ -17,10 +17,17 @@ OF_PAIRS = " (pairs)"
 
 
 def judge_mirror(draft: Draft, least: int) -> None:
-    """Judge a step in which the candidate serves nobody: pairs are its only samples."""
+    """Judge a step in which the candidate serves nobody: pairs are its only samples.
+
+    Where no users are compared after it, objectives must pass here.
+    """
     total, window = _counted(draft)
+    is_final = draft.program.is_final(draft.state.step)
+    objectives = draft.spec.objectives if is_final else ()
     if draft.state.analysed_at != draft.now and total is not None:
-        looked = broken_rules(draft.spec.guardrails, window.candidate, window.stable, draft.state.rules, least)
+        looked = broken_rules(
+            (*draft.spec.guardrails, *objectives), window.candidate, window.stable, draft.state.rules, least
+        )
         draft.change(rules=looked)
     verdicts = judge_pairs(
         draft.spec.guardrails,
@@ -30,12 +37,13 @@ def judge_mirror(draft: Draft, least: int) -> None:
         least=least,
         pass_alpha=draft.spec.analysis.alpha,
         rules=draft.state.rules,
+        objectives=objectives,
     )
     required = draft.program.required_at(draft.state.step)
     draft.change(
         analysed_at=draft.now,
         verdicts=verdicts,
-        verdict=step_verdict(verdicts, window.candidate, least, required),
+        verdict=step_verdict(verdicts, window.candidate, least, required, is_final=is_final),
         samples=window.pairs,
     )
 

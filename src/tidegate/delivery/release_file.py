@@ -188,6 +188,20 @@ def _check_pairs(read: Document, spec: ReleaseSpec, program: Program, name: str)
             if metric not in deciding:
                 message = f"copies cannot decide {metric!r}, which a step of {name} requires"
                 raise InvalidInputError(message, where=read.where(("strategy",)), remedy=remedy)
+        if isinstance(step, Mirror) and program.is_final(index):
+            _check_objectives_of_pairs(read, spec, name)
+
+
+def _check_objectives_of_pairs(read: Document, spec: ReleaseSpec, name: str) -> None:
+    """Where no user is compared after the copies, they must be able to tell what has to pass."""
+    for index, objective in enumerate(spec.objectives):
+        if not (objective.dry_run or can_decide(objective)):
+            raise InvalidInputError(
+                f"the copies of {name} cannot decide the objective {metric_name(objective)!r}, and no step after them "
+                "compares users",
+                where=read.where(("objectives", index)),
+                remedy="let a canary follow the shadow, or leave the objective out",
+            )
 
 
 def _is_given(read: Document, *path: str) -> bool:

@@ -59,6 +59,7 @@ def judge_pairs(
     least: int,
     pass_alpha: float,
     rules: Mapping[str, Sequence[bool]] = MappingProxyType({}),
+    objectives: Sequence[GuardrailSpec] = (),
 ) -> tuple[MetricVerdict, ...]:
     """A verdict for each condition of each guardrail.
 
@@ -70,22 +71,28 @@ def judge_pairs(
         least: pairs below which there is no data.
         pass_alpha: probability of a false pass of one comparison.
         rules: how plain rules were judged lately.
+        objectives: judged the same way, and marked.
     """
-    judged = [_shown_only(guardrail) for guardrail in guardrails]
+    judged = [_shown_only(guardrail) for guardrail in (*guardrails, *objectives)]
     acting = sum((g.hard is not None) + g.compares for g in judged if not g.dry_run)
     part = alpha / max(1, acting)
+    alone_only = [_without_comparison(guardrail) for guardrail in judged]
     alone = judge_guardrails(
-        [_without_comparison(guardrail) for guardrail in judged],
+        alone_only[: len(guardrails)],
         None if total is None else total.candidate,
         window.candidate,
         alpha=part * max(1, sum(g.hard is not None for g in judged if not g.dry_run)),
         least=least,
         concurrent=_sides_as_arms(total, window),
         rules=rules,
+        objectives=alone_only[len(guardrails) :],
     )
     compared = (
-        unreadable(guardrail) if total is None else _compare(guardrail, window, part, pass_alpha, least)
-        for guardrail in judged
+        msgspec.structs.replace(
+            unreadable(guardrail) if total is None else _compare(guardrail, window, part, pass_alpha, least),
+            is_objective=index >= len(guardrails),
+        )
+        for index, guardrail in enumerate(judged)
         if guardrail.compares
     )
     return (*map(_noted, alone), *compared)
