@@ -28,6 +28,7 @@ def addresses(product):
     return {
         "overview": "/",
         "service": "/services/shown",
+        "drift": "/services/shown/drift",
         "release": f"/releases/{release}",
         "version": f"/versions/{ref}",
         "compare": f"/compare?a={stable}&b={ref}",

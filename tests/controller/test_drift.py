@@ -26,6 +26,7 @@ async def answers(world: World, *, day: int, median: int, count: int = 1_000) ->
             request_id=f"req_{day}_{number}",
             started_at_us=int(at.timestamp() * 1e6) + number * 1_000,
             output_tokens=max(1, round(median * chance.lognormvariate(0, 0.6))),
+            input_tokens=round(500 * chance.lognormvariate(0, 1)),
             tpot_us=round(20_000 * chance.lognormvariate(0, 0.3)),
             outcome="refused" if number % 50 == 0 and day else "ok",
         )
@@ -44,7 +45,12 @@ async def test_longer_answers_are_told_and_an_unchanged_pace_is_not(world):
     assert signals["output_tokens"].degree == "great"
     assert signals["output_tokens"].first_median == pytest.approx(100, rel=0.15)
     assert signals["output_tokens"].now_median == pytest.approx(200, rel=0.15)
-    assert signals["time_per_output_token"].degree == "none"
+    assert signals["tokens_per_second"].degree == "none"
+    assert signals["tokens_per_second"].first_median == pytest.approx(50, rel=0.1)
+    for signal in signals.values():
+        assert sum(each.first for each in signal.bins) == sum(each.now for each in signal.bins) == 1_000
+        assert [each.start for each in signal.bins] == sorted(each.start for each in signal.bins)
+        assert len(signal.bins) <= 24
     rates = {rate.signal: rate for rate in version.rates}
     assert (rates["refusal_rate"].first, rates["refusal_rate"].now) == (0, 0.02)
 

@@ -25,6 +25,7 @@ async def test_every_page_is_whole_and_holds_nothing_inline(shared):
     addresses = {
         "/": "/",
         "/services/{service}": "/services/bot?last=24h",
+        "/services/{service}/drift": "/services/bot/drift",
         "/releases/{release}": f"/releases/{release}",
         "/releases/{release}/pairs": f"/releases/{release}/pairs?different=1",
         "/versions/{ref:path}": f"/versions/{candidate}",

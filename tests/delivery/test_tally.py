@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.observations import observation
 
-from tidegate.delivery.tally import FINEST_SECONDS, Tally, coarser, tally
+from tidegate.delivery.tally import FINEST_SECONDS, Tally, coarser, edges_of, tally, total_of
 
 START_US = 1_789_473_600_000_000
 ROWS = st.builds(
@@ -31,6 +31,20 @@ def added(*parts):
 @given(st.lists(ROWS, max_size=30), st.integers(0, 30))
 def test_tallies_of_parts_add_up_to_the_tally_of_the_whole(rows, cut):
     assert added(tally(rows[:cut]), tally(rows[cut:])) == tally(rows)
+
+
+@given(st.lists(ROWS, min_size=1, max_size=30))
+def test_the_sum_of_many_is_what_adding_them_one_by_one_gives(rows):
+    found = tally(rows).values()
+    assert total_of(found) == sum(found, Tally())
+
+
+@given(st.integers(2, 10**9))
+def test_a_value_lies_between_the_edges_of_its_bucket(value):
+    (found,) = tally([observation(output_tokens=value)]).values()
+    ((index, _),) = found.lengths.items()
+    lower, upper = edges_of(index)
+    assert lower * (1 - 1e-9) < value <= upper * (1 + 1e-9)
 
 
 @given(st.lists(ROWS, max_size=30))

@@ -79,7 +79,7 @@ def test_a_plug_in_brings_its_own_kind(tools, monkeypatch):
 
     monkeypatch.setattr(kinds, "entry_points", lambda group, name=None: [Found()] if name in {None, "oracle"} else [])
     assert source_of({"oracle": 42}, tools) == 42
-    with pytest.raises(InvalidInputError, match="known are gateway, prometheus, http, oracle"):
+    with pytest.raises(InvalidInputError, match="known are gateway, prometheus, http, drift, oracle"):
         source_of({"orcale": 42}, tools)
 
 

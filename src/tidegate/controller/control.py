@@ -164,7 +164,8 @@ class Control:
         )
         runtime = ExternalRuntime(self._providers)
         prober = Prober(self._client, credential, clock)
-        self.measurer = Measurer(clock, settings.metrics)
+        self.drift = DriftQueries(self.observed, clock)
+        self.measurer = Measurer(clock, settings.metrics, self.drift.of_version)
         kinds: dict[str, Gate] = {"command": CommandGate(settings.programs), "http": HttpGate(self._client)}
         gates = Gates(kinds, clock, self._wanted.set)
         self.effects = Effects(
@@ -223,7 +224,6 @@ class Control:
         self.previews = Previews(state, table, self.publisher)
         self.pairs = PairQueries(self.observed)
         self.traffic = TrafficQueries(self.observed, clock)
-        self.drift = DriftQueries(self.observed, clock)
         self.reports = ServiceReports(self.observed, clock, self.queries, self.traffic, self.drift)
         self.planner = Planner(state, self.observed, clock)
 

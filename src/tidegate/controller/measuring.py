@@ -7,7 +7,7 @@ nobody waiting but itself.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ import httpx2
 import structlog
 
 from tidegate.controller.clock import Clock
+from tidegate.delivery.drift import Behaviour
 from tidegate.delivery.evidence.readings import Reading, source_key
 from tidegate.delivery.release import STABLE, Phase, ReleaseState
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
@@ -45,11 +46,17 @@ class Measurer:
 
     Args:
         settings: what sources may use.
+        behaviour: how a version behaved on its first day and lately.
     """
 
-    def __init__(self, clock: Clock, settings: MetricsSettings) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        settings: MetricsSettings,
+        behaviour: Callable[[str, str], Awaitable[Behaviour | None]],
+    ) -> None:
         self._clock = clock
-        self._tools = Tools(httpx2.AsyncClient(trust_env=False), settings)
+        self._tools = Tools(httpx2.AsyncClient(trust_env=False), settings, behaviour)
         self._sources: dict[str, Source] = {}
         self._readings: dict[_Key, Reading] = {}
         self._asked_at: dict[_Key, datetime] = {}

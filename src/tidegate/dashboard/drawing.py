@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from tidegate import __version__
 from tidegate.dashboard.assets import Assets
 from tidegate.dashboard.charts import scale, spark
+from tidegate.dashboard.charts.histograms import histograms
 from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.river import river
 from tidegate.dashboard.charts.shares import served_parts
@@ -39,6 +40,7 @@ class Drawing:
             picture=(scale.WIDTH, scale.HEIGHT),
             spark=spark.spark,
             river=river,
+            histograms=histograms,
             served_parts=served_parts,
             narrowing=narrowing,
             levels=levels,

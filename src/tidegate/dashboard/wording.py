@@ -13,7 +13,7 @@ _SPANS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
 VERDICTS = {"pass": "✓", "fail": "✕", "inconclusive": "◐", "no_data": "○"}
 _RATES = ("error_rate", "timeout_rate", "truncation_rate", "refusal_rate")
 _TIMES = ("latency", "ttft", "tpot")
-_TITLES = {"ttft": "TTFT", "tpot": "Time per token"}
+_TITLES = {"ttft": "TTFT", "tpot": "Time per token", "tokens_per_second": "Tokens per second"}
 _LARGE = 10.0  # times stable's value: an interval that wide says nothing yet
 
 

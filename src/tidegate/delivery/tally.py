@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -47,6 +47,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
         latency: microseconds to the last byte, of answers that did not fail.
         lengths: output tokens of answers: bucket -> answers.
         paces: microseconds per output token, of streams that told them.
+        prompts: input tokens of answers: bucket -> answers.
     """
 
     requests: int = 0
@@ -62,6 +63,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     latency: dict[int, int] = {}
     lengths: dict[int, int] = {}
     paces: dict[int, int] = {}
+    prompts: dict[int, int] = {}
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -78,6 +80,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
             _merged(self.latency, other.latency),
             _merged(self.lengths, other.lengths),
             _merged(self.paces, other.paces),
+            _merged(self.prompts, other.prompts),
         )
 
     @property
@@ -113,9 +116,20 @@ def tally(observations: Iterable[Observation]) -> dict[TallyKey, Tally]:
     }
 
 
+def total_of(tallies: Iterable[Tally]) -> Tally:
+    """The sum of many, without making a tally for each step of the way."""
+    columns: Iterable[Any] = zip(*map(msgspec.structs.astuple, tallies), strict=True)
+    return Tally(*(sum(column) if isinstance(column[0], int) else _merged_all(column) for column in columns))
+
+
 def median_of(histogram: Mapping[int, int]) -> float | None:
     """The median of one of a tally's histograms, in its own unit; ``None`` without values."""
     return _quantile(histogram, 0.5)
+
+
+def edges_of(index: int) -> tuple[float, float]:
+    """``(lower, upper)`` of a bucket, in its histogram's own unit."""
+    return math.exp2(index / _PER_DOUBLING), math.exp2((index + 1) / _PER_DOUBLING)
 
 
 def coarser(key: TallyKey, period: int) -> TallyKey:
@@ -140,6 +154,7 @@ def _of(rows: list[Observation]) -> Tally:
         latency=_histogram(row.duration_us for row in rows if row.duration_us > 0 and row.outcome not in FAILURES),
         lengths=_histogram(row.output_tokens for row in rows if row.output_tokens > 0 and row.served == row.variant),
         paces=_histogram(row.tpot_us for row in rows if row.tpot_us > 0),
+        prompts=_histogram(row.input_tokens for row in rows if row.input_tokens > 0 and row.served == row.variant),
     )
 
 
@@ -164,6 +179,14 @@ def _quantile(histogram: Mapping[int, int], q: float) -> float | None:
             return math.exp2((index + (rank - seen) / inside) / _PER_DOUBLING)
         seen += inside
     raise AssertionError  # the last bucket reaches every rank
+
+
+def _merged_all(histograms: Iterable[Mapping[K, int]]) -> Any:
+    merged: dict[K, int] = {}
+    for histogram in histograms:
+        for name, count in histogram.items():
+            merged[name] = merged.get(name, 0) + count
+    return merged
 
 
 def _merged(one: Mapping[K, int], other: Mapping[K, int]) -> dict[K, int]:

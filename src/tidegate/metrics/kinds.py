@@ -13,6 +13,7 @@ from typing import Any
 
 from tidegate.documents import nearest
 from tidegate.errors import InvalidInputError
+from tidegate.metrics.drift import DriftSource
 from tidegate.metrics.http_endpoint import HttpEndpoint
 from tidegate.metrics.prometheus import Prometheus
 from tidegate.metrics.source import Source, Tools
@@ -23,6 +24,7 @@ SourceKind = Callable[[Any, Tools], Source]
 SOURCES: Mapping[str, SourceKind] = {
     "prometheus": Prometheus,
     "http": HttpEndpoint,
+    "drift": DriftSource,
 }
 
 

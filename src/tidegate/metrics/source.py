@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import NamedTuple, Protocol
 
 import httpx2
 
+from tidegate.delivery.drift import Behaviour
 from tidegate.metrics.settings import MetricsSettings
 
 
@@ -47,12 +49,18 @@ class Source(Protocol):
         """
 
 
+async def _unknown(_service: str, _version: str) -> Behaviour | None:
+    return None
+
+
 class Tools(NamedTuple):
     """What every kind of source may use.
 
     Attributes:
         client: follows no redirects, so that a secret goes nowhere but where it belongs.
+        behaviour: how a version of a service behaved on its first day and lately; ``None`` without any request.
     """
 
     client: httpx2.AsyncClient
     settings: MetricsSettings
+    behaviour: Callable[[str, str], Awaitable[Behaviour | None]] = _unknown

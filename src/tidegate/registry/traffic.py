@@ -59,6 +59,7 @@ async def read_traffic(
     since: datetime,
     until: datetime | None = None,
     release: str | None = None,
+    version: str | None = None,
 ) -> dict[TallyKey, Tally]:
     """Every stretch of these services that began at or after ``since`` and before ``until``."""
     wanted = sa.and_(
@@ -70,6 +71,8 @@ async def read_traffic(
         wanted = sa.and_(wanted, traffic.c.start < int(until.timestamp()))
     if release is not None:
         wanted = sa.and_(wanted, traffic.c.release == release)
+    if version is not None:
+        wanted = sa.and_(wanted, traffic.c.version == version)
     return await _read(connection, wanted)
 
 

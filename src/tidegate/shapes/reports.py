@@ -10,17 +10,28 @@ from tidegate.shapes.releases import Incident, Release
 from tidegate.shapes.traffic import Traffic
 
 
+class DriftBin(msgspec.Struct, frozen=True, kw_only=True):
+    """How many values lay from ``start`` to ``end``; the outermost bins hold what lies beyond them, too."""
+
+    start: float
+    end: float
+    first: int
+    now: int
+
+
 class DriftSignal(msgspec.Struct, frozen=True, kw_only=True):
     """One distribution, on the version's first day and now.
 
     Attributes:
-        signal: ``output_tokens`` or ``time_per_output_token``.
+        signal: ``output_tokens``, ``input_tokens`` or ``tokens_per_second``.
+        unit: of medians and bins.
         index: population stability index; below ``noise`` is what chance brings with so many values.
         degree: ``none``, ``slight``, ``great`` or ``unknown`` (too few values).
-        first_median, now_median: in tokens, or in seconds.
+        bins: both histograms, ascending.
     """
 
     signal: str
+    unit: str
     index: float
     noise: float | None
     degree: str
@@ -28,6 +39,7 @@ class DriftSignal(msgspec.Struct, frozen=True, kw_only=True):
     now_count: int
     first_median: float | None
     now_median: float | None
+    bins: tuple[DriftBin, ...]
 
 
 class RateChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +51,16 @@ class RateChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VersionDrift(msgspec.Struct, frozen=True, kw_only=True):
-    """How one version behaves now against its own first day."""
+    """How one version behaves now against its own first day.
+
+    Attributes:
+        is_first_over: what is younger than the first day is never compared with it, so until then nothing is told.
+    """
 
     version: str
     first_from: datetime
     first_until: datetime
+    is_first_over: bool
     signals: tuple[DriftSignal, ...]
     rates: tuple[RateChange, ...]
 

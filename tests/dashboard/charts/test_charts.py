@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.dashboard.charts.histograms import histograms
 from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.outlook import outlook
 from tidegate.dashboard.charts.river import river
 from tidegate.dashboard.charts.scale import HEIGHT, WIDTH, Scale, nice_ceiling
 from tidegate.dashboard.charts.shares import served_parts
 from tidegate.dashboard.charts.spark import spark
+from tidegate.shapes.reports import DriftBin, DriftSignal
 from tidegate.shapes.traffic import JudgedHistory, JudgedPoint, Traffic, TrafficPoint, TrafficSeries
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
@@ -154,3 +156,37 @@ def test_parts_of_a_bar_add_up_and_begin_with_stable():
 def test_a_line_of_nothing_is_not_drawn():
     assert spark([0, 0, 0]) == spark([1]) == ""
     assert spark([0, 1]).startswith("M0.0 23.0L96.0 1.0")
+
+
+def signal(*counts: tuple[int, int]) -> DriftSignal:
+    bins = tuple(
+        DriftBin(start=2.0**at, end=2.0 ** (at + 1), first=one, now=two) for at, (one, two) in enumerate(counts)
+    )
+    return DriftSignal(
+        signal="output_tokens",
+        unit="tokens",
+        index=0.0,
+        noise=None,
+        degree="unknown",
+        first_count=sum(one for one, _ in counts),
+        now_count=sum(two for _, two in counts),
+        first_median=None,
+        now_median=None,
+        bins=bins,
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 10**6)), min_size=1, max_size=24))
+def test_both_histograms_stay_within_the_picture_and_equal_ones_look_the_same(counts):
+    drawn = histograms(signal(*counts))
+    for numbers in (NUMBER.findall(drawn.first), NUMBER.findall(drawn.now)):
+        assert all(0 <= float(x) <= WIDTH for x in numbers[0::2])
+        assert all(0 <= float(y) <= drawn.height for y in numbers[1::2])
+    assert (drawn.low, drawn.high) == (1.0, 2.0 ** len(counts))
+    same = histograms(signal(*((one, 10 * one) for one, _ in counts)))
+    assert same.first.startswith(same.now)
+
+
+def test_a_side_without_values_is_not_drawn():
+    assert histograms(signal()) is None
+    assert histograms(signal((3, 0), (1, 0))).now == ""

@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 
 from tidegate.config import parse_settings
+from tidegate.delivery.drift import PREFIX, SIGNALS, index_meaning
 from tidegate.delivery.evidence.metrics import TABLE, Metric, feedback_metric, judge_metric
 from tidegate.delivery.release_file import parse_release
 
@@ -19,7 +20,10 @@ def line(metric: Metric) -> str:
 
 def rendered() -> str:
     head = "| metric | kind | unit | harm | of | what it is |\n|---|---|---|---|---|---|\n"
-    return head + "".join(map(line, (*TABLE, feedback_metric("NAME", None), judge_metric("NAME"))))
+    drifts = "".join(
+        f"| `{PREFIX}{signal.name}` | index |  | increase |  | {index_meaning(signal)} |\n" for signal in SIGNALS
+    )
+    return head + "".join(map(line, (*TABLE, feedback_metric("NAME", None), judge_metric("NAME")))) + drifts
 
 
 def test_the_page_holds_the_table():
@@ -31,7 +35,7 @@ def test_the_page_holds_the_table():
 
 def test_the_examples_are_accepted():
     examples = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(), re.DOTALL)
-    assert len(examples) == 3
+    assert len(examples) == 4
     for example in examples:
         document = yaml.safe_load(example)
         if "metrics" in document:

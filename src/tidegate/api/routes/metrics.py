@@ -7,7 +7,8 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Reader
 from tidegate.api.replies import answers, reply
-from tidegate.delivery.evidence.metrics import TABLE, feedback_metric, judge_metric
+from tidegate.delivery.drift import PREFIX, SIGNALS, index_meaning
+from tidegate.delivery.evidence.metrics import TABLE, Harm, feedback_metric, judge_metric
 from tidegate.metrics.kinds import known_kinds
 from tidegate.shapes.records import Metric, Metrics
 
@@ -29,4 +30,15 @@ async def list_metrics(_plane: Behind, _caller: Reader) -> Response:
         )
         for row in rows
     )
-    return reply(Metrics(items=items, sources=tuple(known_kinds())))
+    drifts = tuple(
+        Metric(
+            name=PREFIX + signal.name,
+            kind="index",
+            unit="",
+            harm=str(Harm.INCREASE),
+            stat=None,
+            meaning=index_meaning(signal),
+        )
+        for signal in SIGNALS
+    )
+    return reply(Metrics(items=(*items, *drifts), sources=tuple(known_kinds())))

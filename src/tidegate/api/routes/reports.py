@@ -51,8 +51,13 @@ async def report_service(
 
 
 @router.get("/services/{service}/drift", responses=answers(ServiceDrift, "Each version with requests in the last day."))
-async def read_drift(plane: Behind, caller: Reader, service: str) -> Response:
-    """Whether versions behave as on their own first day: length and pace of answers, refusals, truncation."""
+async def read_drift(
+    plane: Behind,
+    caller: Reader,
+    service: str,
+    version: Annotated[str | None, Query(description="Only this one, by its full reference.")] = None,
+) -> Response:
+    """Whether versions behave as on their own first day: lengths and speed of answers, refusals, truncation."""
     caller.need_service(service)
     await plane.control.queries.status(service)  # an unknown one is told so
-    return reply(await plane.control.drift.of_service(service))
+    return reply(await plane.control.drift.of_service(service, version=version))

@@ -6,7 +6,7 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, table
 from tidegate.cli.wording import UNKNOWN
-from tidegate.shapes.reports import DriftSignal, RateChange, ServiceDrift
+from tidegate.shapes.reports import DriftSignal, RateChange, ServiceDrift, VersionDrift
 
 _TITLES = ["version", "signal", "first day", "now", "index", "noise", "change"]
 
@@ -19,21 +19,27 @@ def drift_table(found: ServiceDrift) -> list[Text]:
         row
         for each in found.versions
         for name in (each.version.rpartition("/")[2],)
-        for row in (*(_signal(name, s) for s in each.signals), *(_rate(name, r) for r in each.rates))
+        for row in (*(_signal(name, each, s) for s in each.signals), *(_rate(name, r) for r in each.rates))
     ]
     return table(_TITLES, rows, numbers={2, 3, 4, 5})
 
 
-def _signal(version: str, signal: DriftSignal) -> list[Cell]:
+def _signal(version: str, of: VersionDrift, signal: DriftSignal) -> list[Cell]:
     return [
         version,
-        signal.signal.replace("_", " "),
+        f"{signal.signal.replace('_', ' ')} (median)",
         _number(signal.first_median),
         _number(signal.now_median),
-        f"{signal.index:.3f}",
+        UNKNOWN if signal.degree == "unknown" else f"{signal.index:.3f}",
         _number(signal.noise),
-        "too few values" if signal.degree == "unknown" else signal.degree,
+        _degree(of, signal),
     ]
+
+
+def _degree(of: VersionDrift, signal: DriftSignal) -> str:
+    if not of.is_first_over:
+        return f"first day until {of.first_until:%Y-%m-%d %H:%M} UTC"
+    return "too few values" if signal.degree == "unknown" else signal.degree
 
 
 def _rate(version: str, rate: RateChange) -> list[Cell]:

@@ -53,13 +53,17 @@ class TrafficOperations:
             traffic.service_report_page(service, last_seconds=last_seconds, written_as=written_as)
         )
 
-    async def drift(self, service: str) -> ServiceDrift:
+    async def drift(self, service: str, *, version: str | None = None) -> ServiceDrift:
         """Whether versions of a service behave as on their own first day.
+
+        Args:
+            service: its name.
+            version: only this one, by its full reference; otherwise all with requests in the last day.
 
         Raises:
             NotFoundError: no such service.
         """
-        return await self._transport.run(traffic.drift(service))
+        return await self._transport.run(traffic.drift(service, version=version))
 
     async def current_traffic(
         self, *, services: tuple[str, ...] = (), limit: int = 100, cursor: str | None = None

@@ -46,13 +46,19 @@ def service_report_page(service: str, *, last_seconds: int = 604_800, written_as
     return Call(method="GET", path=f"/services/{in_path(service)}/report", returns=str, query=query)
 
 
-def drift(service: str) -> Call[ServiceDrift]:
+def drift(service: str, *, version: str | None = None) -> Call[ServiceDrift]:
     """Whether versions of a service behave as on their own first day.
+
+    Args:
+        service: its name.
+        version: only this one, by its full reference; otherwise all with requests in the last day.
 
     Raises:
         NotFoundError: no such service.
     """
-    return Call(method="GET", path=f"/services/{in_path(service)}/drift", returns=ServiceDrift)
+    return Call(
+        method="GET", path=f"/services/{in_path(service)}/drift", returns=ServiceDrift, query={"version": version}
+    )
 
 
 def current_traffic(

@@ -8,7 +8,7 @@ from html import escape
 
 from tidegate.controller.reports.pictures import Axis, lines, stacked
 from tidegate.controller.reports.wording import cell, duration, instant, words
-from tidegate.shapes.reports import ServiceReport, VersionDrift, VersionTotals
+from tidegate.shapes.reports import DriftSignal, ServiceReport, VersionDrift, VersionTotals
 from tidegate.shapes.traffic import TrafficPoint
 
 _Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]  # heading, titles, rows
@@ -113,13 +113,18 @@ def _version_row(each: VersionTotals) -> tuple[str, ...]:
 
 def _drift_rows(each: VersionDrift) -> Iterator[tuple[str, ...]]:
     for signal in each.signals:
-        show: Callable[[float | None], str] = duration if signal.signal.startswith("time") else _plain
         index = "-" if signal.degree == "unknown" else f"{signal.index:.3f}"
-        degree = "too few values" if signal.degree == "unknown" else signal.degree
+        degree = _degree(each, signal)
         name = f"{words(signal.signal)}, median"
-        yield (_short(each.version), name, show(signal.first_median), show(signal.now_median), index, degree)
+        yield (_short(each.version), name, _plain(signal.first_median), _plain(signal.now_median), index, degree)
     for rate in each.rates:
         yield (_short(each.version), words(rate.signal), _percent(rate.first), _percent(rate.now), "-", "-")
+
+
+def _degree(each: VersionDrift, signal: DriftSignal) -> str:
+    if not each.is_first_over:
+        return "its first day is not over"
+    return "too few values" if signal.degree == "unknown" else signal.degree
 
 
 def _pictures(report: ServiceReport) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from tidegate.controller.drift import DriftQueries
 from tidegate.controller.queries import Queries
 from tidegate.controller.traffic import TrafficQueries
 from tidegate.delivery.observation import Outcome
-from tidegate.delivery.tally import Tally, TallyKey
+from tidegate.delivery.tally import Tally, TallyKey, total_of
 from tidegate.registry.database import Database
 from tidegate.registry.traffic import read_traffic
 from tidegate.shapes.reports import ServiceReport, VersionTotals
@@ -50,7 +50,7 @@ class ServiceReports:
             since=since,
             until=now,
             stable=status.stable,
-            total=_totals("", sum(found.values(), Tally())),
+            total=_totals("", total_of(found.values()) if found else Tally()),
             versions=tuple(versions),
             traffic=await self._traffic.over_time(service, last=last),
             releases=tuple(release for release in releases if release.created_at >= since),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidegate.dashboard.looking import Page
 from tidegate.dashboard.pages import (
     audit,
+    drift,
     incident,
     overview,
     pairs,
@@ -19,6 +20,7 @@ from tidegate.dashboard.pages import (
 PAGES: tuple[Page, ...] = (
     overview.PAGE,
     service.PAGE,
+    drift.PAGE,
     pairs.PAGE,
     release.PAGE,
     version.COMPARE,

@@ -19,12 +19,14 @@ async def gather(look: Look) -> Context:
     version = await ask.version(look.path["ref"])
     releases = await ask.releases(service=version.service, version=version.ref, limit=_RELEASES_SHOWN)
     others = (await ask.versions(version.service, limit=50)).versions
+    drift = (await ask.drift(version.service, version=version.ref)).versions
     gateways = () if look.caller.services else (await ask.gateways()).items
     return {
         "version": version,
         "gateways": [(gateway.id, gateway.in_flight.get(version.ref, 0)) for gateway in gateways if gateway.is_live],
         "weight": weight_of(version.ref, await ask.status(version.service)),
         "card": await ask.card(version.ref),
+        "behaviour": drift[0] if drift else None,
         "tree": tree(version.manifest),
         "releases": releases.items,
         "others": [other for other in others if other.ref != version.ref],

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from tidegate.delivery import drift
 from tidegate.delivery.evidence.metrics import (
     FEEDBACK,
     JUDGE,
@@ -27,6 +28,7 @@ from tidegate.documents import Document, Path, nearest
 from tidegate.errors import InvalidInputError
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+DRIFTS = {drift.PREFIX + name: name for name in drift.BY_NAME}
 _GATEWAY = "gateway"  # the source that needs no settings: what gateways and feedback report
 
 
@@ -39,12 +41,12 @@ def check_metric(read: Document, guardrail: Any, path: Path) -> None:
     if not isinstance(guardrail, dict):
         return
     name, has_source = guardrail.get("metric"), guardrail.get("source") not in (None, _GATEWAY)
-    if not isinstance(name, str) or name in METRICS:
+    if not isinstance(name, str) or name in METRICS or (name in DRIFTS and not has_source):
         return
     said, plain = name.startswith((FEEDBACK, JUDGE)), name.removeprefix(FEEDBACK).removeprefix(JUDGE)
     if (said or has_source) and _NAME.fullmatch(plain):
         return
-    known = [*METRICS, f"{FEEDBACK}NAME", f"{JUDGE}NAME"]
+    known = [*METRICS, f"{FEEDBACK}NAME", f"{JUDGE}NAME", *DRIFTS]
     raise InvalidInputError(
         f"unknown metric {name!r}",
         code="unknown_metric",
@@ -54,10 +56,15 @@ def check_metric(read: Document, guardrail: Any, path: Path) -> None:
 
 
 def plain_source(guardrail: Any) -> Any:
-    """``source: gateway`` is what a guardrail without a source means."""
-    if not isinstance(guardrail, dict) or guardrail.get("source") not in (_GATEWAY, {_GATEWAY: None}, {_GATEWAY: {}}):
+    """``source: gateway`` is what a guardrail without a source means, and ``drift:SIGNAL`` means a source of its own."""
+    if not isinstance(guardrail, dict):
         return guardrail
-    return {key: value for key, value in guardrail.items() if key != "source"}
+    if guardrail.get("source") in (_GATEWAY, {_GATEWAY: None}, {_GATEWAY: {}}):
+        guardrail = {key: value for key, value in guardrail.items() if key != "source"}
+    name = guardrail.get("metric")
+    if "source" not in guardrail and isinstance(name, str) and name in DRIFTS:
+        return guardrail | {"source": {"drift": DRIFTS[name]}}
+    return guardrail
 
 
 def check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
