@@ -81,7 +81,7 @@ def test_a_strategy_may_be_written_in_several_ways(written):
         ({"kind": "Bundle"}, "kind is 'Bundle', not Release"),
         (
             {"strategy": "cnary"},
-            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary, shadow)",
+            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary, shadow, ab_test)",
         ),
         ({"strategy": {"direct": {"promot": {}}}}, "unknown key 'promot' (did you mean 'promote'?)"),
         ({"strategy": {"direct": {"promote": {"bake": "5x"}}}}, "promote.bake: '5x' is not a duration"),
@@ -152,13 +152,6 @@ def test_a_planned_strategy_is_refused_by_name_with_the_available_ones(name):
         InvalidInputError, match=f"the strategy '{name}' is not available yet .available are direct, blue"
     ):
         parse_release({"service": "bot", "version": "v1", "strategy": {name: {}}})
-
-
-@pytest.mark.parametrize("key", ["variants"])
-def test_what_does_not_exist_yet_is_refused_and_never_ignored(key):
-    with pytest.raises(InvalidInputError, match="not available yet") as caught:
-        parse_release({"service": "bot", "version": "v1", key: []})
-    assert caught.value.code == "not_available_yet"
 
 
 def test_a_mistake_in_a_file_names_its_line():

@@ -125,6 +125,7 @@ class FakeGateway:
                     release=route.release.id if route.release else "",
                     attempt=route.release.attempt if route.release else 0,
                     step=route.release.step if route.release else 0,
+                    round=route.release.round if route.release else 0,
                     revision=self.snapshot.revision,
                     variant=variant.name,
                     version=variant.version,

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from tidegate.stats.asymptotic import MINIMUM_VALUES, lower_bound, tuning
+from tidegate.stats.asymptotic import MINIMUM_VALUES, critical, log_evidence_above, lower_bound, tuning
 
 
 @pytest.mark.parametrize("alpha", [0.001, 0.05, 0.3])
@@ -39,6 +39,37 @@ def test_under_continuous_looking_the_mean_is_overstated_at_most_as_often_as_alp
                 continue
             deviation = math.sqrt((squares - total * total / n) / (n - 1))
             if lower_bound(total / n, deviation, n, alpha) > true:
+                wrong += 1
+                break
+    assert wrong / runs <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)
+
+
+@pytest.mark.parametrize("alpha", [0.001, 0.01, 0.05])
+@pytest.mark.parametrize("count", [200, 2_000, 20_000])
+def test_the_evidence_reaches_its_level_where_the_bound_leaves_zero(alpha, count):
+    z = critical(count, alpha, horizon=2_000)
+    assert log_evidence_above(z * 1.02, count, alpha, horizon=2_000) > -math.log(alpha)
+    assert log_evidence_above(z * 0.97, count, alpha, horizon=2_000) < -math.log(alpha)
+
+
+def test_evidence_is_finite_far_on_the_wrong_side_and_none_without_values():
+    assert log_evidence_above(5.0, 0, 0.05, horizon=1_000) == 0.0
+    assert log_evidence_above(math.nan, 100, 0.05, horizon=1_000) == 0.0
+    values = [log_evidence_above(-z, 1_000, 0.05, horizon=1_000) for z in (1, 10, 29, 31, 100, 1e6)]
+    assert values == sorted(values, reverse=True)
+    assert all(math.isfinite(value) for value in values)
+
+
+def test_under_continuous_looking_evidence_of_nothing_is_found_at_most_as_often_as_alpha():
+    alpha, runs = 0.1, 600
+    generator = random.Random(11)
+    wrong = 0
+    for _ in range(runs):
+        total = 0.0
+        for n in range(1, 1_001):
+            total += generator.gauss(0, 1)
+            z = total / math.sqrt(n)
+            if n >= MINIMUM_VALUES and log_evidence_above(z, n, alpha, horizon=500) >= -math.log(alpha):
                 wrong += 1
                 break
     assert wrong / runs <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,7 +12,9 @@ from tidegate.controller.applying import Applying, Change, Outcome
 from tidegate.controller.control import Control
 from tidegate.controller.declared import read_declared
 from tidegate.documents import Document
+from tidegate.errors import NotFoundError
 from tidegate.registry.artifacts import ArtifactStore
+from tidegate.registry.bundle_tree import own_parts
 from tidegate.registry.keys import Source, need_an_admin
 from tidegate.registry.push import store_artifacts
 
@@ -51,6 +54,10 @@ async def apply_documents(
     if dry_run:
         return (await tried(control.state, change)).changes
     contents = [part for content in declared.contents for part in content.tree.values()]
+    for spec in declared.releases:
+        with suppress(NotFoundError):  # a version that these documents register themselves is derived from later
+            derived = await control.operations.derived_contents(spec)
+            contents += [part for content in derived for part in own_parts(content)]
     reused = await store_artifacts(artifacts, contents)
     outcome = await control.state.transact(change)
     await store_artifacts(artifacts, reused)  # a sweep that ran before the commit may have taken them

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
 from typing import Any
-
-import msgspec
 
 from tidegate.delivery.bundle import Lineage
 from tidegate.documents import Document, decode
-from tidegate.errors import ConflictError, InternalError, InvalidInputError
+from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.bundle_document import decode_bundle
 from tidegate.registry.bundle_files import Limits, check_path, check_top_level
 from tidegate.registry.bundle_tree import BundleContent, Entry, expected_manifest, parts, tree_of
-from tidegate.registry.content import InlineContent, Mode
+from tidegate.registry.content import StoredContent
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _LIMITS = Limits()
@@ -43,18 +40,6 @@ class MissingArtifactsError(ConflictError):
             f"{len(missing)} {noun} not stored yet", remedy="PUT each to /api/v1/artifacts/SHA256, then ask again"
         )
         self.missing = missing
-
-
-class StoredContent(msgspec.Struct, frozen=True, kw_only=True):
-    """Bytes that lie in the artifact store already."""
-
-    mode: Mode
-    sha256: str
-    size: int
-
-    def chunks(self) -> Iterator[bytes]:
-        """They are never read again from here."""
-        raise InternalError("the bytes of a stored artifact are not here")
 
 
 def described_content(
@@ -111,11 +96,6 @@ async def check_stored(content: BundleContent, artifacts: ArtifactStore) -> None
     found = await asyncio.gather(*map(is_missing, stored.values()))
     if any(found):
         raise MissingArtifactsError(tuple(sha256 for sha256, missing in zip(stored, found, strict=True) if missing))
-
-
-def own_parts(content: BundleContent) -> list[InlineContent]:
-    """What the server can write itself: the normalised parts of the bundle."""
-    return [each for each in content.tree.values() if isinstance(each, InlineContent)]
 
 
 def _check_entry(entry: Entry) -> None:

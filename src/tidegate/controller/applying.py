@@ -14,9 +14,11 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.allowance import Allowance
+from tidegate.controller.arms import named_version
 from tidegate.controller.declared import Declared, DeclaredKey, DeclaredService
 from tidegate.controller.submission import accept_release
 from tidegate.delivery.differences import difference, lines
+from tidegate.delivery.experiments.declared import variants_of
 from tidegate.delivery.judging import JudgeSpec
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.delivery.release_spec import ReleaseSpec
@@ -186,21 +188,25 @@ class Applying:
 
     async def _release(self, spec: ReleaseSpec) -> Change:
         """A file that is applied again and again starts its release once, whatever became of it."""
-        version = await resolve(self._connection, spec.version, spec.service)
+        version = await resolve(self._connection, named_version(spec), spec.service)
+        arms = variants_of(spec)  # an experiment's winner may have become its candidate
         known = await list_releases(
-            self._connection, service=spec.service, candidate=version.ref, limit=_REMEMBERED_RELEASES
+            self._connection,
+            service=spec.service,
+            candidate=None if arms else version.ref,
+            limit=_REMEMBERED_RELEASES,
         )
         for row in known:
             if msgspec.structs.replace(row.spec, version=spec.version) == spec:
                 detail = f"release {row.id} of {version.ref} is {row.phase}"
                 return Change(kind="Release", name=row.id, action="unchanged", detail=(detail,))
-        if (await get_service(self._connection, spec.service)).stable == version.ref:
+        if not arms and (await get_service(self._connection, spec.service)).stable == version.ref:
             detail = f"{version.ref} is the stable version already"
             return Change(kind="Release", name=version.ref, action="unchanged", detail=(detail,))
         row = await accept_release(
             self._connection, spec, self._allowance, actor=self._actor, reason=_APPLIED, now=self._at
         )
-        return Change(kind="Release", name=row.id, action="created", detail=(f"{version.ref} is on its way",))
+        return Change(kind="Release", name=row.id, action="created", detail=(f"{row.candidate} is on its way",))
 
 
 def _change(kind: Kind, name: str, before: Any, after: Any) -> Change:

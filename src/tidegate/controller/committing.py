@@ -171,6 +171,7 @@ async def _open_incident(connection: AsyncConnection, case: Case, command: OpenI
         service=command.service,
         release=command.release,
         attempt=command.attempt,
+        variant=command.variant,
         trigger=command.trigger,
         summary=command.summary,
         evidence=evidence,
@@ -182,7 +183,7 @@ async def _open_incident(connection: AsyncConnection, case: Case, command: OpenI
 
 
 async def _close_incident(connection: AsyncConnection, row: ReleaseRow, command: CloseIncident) -> None:
-    found = await incidents.of_attempt(connection, row.id, command.attempt)
+    found = await incidents.of_attempt(connection, row.id, command.attempt, command.variant)
     if found is not None:
         await incidents.record_time_to_stable(connection, found.id, command.time_to_stable_seconds)
         await incidents.close_incident(

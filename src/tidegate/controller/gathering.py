@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -20,7 +20,6 @@ from tidegate.controller.ingest import Ingest
 from tidegate.controller.measuring import Measurer
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.routing_table import RoutingTableReader, is_frozen
-from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts, StepPairs
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.intents import Intent
@@ -113,7 +112,9 @@ class Gatherer:
         for row in rows:
             siblings = [other for other in rows if other.service == row.service]
             service, own = declared[row.service], {ref: contents[ref] for ref in row.state.arms.values()}
-            ready = self._readiness(own) if row.phase.is_running else Readiness(None)
+            trying = {row.state.arms[arm] for arm in row.state.on_trial} if row.phase.is_running else set()
+            found = {ref: self._runtime.readiness(ref, own[ref]) for ref in trying}
+            ready = _together(found.values())
             longest = max(variant_route("", ref, own[ref], 0, service.spec).timeouts.total for ref in own)
             facts = Facts(
                 epoch=epoch,
@@ -123,6 +124,7 @@ class Gatherer:
                 ),
                 candidate_ready=ready.is_ready,
                 candidate_detail=ready.detail,
+                lost=frozenset(ref for ref, each in found.items() if each.is_ready is False),
                 gates=self._gates_of(row.id),
                 probe=self._probe_of(row.id),
                 gateways=self._gateways.facts(),
@@ -152,11 +154,6 @@ class Gatherer:
             for reference in (declared[name].stable, declared[name].previous_stable):
                 if reference is not None:
                     await self._table.bundle(connection, reference)
-
-    def _readiness(self, on_trial: Mapping[str, Bundle]) -> Readiness:
-        """Of all versions together: one that cannot serve, else one nobody knows of, else any."""
-        found = [self._runtime.readiness(reference, bundle) for reference, bundle in on_trial.items()]
-        return min(found, key=lambda readiness: (False, None, True).index(readiness.is_ready))
 
     def _revision_written(
         self, service: Service, row: ReleaseRow, siblings: list[ReleaseRow], *, is_held: bool
@@ -200,6 +197,13 @@ class _PatientReader:
 async def _is_done(task: Awaitable[Seen]) -> bool:
     done, _ = await asyncio.wait({asyncio.ensure_future(task)}, timeout=COUNTS_SECONDS)
     return bool(done)
+
+
+def _together(found: Collection[Readiness]) -> Readiness:
+    """Of all versions on trial: one that cannot serve, else one nobody knows of, else any."""
+    if not found:
+        return Readiness(None)
+    return min(found, key=lambda readiness: (False, None, True).index(readiness.is_ready))
 
 
 def _step_counts(row: ReleaseRow, seen: Seen | None) -> tuple[StepCounts, ...] | None:

@@ -15,6 +15,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.allowance import Allowance
+from tidegate.controller.arms import derived_contents
 from tidegate.controller.clock import Clock
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.rollback_targets import need_target
@@ -27,6 +28,7 @@ from tidegate.delivery.release import Phase
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.errors import ConflictError, InvalidInputError, PreconditionError
 from tidegate.registry import audit, incidents, outbox
+from tidegate.registry.bundle_tree import BundleContent
 from tidegate.registry.cluster import StaleLeaderError
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import freeze, unfreeze
@@ -120,6 +122,15 @@ class Operations:
             return release_view(row)
 
         return await self._accepted(change, Release, actor, idempotency)
+
+    async def derived_contents(self, spec: ReleaseSpec) -> list[BundleContent]:
+        """Versions that submitting ``spec`` will register; whoever submits stores their parts first.
+
+        Raises:
+            NotFoundError: no such version to derive from.
+        """
+        async with self._database.read() as connection:
+            return await derived_contents(connection, spec)
 
     async def release_version(
         self, service: str, version: str, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None

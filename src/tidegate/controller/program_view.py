@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Decide, Split, TrafficStep
 from tidegate.delivery.strategy import compile_program
 from tidegate.registry.audit import AuditRow
 from tidegate.shapes.traffic import ProgramStep
@@ -69,6 +69,9 @@ def _traffic_step(step: TrafficStep) -> _Planned:
         if step.audience:
             return _Planned(kind, f"{share} of {step.audience}", None, float(step.soak))
         return _Planned(kind, share, step.weight, float(step.soak))
+    if isinstance(step, Decide):
+        shares = ", ".join(f"{arm} {weight / 100:g} %" for arm, weight in step.weights.items())
+        return _Planned(kind, f"Decide between control and {shares}", sum(step.weights.values()), float(step.horizon))
     return _Planned(kind, f"Mirror {step.mirroring.share / 100:g} %", None, float(step.soak))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.allowance import Allowance
+from tidegate.controller.arms import resolve_arms
 from tidegate.controller.capabilities import check_capabilities
 from tidegate.controller.judging import need_judges
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
@@ -37,18 +39,19 @@ async def accept_release(
     """
     service = await get_service(connection, spec.service)
     await need_judges(connection, spec, service.spec)
-    version = await resolve(connection, spec.version, spec.service)
+    arms = await resolve_arms(connection, spec, service, actor=actor, now=now)
+    version = await resolve(connection, next(iter(arms.values()), spec.version), spec.service)
     candidate = version.ref
     allowance.check(spec)
     unfinished = await unfinished_of(connection, service.name)
-    if candidate == service.stable and not _waits_for_another(unfinished):
+    if candidate == service.stable and not arms and not _waits_for_another(unfinished):
         return await _return_to_stable(connection, service, unfinished, actor=actor, reason=reason, now=now)
     await check_capabilities(connection, spec, service, version)
-    _check_others(spec, service, candidate, unfinished)
+    _check_others(spec, service, arms.values() or (candidate,), unfinished)
     need_reason_for_unstable(candidate, version.unstable, reason)
     identifier = new_id("rel", await _after_the_latest(connection, service.name, now))
     state = new_release(
-        release_id=identifier, service=service.name, candidate=candidate, stable=service.stable, now=now
+        release_id=identifier, service=service.name, candidate=candidate, stable=service.stable, now=now, arms=arms
     )
     not_before_at = await _cooled_down_at(connection, service.name, candidate)
     if not_before_at is not None and not_before_at > now:
@@ -137,11 +140,12 @@ async def _abort(
         await audit.append(connection, actor, "intent.abort", row.id, {"service": row.service, "reason": reason}, now)
 
 
-def _check_others(spec: ReleaseSpec, service: Service, candidate: str, unfinished: list[ReleaseRow]) -> None:
+def _check_others(spec: ReleaseSpec, service: Service, on_trial: Collection[str], unfinished: list[ReleaseRow]) -> None:
     for row in unfinished:
-        if row.candidate == candidate and row.phase is not Phase.ROLLING_BACK:
+        known = next((version for version in on_trial if version in row.state.versions), None)
+        if known is not None and row.phase is not Phase.ROLLING_BACK:
             raise ConflictError(
-                f"{candidate} is on trial already, in release {row.id} ({row.phase})",
+                f"{known} is on trial already, in release {row.id} ({row.phase})",
                 code="release_exists",
                 remedy=f"follow it with `tidegate wait {row.id} --for promoted`",
             )

@@ -138,9 +138,10 @@ def check_canary(spec: CanarySpec) -> None:
 
 
 def segments_of(spec: Any) -> tuple[str, ...]:
-    """Segments that a strategy's steps name."""
-    steps = spec.steps if isinstance(spec, CanarySpec) else ()
-    return tuple(dict.fromkeys(step.to.segment for step in steps if step.to))
+    """Segments that a strategy, or one of its steps, names."""
+    named = (spec, *getattr(spec, "steps", ()))
+    audiences = (getattr(each, "to", None) for each in named)
+    return tuple(dict.fromkeys(audience.segment for audience in audiences if audience is not None))
 
 
 def _check_kind(step: CanaryStepSpec, where: str) -> None:

@@ -128,12 +128,15 @@ class OpenIncident(_Command, frozen=True, kw_only=True):
     """Record: an automatic rollback began.
 
     Attributes:
+        version: the one that was taken from users.
+        variant: of an experiment's arm that was taken out alone; "" for the whole release.
         trigger: code of the transition.
         exposed_requests: user requests assigned to the candidate so far; exposed_units: their units.
     """
 
     service: str
     version: str
+    variant: str = ""
     trigger: str
     summary: str
     evidence: tuple[MetricVerdict, ...]
@@ -144,8 +147,8 @@ class OpenIncident(_Command, frozen=True, kw_only=True):
 
     @property
     def action(self) -> str:
-        """Once in an attempt."""
-        return "open_incident"
+        """Once in an attempt, and once for each arm."""
+        return f"open_incident:{self.variant}" if self.variant else "open_incident"
 
 
 class CloseIncident(_Command, frozen=True, kw_only=True):
@@ -157,6 +160,7 @@ class CloseIncident(_Command, frozen=True, kw_only=True):
     """
 
     service: str
+    variant: str = ""
     time_to_stable_seconds: float
     exposed_requests: int
     exposed_units: int
@@ -166,8 +170,8 @@ class CloseIncident(_Command, frozen=True, kw_only=True):
 
     @property
     def action(self) -> str:
-        """Once in an attempt."""
-        return "close_incident"
+        """Once in an attempt, and once for each arm."""
+        return f"close_incident:{self.variant}" if self.variant else "close_incident"
 
 
 class Notify(_Command, frozen=True, kw_only=True):

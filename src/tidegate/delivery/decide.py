@@ -20,6 +20,7 @@ from tidegate.delivery.decide_forward import go_forward
 from tidegate.delivery.decide_gates import hear_gates
 from tidegate.delivery.decide_intents import answer_intents, end_on_request
 from tidegate.delivery.decide_overlay import keep_overlay, shift_clock
+from tidegate.delivery.decide_removal import close_removals
 from tidegate.delivery.decision import Decision
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import Facts
@@ -50,6 +51,7 @@ def decide(spec: ReleaseSpec, state: ReleaseState, intents: Sequence[Intent], fa
     answer_intents(draft, remaining)
     keep_overlay(draft)
     go_forward(draft)
+    close_removals(draft)
     remember_window(draft)
     commands = (*draft.records, *effects(spec, state, draft.state, facts))
     return Decision(state=draft.state, commands=commands, transitions=tuple(draft.transitions))

@@ -8,6 +8,7 @@ from tidegate.delivery.commands import CloseIncident, OpenIncident, SwapBack, Te
 from tidegate.delivery.decide_evidence import is_silent
 from tidegate.delivery.decide_gates import refusing_gate
 from tidegate.delivery.decide_overlay import fresh_window
+from tidegate.delivery.decide_removal import take_out
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import ProbeResult
 from tidegate.delivery.gates import gate_name
@@ -82,7 +83,7 @@ def roll_back(
         )
     if row.opens_incident:
         _open_incident(draft)
-    draft.notify("rolling_back")
+    draft.notify("concluded" if lands_in is Phase.SUCCEEDED else "rolling_back")
 
 
 def close_incident(draft: Draft) -> None:
@@ -198,12 +199,17 @@ def _make_way(draft: Draft, other: str) -> None:
 
 def _leave_by_health(draft: Draft) -> bool:
     """The triggers that speak of the candidate itself, the same before and after the commit."""
-    cutoff, failed = _own_cutoff(draft), _worst_guardrail(draft)
+    cutoff, failed, lost = _own_cutoff(draft), _worst_guardrail(draft), _lost_arm(draft)
     if cutoff is not None:
-        roll_back(draft, "cut_off", failures=str(cutoff.failures), detail=cutoff.reason)
+        sentence = f"gateways cut it off after {cutoff.failures} hard failures in a row ({cutoff.reason})"
+        if not take_out(draft, cutoff.variant, "cut_off", sentence):
+            roll_back(draft, "cut_off", failures=str(cutoff.failures), detail=cutoff.reason)
     elif failed is not None:
         code = "hard_limit" if failed.code == "breached" else "guardrail"
-        roll_back(draft, code, evidence=(failed,), metric=failed.metric, detail=failed.sentence)
+        if not take_out(draft, failed.variant, code, failed.sentence, (failed,)):
+            roll_back(draft, code, evidence=(failed,), metric=failed.metric, detail=failed.sentence)
+    elif lost is not None and take_out(draft, lost, "candidate_lost", draft.facts.candidate_detail):
+        pass
     elif draft.facts.candidate_ready is False:
         roll_back(draft, "candidate_lost", detail=draft.facts.candidate_detail or "no reason given")
     else:
@@ -216,6 +222,11 @@ def _worst_guardrail(draft: Draft) -> MetricVerdict | None:
         return None
     acting = (v for v in draft.state.verdicts if not (v.is_dry_run or v.is_objective))
     return next((v for v in acting if v.verdict is Verdict.FAIL), None)
+
+
+def _lost_arm(draft: Draft) -> str | None:
+    state, lost = draft.state, draft.facts.lost
+    return next((arm for arm in state.on_trial if state.arms[arm] in lost), None)
 
 
 def _own_cutoff(draft: Draft) -> Cutoff | None:

@@ -37,7 +37,7 @@ def effects(spec: ReleaseSpec, before: ReleaseState, state: ReleaseState, facts:
         gate, version = question
         wished.append(RunGate(**key, version=version, gate=gate))
     elif _wants_probe(state, facts):
-        wished.append(RunProbe(**key, versions=state.versions))
+        wished.append(RunProbe(**key, versions=state.versions or (state.candidate,)))
     return wished
 
 

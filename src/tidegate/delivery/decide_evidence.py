@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import msgspec
+
 from tidegate.delivery.decide_pairs import judge_beside, judge_mirror
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
@@ -13,7 +15,15 @@ from tidegate.delivery.evidence.rules import broken_rules
 from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.facts import Facts
-from tidegate.delivery.release import CANDIDATE, STABLE, MetricVerdict, Phase, StepWindow, SubPhase
+from tidegate.delivery.release import (
+    STABLE,
+    MetricVerdict,
+    Phase,
+    ReleaseState,
+    StepWindow,
+    SubPhase,
+    promoted_arm,
+)
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.steps import Mirror
@@ -71,42 +81,59 @@ def judge_now(draft: Draft) -> None:
     if isinstance(draft.program.step_at(draft.state.step), Mirror):
         judge_mirror(draft, min_samples(draft))
         return
-    counts = draft.facts.of_step(draft.state, CANDIDATE)
-    is_known = draft.facts.counts is not None
-    total = counts.total if counts else Summary() if is_known else None
-    window = counts.window if counts and draft.state.window_opened_at else Summary()
-    least, alpha = min_samples(draft), draft.spec.analysis.alpha
-    concurrent = _concurrent(draft)
-    readings = _readings(draft)
-    _look_at_rules(draft, concurrent, window, least, readings)
-    verdicts = judge_guardrails(
-        draft.spec.guardrails,
-        total,
-        window,
-        alpha=alpha / draft.program.judgings,
-        least=least,
-        concurrent=concurrent,
-        pass_alpha=alpha,
-        rules=draft.state.rules,
-        objectives=draft.spec.objectives,
-        readings=readings,
-    )
-    mismatch = _sample_ratio(draft) if concurrent else None
+    judged = [_judge_arm(draft, arm) for arm in judged_arms(draft.state)]
+    verdicts = tuple(verdict for of_arm, _ in judged for verdict in of_arm)
+    fewest = min((window for _, window in judged), key=lambda window: window.samples)
+    mismatch = _sample_ratio(draft) if _is_compared(draft) else None
     if mismatch is not None:
         verdicts = set_aside(verdicts, mismatch)
-    verdicts += judge_beside(draft, least)
-    exposed, step = draft.facts.exposed(draft.state), draft.state.step
+    verdicts += judge_beside(draft, min_samples(draft))
+    exposed = draft.facts.exposed(draft.state)
+    required = draft.program.required_at(draft.state.step)
     draft.change(
         analysed_at=draft.now,
         verdicts=verdicts,
         verdict=step_verdict(
-            verdicts, window, least, draft.program.required_at(step), is_final=draft.program.is_final(step)
+            verdicts, fewest, min_samples(draft), required, is_final=draft.program.is_final(draft.state.step)
         ),
-        samples=window.samples,
+        samples=sum(window.samples for _, window in judged),
         # Counts that cannot be read now were read before: exposure never shrinks.
         exposed_requests=max(draft.state.exposed_requests, exposed or 0),
         exposed_units=max(draft.state.exposed_units, draft.facts.exposed_units(draft.state)),
     )
+
+
+def judged_arms(state: ReleaseState) -> tuple[str, ...]:
+    """Arms that serve users now and are watched: all that are on trial, or the one that is promoted."""
+    if state.phase is Phase.PROGRESSING:
+        return state.on_trial
+    return (promoted_arm(state),)
+
+
+def _judge_arm(draft: Draft, arm: str) -> tuple[tuple[MetricVerdict, ...], Summary]:
+    """Its verdicts, and the requests of its window. Alpha is shared by the arms that the release began with."""
+    counts = draft.facts.of_step(draft.state, arm)
+    is_known = draft.facts.counts is not None
+    total = counts.total if counts else Summary() if is_known else None
+    window = counts.window if counts and draft.state.window_opened_at else Summary()
+    least, alpha = min_samples(draft), draft.spec.analysis.alpha
+    concurrent = _concurrent(draft, arm)
+    readings = _readings(draft)
+    _look_at_rules(draft, concurrent, window, least, readings, arm)
+    verdicts = judge_guardrails(
+        draft.spec.guardrails,
+        total,
+        window,
+        alpha=alpha / draft.program.judgings / len(draft.state.arms),
+        least=least,
+        concurrent=concurrent,
+        pass_alpha=alpha,
+        rules=draft.state.rules,
+        objectives=_judged_objectives(draft),
+        readings=readings,
+        arms=(arm, STABLE),
+    )
+    return tuple(msgspec.structs.replace(verdict, variant=arm) for verdict in verdicts), window
 
 
 def remember_window(draft: Draft) -> None:
@@ -126,35 +153,47 @@ def compared_units(draft: Draft) -> dict[str, int]:
     return {variant: counts.compared.units for variant, counts in found.items() if counts is not None}
 
 
-def _concurrent(draft: Draft) -> Concurrent | None:
-    """Both arms of a split, with what is frozen of stable; ``None`` where they cannot be compared."""
+def _is_compared(draft: Draft) -> bool:
+    """Whether there is a split beside stable to judge by; an approval that is awaited comes after one."""
+    state = draft.state
+    has_split = 0 < sum(state.shares.values()) < TOTAL_WEIGHT
+    is_splitting = state.phase is Phase.PROGRESSING and state.sub_phase is not SubPhase.WAITING
+    return draft.facts.counts is not None and is_splitting and has_split
+
+
+def _concurrent(draft: Draft, arm: str) -> Concurrent | None:
+    """An arm and stable, with what is frozen of stable; ``None`` where they cannot be compared. Of the units that one
+    of the two got, the arm's share is its weight against both of them."""
     state, facts = draft.state, draft.facts
-    if (
-        facts.counts is None
-        or state.phase is not Phase.PROGRESSING
-        or not 0 < state.shares.get(CANDIDATE, 0) < TOTAL_WEIGHT
-    ):
+    if not _is_compared(draft):
         return None
-    if state.sub_phase is SubPhase.WAITING:  # an approval is awaited: the split was judged before
-        return None
-    counts, beside = facts.of_step(state, CANDIDATE), facts.of_step(state, STABLE)
+    counts, beside = facts.of_step(state, arm), facts.of_step(state, STABLE)
     candidate = counts.compared if counts else Summary()
     stable = beside.compared if beside else Summary()
     before = facts.before_step(state, STABLE)
-    frozen = freeze(_bounds(draft), state.baselines, before.compared if before else None, candidate, stable)
-    if frozen != state.baselines:
-        draft.change(baselines=frozen)
+    known = tuple(baseline for baseline in state.baselines if baseline.variant == arm)
+    found = freeze(_bounds(draft), known, before.compared if before else None, candidate, stable)
+    frozen = tuple(msgspec.structs.replace(baseline, variant=arm) for baseline in found)
+    if frozen != known:
+        others = tuple(baseline for baseline in state.baselines if baseline.variant != arm)
+        draft.change(baselines=others + frozen)
+    own = state.shares.get(arm, 0)
     return Concurrent(
         candidate=candidate,
         stable=stable,
-        share=state.shares[CANDIDATE] / TOTAL_WEIGHT,
+        share=own / (own + TOTAL_WEIGHT - sum(state.shares.values())),
         baselines={baseline.metric: baseline for baseline in frozen},
         stable_total=beside.total if beside else Summary(),
     )
 
 
 def _bounds(draft: Draft) -> tuple[GuardrailSpec, ...]:
-    return (*draft.spec.guardrails, *draft.spec.objectives)
+    return (*draft.spec.guardrails, *_judged_objectives(draft))
+
+
+def _judged_objectives(draft: Draft) -> tuple[GuardrailSpec, ...]:
+    """Those that must pass; an experiment's choose the winner instead."""
+    return () if draft.program.is_experiment else draft.spec.objectives
 
 
 def _readings(draft: Draft) -> Readings:
@@ -165,7 +204,7 @@ def _readings(draft: Draft) -> Readings:
 
 
 def _look_at_rules(
-    draft: Draft, concurrent: Concurrent | None, window: Summary, least: int, readings: Readings
+    draft: Draft, concurrent: Concurrent | None, window: Summary, least: int, readings: Readings, arm: str
 ) -> None:
     """One look for each analysis, however often it is repeated within a pass."""
     if draft.state.analysed_at == draft.now:
@@ -175,7 +214,7 @@ def _look_at_rules(
         candidate, stable = (concurrent.candidate, concurrent.stable) if concurrent else (window, None)
         looked = broken_rules(bounds, candidate, stable, known, least)
     foreign = [guardrail for guardrail in bounds if guardrail.source is not None]
-    looks = {key: each for one in foreign for key, each in look(one, readings, CANDIDATE, STABLE, known).items()}
+    looks = {key: each for one in foreign for key, each in look(one, readings, arm, STABLE, known).items()}
     looked |= {key: each.history for key, each in looks.items()}
     if looks or looked != known:
         draft.change(rules=looked, looked_at=draft.state.looked_at | {key: each.at for key, each in looks.items()})
@@ -184,7 +223,8 @@ def _look_at_rules(
 def _sample_ratio(draft: Draft) -> MetricVerdict | None:
     state, facts = draft.state, draft.facts
     versions = {STABLE: state.stable or "", **state.arms}
-    shares = {STABLE: TOTAL_WEIGHT - sum(state.shares.values())} | {arm: state.shares.get(arm, 0) for arm in state.arms}
+    drawn = {arm: state.shares.get(arm, 0) for arm in state.on_trial}
+    shares = {STABLE: TOTAL_WEIGHT - sum(state.shares.values())} | drawn
     under_way = {variant: facts.in_flight(version) for variant, version in versions.items()}
     return judge_sample_ratio(compared_units(draft), shares, under_way, state.accepted_units)
 

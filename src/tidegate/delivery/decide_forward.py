@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from tidegate.delivery.commands import CommitStable, TearDown
+from tidegate.delivery.decide_arms import conclude, is_decided
 from tidegate.delivery.decide_backward import (
     close_incident,
     count_exposed,
@@ -16,13 +16,13 @@ from tidegate.delivery.decide_backward import (
 )
 from tidegate.delivery.decide_evidence import has_spool, judge_now
 from tidegate.delivery.decide_gates import are_gates_done
-from tidegate.delivery.decide_overlay import fresh_evidence, fresh_window, is_verified
+from tidegate.delivery.decide_overlay import is_verified
 from tidegate.delivery.decide_pairs import is_spent
+from tidegate.delivery.decide_steps import enter_step, extend, show_duration, soak_of
 from tidegate.delivery.draft import Draft
-from tidegate.delivery.intents import Intent
-from tidegate.delivery.release import CANDIDATE, Moment, PauseReason, Phase, ReleaseState, SubPhase
+from tidegate.delivery.release import Moment, PauseReason, Phase, SubPhase, promoted_arm
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Mirror, Split, TrafficStep
+from tidegate.delivery.steps import Mirror
 from tidegate.delivery.transitions import Place
 from tidegate.stats.verdict import Verdict
 
@@ -52,54 +52,6 @@ def go_forward(draft: Draft) -> None:
             pass
 
 
-def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = None, **fields: Any) -> None:
-    """Go to traffic step ``step``, or to promoting after the last one (T2, T7)."""
-    program = draft.program
-    found = program.steps[step] if step < len(program.steps) else None
-    target: Place
-    match found:
-        case Split() | Mirror():
-            target = (Phase.PROGRESSING, SubPhase.APPLYING)
-        case Approve():
-            target = (Phase.PROGRESSING, SubPhase.WAITING)
-        case None:
-            target = (Phase.PROMOTING, SubPhase.APPLYING)
-    draft.fire(code, target, intent=intent, **fields)
-    draft.change(step=step, **_given(draft.state, found), **fresh_evidence(), **fresh_window())
-    draft.notify("progressed")
-    if isinstance(found, Approve):
-        draft.change(approve_until=draft.now + timedelta(seconds=found.timeout))
-        draft.pause(PauseReason.AWAIT_APPROVAL)
-
-
-def _given(state: ReleaseState, step: TrafficStep | None) -> dict[str, Any]:
-    """What the step gives to whom. Nobody ever gets less than before (I12); a mirror lasts for its own step."""
-    match step:
-        case Split(audience=None):
-            one = {CANDIDATE: step.weight}
-            return {"split": one, "shares": one, "mirroring": step.mirroring}
-        case Split(audience=str() as segment):
-            most = max(step.weight, state.targets.get(segment, {}).get(CANDIDATE, 0))
-            return {
-                "targets": {**state.targets, segment: {CANDIDATE: most}},
-                "shares": {CANDIDATE: step.weight},
-                "mirroring": step.mirroring,
-            }
-        case Mirror():
-            return {"mirroring": step.mirroring}
-        case None:
-            everything = {promoted_arm(state): TOTAL_WEIGHT}
-            removed = dict.fromkeys(state.removed, 0)
-            return {"split": everything, "shares": everything, "removed": removed, "mirroring": None}
-        case _:
-            return {"mirroring": None}
-
-
-def promoted_arm(state: ReleaseState) -> str:
-    """The arm whose version promotion makes stable."""
-    return next(arm for arm, version in state.arms.items() if version == state.candidate)
-
-
 def _start(draft: Draft) -> None:
     """T1: one running release a service, no freeze, no cooldown left."""
     state, facts, spec = draft.state, draft.facts, draft.spec
@@ -107,7 +59,7 @@ def _start(draft: Draft) -> None:
         if spec.when_running == "reject" and facts.stable != state.candidate:
             reject(draft, "refused_while_running", other=facts.other_running)
         return
-    if facts.stable == state.candidate:
+    if facts.stable == state.candidate and state.versions:
         draft.fire("already_stable", split={promoted_arm(state): TOTAL_WEIGHT}, ended_at=draft.now)
         draft.notify("succeeded")
     elif draft.program.needs_stable and facts.stable is None:
@@ -137,7 +89,7 @@ def _leave_gating(draft: Draft) -> None:
     probe = own_probe(draft)
     if not are_gates_done(draft) or draft.state.is_paused or draft.facts.candidate_ready is not True or probe is None:
         return
-    wanted = (draft.spec.probe.requests + len(draft.spec.probe.smoke)) * len(draft.state.versions)
+    wanted = (draft.spec.probe.requests + len(draft.spec.probe.smoke)) * max(1, len(draft.state.versions))
     if probe.answered >= max(1, wanted):
         draft.change(probe_samples=probe.answered)
         enter_step(draft, "probes_passed", 0, detail={"answered": str(probe.answered)}, gate_deadline_at=None)
@@ -172,7 +124,7 @@ def _verify(draft: Draft) -> None:
     if facts.revision_written is None or not facts.has_gateways or not is_verified(draft):
         return
     onset = timedelta(seconds=draft.spec.analysis.onset)
-    soak = _soak(draft) + onset
+    soak = soak_of(draft) + onset
     draft.fire(
         "verified",
         (state.phase, SubPhase.SOAKING),
@@ -192,7 +144,9 @@ def _end_soak(draft: Draft) -> None:
     if state.sub_phase is not SubPhase.SOAKING:
         return
     is_skipped = state.is_full and state.phase is Phase.PROGRESSING
-    if is_skipped or (state.soak_until is not None and draft.now >= state.soak_until):
+    if is_decided(draft):
+        draft.fire("decided", (state.phase, SubPhase.JUDGING), soak_until=None)
+    elif is_skipped or (state.soak_until is not None and draft.now >= state.soak_until):
         draft.fire("soak_skipped" if is_skipped else "soaked", (state.phase, SubPhase.JUDGING), soak_until=None)
 
 
@@ -213,6 +167,8 @@ def _judge(draft: Draft) -> None:
     judge_now(draft)
     if draft.state.verdict is Verdict.FAIL:
         _miss_objective(draft)
+    elif conclude(draft):
+        return
     elif draft.state.verdict is Verdict.PASS:
         _pass(draft, "step_passed", "promoted")
     elif draft.state.is_forced or draft.state.is_full:
@@ -264,20 +220,6 @@ def _follow_policy(draft: Draft, policy: str, reason: PauseReason) -> None:
             roll_back(draft, reason.value)
         case _:
             draft.pause(reason)
-
-
-def extend(draft: Draft, *, intent: Intent | None = None) -> None:
-    """T8: soak once more; the window goes on, so samples accumulate."""
-    soak = _soak(draft)
-    draft.fire(
-        "extended",
-        (draft.state.phase, SubPhase.SOAKING),
-        intent=intent,
-        detail={"soak": show_duration(soak)},
-        soak_until=None if draft.state.is_paused else draft.now + soak,
-        soak_left=soak if draft.state.is_paused else None,
-        extensions=draft.state.extensions + 1,
-    )
 
 
 def _commit(draft: Draft, code: str) -> None:
@@ -350,12 +292,3 @@ def _note_way_back(draft: Draft) -> None:
 def _passed(draft: Draft, code: str, sentence: str, *, gateway: str = "") -> None:
     moment = Moment(code=code, at=draft.now, sentence=sentence, gateway=gateway)
     draft.change(way_back=(*draft.state.way_back, moment))
-
-
-def _soak(draft: Draft) -> timedelta:
-    return timedelta(seconds=draft.program.soak_at(draft.state.step))
-
-
-def show_duration(length: timedelta) -> str:
-    """``90 s`` for sentences."""
-    return f"{length.total_seconds():g} s"

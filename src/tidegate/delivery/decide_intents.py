@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from tidegate.delivery.decide_backward import reject, roll_back
 from tidegate.delivery.decide_evidence import compared_units
-from tidegate.delivery.decide_forward import enter_step, extend
+from tidegate.delivery.decide_steps import enter_step, extend
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.reasons import MISMATCH
 from tidegate.delivery.intents import Abort, Alert, Approve, Intent, Pause, Promote, Reject, Resume, Retry, Rollback

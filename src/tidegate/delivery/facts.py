@@ -62,6 +62,7 @@ class StepCounts(msgspec.Struct, frozen=True, kw_only=True):
         window: those started at or after ``ReleaseState.window_opened_at``; only these are samples.
         compared: of those the first of each unit whose variant was chosen with the share of the step; only
             these compare the arms.
+        round: of the step.
     """
 
     attempt: int
@@ -118,6 +119,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         candidate_ready: whether every version on trial can serve; ``False`` means that one never will or no longer
             does, ``None`` that nobody knows yet.
         candidate_detail: one sentence for ``False``.
+        lost: full references of the versions that cannot serve.
         gates: what gates have said of the release; results of other attempts are ignored.
         probe: the last probe of the release; results of other attempts are ignored.
         gateways: every known gateway.
@@ -138,6 +140,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     revision_written: int | None = None
     candidate_ready: bool | None = None
     candidate_detail: str = ""
+    lost: frozenset[str] = frozenset()
     gates: tuple[GateResult, ...] = ()
     probe: ProbeResult | None = None
     gateways: tuple[GatewayFact, ...] = ()
@@ -200,9 +203,11 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         found = (c.total for c in self.counts if c.attempt == state.attempt and c.variant in wanted)
         return sum(total.requests + total.open_latency.count for total in found)
 
-    def exposed_units(self, state: ReleaseState) -> int:
-        """Units of all that is on trial, each counted once in each step and round; 0 when nobody knows."""
-        counted = (c for c in self.counts or () if c.attempt == state.attempt and c.variant in state.arms)
+    def exposed_units(self, state: ReleaseState, variant: str | None = None) -> int:
+        """Units of ``variant``, or of all that is on trial, each counted once in each step and round; 0 when nobody
+        knows."""
+        wanted = state.arms if variant is None else {variant}
+        counted = (c for c in self.counts or () if c.attempt == state.attempt and c.variant in wanted)
         return sum(c.total.units for c in counted)
 
 

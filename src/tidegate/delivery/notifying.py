@@ -19,6 +19,8 @@ EVENTS = (
     "gate_not_passed",
     "promoted",
     "finished",
+    "arm_removed",
+    "concluded",
     "succeeded",
     "rolling_back",
     "rolled_back",

@@ -14,11 +14,12 @@ from typing import Any
 
 import msgspec
 
+from tidegate.delivery.evidence.verdicts import Baseline, MetricVerdict
+from tidegate.delivery.experiments.progress import Experiment, Removal
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.release_spec import ReleaseSpec
-from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.stats.distribution import Distribution
+from tidegate.delivery.snapshot import CANDIDATE, STABLE, TOTAL_WEIGHT
 from tidegate.stats.verdict import Verdict
 
 __all__ = [
@@ -27,20 +28,20 @@ __all__ = [
     "Approval",
     "Baseline",
     "Breach",
+    "Experiment",
     "MetricVerdict",
     "Moment",
     "PauseReason",
     "Phase",
     "ReleaseSpec",
     "ReleaseState",
+    "Removal",
     "SubPhase",
     "decode_state",
     "encode_state",
     "new_release",
+    "promoted_arm",
 ]
-
-STABLE = "stable"  # names of the two variants
-CANDIDATE = "candidate"
 
 
 class Phase(StrEnum):
@@ -91,64 +92,6 @@ class PauseReason(StrEnum):
     AWAIT_APPROVAL = "await_approval"
     FREEZE = "freeze"
     UNVERIFIED = "unverified"
-
-
-class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the evidence says of one guardrail.
-
-    Attributes:
-        metric: with its statistic, such as ``latency.p95``.
-        code: stable reason, see :data:`tidegate.delivery.evidence.analysis.REASONS`.
-        sentence: the same for people, with the numbers.
-        limit: in the metric's unit.
-        estimate: point estimate in the metric's unit, ``None`` without data.
-        lower: anytime-valid lower bound of what is compared: of the rate, of the share of requests above
-            the limit (quantiles), or of the mean.
-        upper: the same from above, ``None`` where only one side is bounded.
-        samples: requests it rests on.
-        events: of those, the ones that count against the limit.
-        is_objective: it must pass before the promotion, and does not act before.
-        stable_estimate: stable's, where the arms are compared.
-        stable_samples: of stable.
-        effect: candidate against stable: parts of one (points) for rates, relative for everything else.
-        effect_lower, effect_upper: anytime-valid bounds of the effect.
-    """
-
-    metric: str
-    verdict: Verdict
-    code: str
-    sentence: str
-    limit: float
-    estimate: float | None = None
-    lower: float | None = None
-    upper: float | None = None
-    samples: int = 0
-    events: int = 0
-    is_dry_run: bool = False
-    is_objective: bool = False
-    stable_estimate: float | None = None
-    stable_samples: int = 0
-    effect: float | None = None
-    effect_lower: float | None = None
-    effect_upper: float | None = None
-
-
-class Baseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What was frozen of stable before it was looked at: a threshold, or the rate of a step that is over.
-
-    Attributes:
-        metric: with its statistic.
-        value: stable's quantile in the integer unit of the quantity, or a rate.
-        candidate, stable: values seen when it was frozen from the same step; they chose it, so they are no evidence.
-        candidate_failures, stable_failures: the same of failed requests.
-    """
-
-    metric: str
-    value: float
-    candidate: Distribution = Distribution()
-    stable: Distribution = Distribution()
-    candidate_failures: int = 0
-    stable_failures: int = 0
 
 
 class StepWindow(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,10 +163,10 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         arms: variant -> full reference of each arm beside stable, in the order of their points.
         split: arm -> basis points; stable has the rest.
         targets: segment -> the split of its units, where the arms have more of it.
-        shares: arm -> basis points with which the units that the step compares go there.
+        shares: arm -> basis points with which the units that the step compares go there, of arms taken out too.
         round: how often the split of this step was re-weighted; evidence is stratified by it.
-        removed: arms that a guardrail took out -> their basis points then, which went to stable and nobody else; in
-            this attempt they never come back.
+        removed: arms that were taken out; in this attempt they never come back.
+        experiment: the step that decides, since it was entered.
         mirroring: copies of stable's requests that the candidate gets now, ``None`` without any.
         mirror_cost, mirror_tokens: what the copies of this step have cost so far, nano-USD and tokens.
         pause_reasons: sorted; not empty means paused.
@@ -279,7 +222,8 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     targets: dict[str, dict[str, int]] = {}
     shares: dict[str, int] = {}
     round: int = 0
-    removed: dict[str, int] = {}
+    removed: dict[str, Removal] = {}
+    experiment: Experiment | None = None
     mirroring: Mirroring | None = None
     mirror_cost: int = 0
     mirror_tokens: int = 0
@@ -332,6 +276,11 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return {STABLE: TOTAL_WEIGHT - self.weight} | {arm: self.split.get(arm, 0) for arm in self.arms}
 
     @property
+    def on_trial(self) -> tuple[str, ...]:
+        """Arms that were not taken out."""
+        return tuple(arm for arm in self.arms if arm not in self.removed)
+
+    @property
     def versions(self) -> tuple[str, ...]:
         """Full references on trial, each once; never stable's, which an arm of an A/A test has too."""
         return tuple(dict.fromkeys(ref for ref in self.arms.values() if ref != self.stable))
@@ -345,6 +294,11 @@ class ReleaseState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     def time_to_stable(self) -> timedelta | None:
         """From the breach to the last gateway's acknowledgement, once that has come."""
         return self.stable_at - self.breach.at if self.stable_at and self.breach else None
+
+
+def promoted_arm(state: ReleaseState) -> str:
+    """The arm whose version promotion makes stable."""
+    return next(arm for arm in (*state.on_trial, *state.arms) if state.arms[arm] == state.candidate)
 
 
 def new_release(

@@ -21,6 +21,8 @@ from tidegate.delivery.chain import check_chain
 from tidegate.delivery.evidence.checks import check_guardrail, check_metric, plain_source, with_stat
 from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.pair_analysis import can_decide
+from tidegate.delivery.experiments.ab_test import AbTestSpec, check_ab_test
+from tidegate.delivery.experiments.declared import complete_experiment, with_variants
 from tidegate.delivery.gates import check_gate
 from tidegate.delivery.notifying import check_notify
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
@@ -33,8 +35,6 @@ from tidegate.errors import InvalidInputError
 DEFAULT_GUARDRAILS = (GuardrailSpec(metric="error_rate", hard=Comparison("> 5%")),)
 DEFAULT_COMPARISONS = (GuardrailSpec(metric="error_rate", max_increase=Change(0.02), hard=Comparison("> 5%")),)
 
-# Keys of the design whose feature does not exist yet.
-_UNAVAILABLE = ("variants",)
 _BOUNDS = ("guardrails", "objectives")
 
 
@@ -54,15 +54,15 @@ def parse_release(document: Document | Mapping[str, Any], source: str = "release
     plain = {key: value for key, value in read.value.items() if key != "kind"}
     if read.value.get("kind", "Release") != "Release":
         raise InvalidInputError(f"kind is {read.value['kind']!r}, not Release", where=read.where(("kind",)))
-    _refuse_unavailable(read, plain)
     plain |= {name: _bounds(read, name, plain[name]) for name in _BOUNDS if name in plain}
-    plain["strategy"] = _strategies(read, plain.get("strategy", "direct"))
+    plain["strategy"] = _strategies(read, with_variants(read, plain))
     spec = decode(Document(plain, read.source, read.lines), ReleaseSpec, hook=decode_quantity)
     links = [(each, program_of(each)) for each in spec.strategy]
     _checked(read.where(("strategy",)), lambda: check_chain(links))
     program = compile_program(spec.strategy)
     default = DEFAULT_COMPARISONS if program.steps else DEFAULT_GUARDRAILS
     spec = msgspec.structs.replace(spec, guardrails=spec.guardrails or default)
+    spec = complete_experiment(read, spec)
     _check(read, spec)
     _check_program(read, spec, program)
     probe = spec.probe
@@ -75,12 +75,6 @@ def parse_release(document: Document | Mapping[str, Any], source: str = "release
         probe=msgspec.structs.replace(probe, requests=probe.requests + program.warm_up),
         rollback=msgspec.structs.replace(spec.rollback, deadline=deadline),
     )
-
-
-def _refuse_unavailable(read: Document, plain: dict[str, Any]) -> None:
-    for name in _UNAVAILABLE:
-        if name in plain:
-            raise _not_yet(read, (name,), f"{name!r}")
 
 
 def _bounds(read: Document, name: str, value: Any) -> Any:
@@ -132,6 +126,8 @@ def _strategy(read: Document, value: Any, path: Path) -> dict[str, Any]:
     spec = decode(Document(settings, source, lines), STRATEGIES[name].spec, hook=decode_quantity)
     if isinstance(spec, CanarySpec):
         _checked(f"{read.where(whole)}.", lambda: check_canary(spec))
+    if isinstance(spec, AbTestSpec):
+        _checked(f"{read.where(whole)}.", lambda: check_ab_test(spec))
     _checked(f"{read.where(whole)}.", lambda: program_of(spec))
     return {"name": name, **msgspec.to_builtins(spec, enc_hook=encode_quantity)}
 
@@ -232,7 +228,8 @@ def _check(read: Document, spec: ReleaseSpec) -> None:
         _check_smoke(read, smoke.expect.matches, ("probe", "smoke", index))
         if not smoke.messages:
             raise InvalidInputError("a smoke request needs messages", where=read.where(("probe", "smoke", index)))
-    for name in _BOUNDS:
+    is_experiment = compile_program(spec.strategy).is_experiment  # its objectives were checked by their own rules
+    for name in ("guardrails",) if is_experiment else _BOUNDS:
         for index, guardrail in enumerate(getattr(spec, name)):
             check_guardrail(read, guardrail, (name, index))
     for index, gate in enumerate(spec.gates):

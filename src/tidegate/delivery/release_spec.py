@@ -156,17 +156,17 @@ class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     Attributes:
         service: whose traffic moves.
-        version: reference of the candidate as the person wrote it.
+        version: reference of the candidate as the person wrote it; of an experiment the first arm's.
         strategy: one strategy, or a chain of them.
         gates: what must pass before any user meets the candidate, in this order.
         guardrails: bounds that are watched all the time.
-        objectives: what must pass in the last step before the promotion.
+        objectives: what must pass in the last step before the promotion; of an experiment the first chooses the winner.
         when_running: what this release does when another of the service is running.
         notify: who hears of this release, beside the sinks of the configuration.
     """
 
     service: str
-    version: str
+    version: str = ""
     strategy: tuple[StrategySpec, ...]
     assignment: AssignmentSpec = AssignmentSpec()
     probe: ProbeSpec = ProbeSpec()

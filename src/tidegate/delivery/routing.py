@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import msgspec
+
 from tidegate.delivery.bundle import Bundle, TimeoutsSpec
 from tidegate.delivery.release import STABLE, Phase, ReleaseSpec, ReleaseState
 from tidegate.delivery.service import ContentSpec, ServiceSpec
@@ -21,6 +23,8 @@ from tidegate.delivery.snapshot import (
     Timeouts,
     VariantRoute,
 )
+from tidegate.delivery.steps import OWN_LAYER
+from tidegate.delivery.strategy import compile_program
 from tidegate.wire.insertion import Insertion
 
 Versioned = tuple[str, Bundle]  # full reference and content
@@ -59,15 +63,14 @@ def service_route(
     if state.phase is Phase.DRAINING and before is None:
         return _route(name, service, salt, _alone(service, stable), service.unit, None)
     variants = [
-        variant_route(
-            arm, reference, contents[reference], state.split.get(arm, 0), service, slot=state.removed.get(arm, 0)
-        )
+        variant_route(arm, reference, contents[reference], state.split.get(arm, 0), service, slot=_slot(state, arm))
         for arm, reference in state.arms.items()
     ]
     if before is not None:
         variants.insert(0, variant_route(STABLE, *before, TOTAL_WEIGHT - state.weight, service))
     unit, context = spec.assignment.unit or service.unit, _context(state, before is None)
-    return _route(name, service, salt, tuple(variants), unit, context, state.targets)
+    route = _route(name, service, salt, tuple(variants), unit, context, state.targets)
+    return msgspec.structs.replace(route, layer=_layer(spec, state))
 
 
 def variant_route(
@@ -123,6 +126,18 @@ def _content(spec: ContentSpec) -> ContentPolicy | None:
     if spec.keep == "off" or not sample:
         return None
     return ContentPolicy(sample=sample, redact=spec.keep == "redacted", keep_seconds=int(spec.retain))
+
+
+def _slot(state: ReleaseState, arm: str) -> int:
+    """Points that stay free after an arm was taken out; once everybody gets one version none do."""
+    removal = state.removed.get(arm)
+    return removal.slot if removal is not None and state.phase is Phase.PROGRESSING else 0
+
+
+def _layer(spec: ReleaseSpec, state: ReleaseState) -> str:
+    """An experiment draws anew, whatever earlier releases gave to whom."""
+    program = compile_program(spec.strategy)
+    return state.id if program.layer == OWN_LAYER else program.layer
 
 
 def _alone(service: ServiceSpec, stable: Versioned | None) -> tuple[VariantRoute, ...]:

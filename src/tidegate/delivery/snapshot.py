@@ -29,6 +29,8 @@ from tidegate.wire.insertion import Insertion
 
 FORMAT = 1
 TOTAL_WEIGHT = 10_000
+STABLE = "stable"  # names of variants
+CANDIDATE = "candidate"
 
 
 class Price(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +148,7 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     """How one service is served. ``variants`` is empty until it has a first version.
 
     Attributes:
+        layer: further salt of an experiment's assignment, so that it has nothing to do with earlier ones.
         targets: segment -> arm -> basis points its units give to it, at stable's cost, where that is more than the
             arm's weight.
         content: ``None`` keeps nothing of what is asked and answered.
@@ -155,6 +158,7 @@ class ServiceRoute(msgspec.Struct, frozen=True, kw_only=True):
     stable: str | None = None  # name of the variant that users get and rescues come from
     variants: tuple[VariantRoute, ...] = ()
     salt: str = ""
+    layer: str = ""
     unit: Literal["request", "conversation", "user"] = "conversation"
     derive_conversation: bool = False
     segments: dict[str, Segment] = {}

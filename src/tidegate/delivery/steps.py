@@ -50,7 +50,26 @@ class Approve(msgspec.Struct, frozen=True, kw_only=True, tag="approve", tag_fiel
     on_timeout: Literal["rollback", "pause"] = "rollback"
 
 
-TrafficStep = Split | Mirror | Approve
+class Decide(msgspec.Struct, frozen=True, kw_only=True, tag="decide", tag_field="kind"):
+    """Hold a split over several arms until the evidence chooses one of them, or stable, or time is up.
+
+    Attributes:
+        weights: arm -> basis points; stable, which is control, has the rest.
+        horizon: when it ends at the latest.
+        audience: only units of this segment.
+        promotes: whether a winner is promoted; else it ends with stable whatever came out.
+        is_sequential: whether it ends as soon as the evidence decides.
+    """
+
+    weights: dict[str, int]
+    horizon: Seconds
+    audience: str | None = None
+    promotes: bool = True
+    is_sequential: bool = True
+
+
+TrafficStep = Split | Mirror | Approve | Decide
+OWN_LAYER = "*"  # a salt of its own for each release
 
 
 class Promote(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -89,6 +108,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
         warm_up: requests sent to the candidate before any user, beside the probes.
         finishes: the release ends after the last step, without a promotion.
         criteria: of each step of a chain; empty where all steps share those above.
+        layer: further salt of the assignment, so that an experiment's arms have nothing to do with earlier ones;
+            :data:`OWN_LAYER` means the release's own.
     """
 
     steps: tuple[TrafficStep, ...]
@@ -100,10 +121,16 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     warm_up: int = 0
     finishes: bool = False
     criteria: tuple[Criteria, ...] = ()
+    layer: str = ""
 
     def step_at(self, step: int) -> TrafficStep | None:
         """Traffic step ``step``; ``None`` after the last one."""
         return self.steps[step] if step < len(self.steps) else None
+
+    @property
+    def is_experiment(self) -> bool:
+        """Whether it decides between arms, by objectives of which the first chooses."""
+        return any(isinstance(step, Decide) for step in self.steps)
 
     def criteria_at(self, step: int) -> Criteria:
         """How step ``step`` is judged, or promoting after the last one."""
@@ -114,6 +141,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     def soak_at(self, step: int) -> float:
         """Seconds that step ``step`` is watched, or the bake after the last one."""
         found = self.step_at(step)
+        if isinstance(found, Decide):
+            return found.horizon
         return found.soak if isinstance(found, Split | Mirror) else self.promote.bake
 
     def required_at(self, step: int) -> tuple[str, ...] | None:
@@ -129,12 +158,14 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def judgings(self) -> int:
         """How many times it is judged anew: each split, each mirror, and the bake. They share alpha."""
-        splits = sum(isinstance(step, Split) for step in self.steps)
+        splits = sum(isinstance(step, Split | Decide) for step in self.steps)
         mirrors = sum(getattr(step, "mirroring", None) is not None for step in self.steps)
         return splits + mirrors + (not self.finishes)
 
     @property
     def planned(self) -> float:
         """Seconds from its first step to its end when nothing is extended and nobody is slow to approve."""
-        lengths = (step.timeout if isinstance(step, Approve) else step.soak for step in self.steps)
+        lengths = (
+            step.timeout if isinstance(step, Approve) else self.soak_at(index) for index, step in enumerate(self.steps)
+        )
         return sum(lengths) + (0.0 if self.finishes else self.promote.bake)

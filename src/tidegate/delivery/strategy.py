@@ -14,6 +14,7 @@ import msgspec
 from tidegate.delivery.blue_green import BlueGreenSpec, blue_green_program
 from tidegate.delivery.canary import CanarySpec, canary_program
 from tidegate.delivery.chain import chained
+from tidegate.delivery.experiments.ab_test import AbTestSpec, ab_test_program
 from tidegate.delivery.quantities import Seconds
 from tidegate.delivery.shadow import ShadowSpec, shadow_program
 from tidegate.delivery.steps import Program, Promote
@@ -33,7 +34,7 @@ class DirectSpec(
     promote: Promote = Promote()
 
 
-StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec | ShadowSpec
+StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec | ShadowSpec | AbTestSpec
 
 
 class Strategy(msgspec.Struct, frozen=True):
@@ -60,10 +61,11 @@ STRATEGIES: dict[str, Strategy] = {
     "blue_green": Strategy(BlueGreenSpec, blue_green_program),
     "canary": Strategy(CanarySpec, canary_program),
     "shadow": Strategy(ShadowSpec, shadow_program),
+    "ab_test": Strategy(AbTestSpec, ab_test_program),
 }
 
 # Designed, not built: named here so that a file asking for one is told so instead of "unknown".
-PLANNED: tuple[Literal["ab_test", "bandit", "interleave"], ...] = ("ab_test", "bandit", "interleave")
+PLANNED: tuple[Literal["bandit", "interleave"], ...] = ("bandit", "interleave")
 
 
 def compile_program(strategy: tuple[StrategySpec, ...]) -> Program:

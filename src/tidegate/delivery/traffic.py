@@ -4,7 +4,8 @@ The gateway calls it for each request, control for ``explain-route``; both get t
 nothing else takes part. The hash is murmur3 of ``salt:unit``; the candidate owns the points from 0 up to
 its weight and stable the rest, so that raising a weight moves units from stable to the candidate and
 never back. Several arms stand one after another, each with the slot it began with: one that is taken out
-gives its points to stable and moves nobody else.
+gives its points to stable and moves nobody else. Who came to stable that way was not drawn for it, so
+their propensity is that of certainty, and they are never compared with those who were.
 """
 
 from __future__ import annotations
@@ -50,45 +51,47 @@ class Arms:
         weights: basis points, summing to 10,000, in the order of the route's variants.
         stable: index of stable in ``weights``.
         slots: basis points kept for each, where that is more than its weight; stable has the difference.
+        layer: further salt of the drawing; the unit's hash stays what it is.
 
     Raises:
         ValueError: weights that are negative or do not sum to 10,000 (invariant I1).
     """
 
-    __slots__ = ("_bounds", "_prefix", "_sole", "_weights")
+    __slots__ = ("_bounds", "_identity", "_prefix", "_sole")
 
-    def __init__(self, salt: str, weights: Sequence[int], stable: int, slots: Sequence[int] = ()) -> None:
+    def __init__(
+        self, salt: str, weights: Sequence[int], stable: int, slots: Sequence[int] = (), layer: str = ""
+    ) -> None:
         if any(weight < 0 for weight in weights) or sum(weights) != TOTAL_WEIGHT:
             raise ValueError(f"weights {list(weights)} must be >= 0 and sum to {TOTAL_WEIGHT}")
-        bounds: list[tuple[int, int]] = []
+        bounds: list[tuple[int, int, int]] = []  # upper end, arm, propensity
         upper = 0
         for index, (weight, slot) in enumerate(zip(weights, slots or weights, strict=True)):
             if index == stable:
                 continue
             if weight:
-                bounds.append((upper + weight, index))
+                bounds.append((upper + weight, index, weight))
             upper += max(weight, slot)
             if slot > weight:
-                bounds.append((upper, stable))
+                bounds.append((upper, stable, TOTAL_WEIGHT))
         if upper > TOTAL_WEIGHT:
             raise ValueError(f"slots {list(slots)} beside weights {list(weights)} exceed {TOTAL_WEIGHT}")
         if upper < TOTAL_WEIGHT:
-            bounds.append((TOTAL_WEIGHT, stable))
+            bounds.append((TOTAL_WEIGHT, stable, TOTAL_WEIGHT - upper))
         self._bounds = tuple(bounds)
-        self._sole = bounds[0][1] if len({index for _, index in bounds}) == 1 else None
-        self._weights = tuple(weights)
-        self._prefix = f"{salt}:"
+        self._sole = bounds[0][1] if len({index for _, index, _ in bounds}) == 1 else None
+        self._identity = f"{salt}:"
+        self._prefix = f"{salt}:{layer}:" if layer else self._identity
 
     def assign(self, unit: str) -> Assignment:
-        """The variant of ``unit``; the same for ever under the same salt and weights."""
-        name = self._prefix + unit
-        unit_hash = mmh3.hash64(name, signed=False)[0]  # subject_hash, without the call
+        """The variant of ``unit``; the same for ever under the same salts and weights."""
+        unit_hash = mmh3.hash64(self._identity + unit, signed=False)[0]  # subject_hash, without the call
         if self._sole is not None:
             return Assignment(self._sole, unit_hash, TOTAL_WEIGHT)
-        point = (mmh3.hash(name, signed=False) * TOTAL_WEIGHT) >> 32
-        for upper, index in self._bounds:
+        point = (mmh3.hash(self._prefix + unit, signed=False) * TOTAL_WEIGHT) >> 32
+        for upper, index, propensity in self._bounds:
             if point < upper:
-                return Assignment(index, unit_hash, self._weights[index])
+                return Assignment(index, unit_hash, propensity)
         raise AssertionError("weights sum to the whole, so a point below it lies in an arm")
 
 
@@ -105,7 +108,7 @@ def arms_of(route: ServiceRoute) -> Arms:
     """
     names = [variant.name for variant in route.variants]
     stable = names.index(route.stable) if route.stable in names else len(names) - 1
-    return Arms(route.salt, [variant.weight for variant in route.variants], stable, _slots(route))
+    return Arms(route.salt, [variant.weight for variant in route.variants], stable, _slots(route), route.layer)
 
 
 def _slots(route: ServiceRoute) -> list[int]:
@@ -130,7 +133,7 @@ def targeted_arms(route: ServiceRoute) -> tuple[tuple[str, Arms], ...]:
         weights = [max(weight, split.get(name, 0)) for name, weight in zip(names, everybody, strict=True)]
         weights[stable] = TOTAL_WEIGHT - sum(weights) + weights[stable]
         if weights != everybody:
-            found.append((segment, Arms(route.salt, weights, stable, _slots(route))))
+            found.append((segment, Arms(route.salt, weights, stable, _slots(route), route.layer)))
     return tuple(found)
 
 

@@ -60,7 +60,7 @@ def _both(*subs: SubPhase) -> tuple[Place, ...]:
 _SERVING = (*_STEP.values(), *_BAKE.values())
 _NEXT = (_STEP[SubPhase.APPLYING], _STEP[SubPhase.WAITING], _BAKE[SubPhase.APPLYING])
 _START, _BACK = (_STEP[SubPhase.APPLYING], _BAKE[SubPhase.APPLYING]), (ROLLING_BACK,)
-_END = (ROLLED_BACK, SUPERSEDED)
+_END = (ROLLED_BACK, SUPERSEDED, SUCCEEDED)
 _JUDGING, _BAKED = (_STEP[SubPhase.JUDGING],), (_BAKE[SubPhase.JUDGING],)
 _APPLYING, _VERIFYING = _both(SubPhase.APPLYING), _both(SubPhase.VERIFYING)
 _SOAKING, _JUDGED = _both(SubPhase.SOAKING), _both(SubPhase.JUDGING)
@@ -82,11 +82,16 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T4", _APPLYING, "routing_written", _VERIFYING, "Revision {revision} gives {candidate} {share}."),
     Transition("T5", _VERIFYING, "verified", _SOAKING, "Every gateway serves revision {revision}; the window of {soak} begins."),
     Transition("T6", _SOAKING, "soaked", _JUDGED, "The window is over."),
+    Transition("T6", (_STEP[SubPhase.SOAKING],), "decided", _JUDGING, "The evidence decides; the rest of the time is not needed."),
     Transition("T6", (_STEP[SubPhase.SOAKING],), "soak_skipped", _JUDGING, "The rest of the soak is skipped on request."),
     Transition("T6", (_STEP[SubPhase.SOAKING],), "mirror_spent", _JUDGING, "Copies have used what they may ({cost} USD, {tokens} tokens); the pairs so far are judged."),
     Transition("T7", _JUDGING, "step_passed", _NEXT, "The step passes: no guardrail is breached after {samples} requests."),
     Transition("T7", _JUDGING, "step_forced", _NEXT, "No guardrail is breached; the missing evidence is accepted on request ({samples} requests)."),
     Transition("T7", _JUDGING, "step_without_data", _NEXT, "Too few requests to judge ({samples}); going on, as on_no_data says."),
+    Transition("T7", _JUDGING, "winner_found", _NEXT, "{variant} wins, which is {candidate}: {detail}."),
+    Transition("T7", _JUDGING, "winner_forced", _NEXT, "{variant} leads, which is {candidate}, and is taken on request though it is not surely better: {detail}."),
+    Transition("T7", _JUDGING, "stable_kept", _BACK, "The experiment is over and stable stays: {detail}."),
+    Transition("T7", _JUDGING, "reported", _BACK, "The experiment is over and stable stays: {detail}."),
     Transition("T7", (_STEP[SubPhase.WAITING],), "approved", _NEXT, "{actor} approved: {reason}"),
     Transition("T7", _JUDGING, "finished", (SUCCEEDED,), "The shadow passes: no guardrail is breached over {samples} pairs. It ends here, as its strategy says: {candidate} has served no user, and stable stays."),
     Transition("T7", _JUDGING, "finished_forced", (SUCCEEDED,), "No guardrail is breached; the missing evidence is accepted on request ({samples} pairs). The shadow ends, {candidate} has served no user, and stable stays."),
@@ -134,6 +139,8 @@ TRANSITIONS: tuple[Transition, ...] = (
 NOTES: dict[str, tuple[str, str]] = {
     "paused": ("P1", "Paused: {why}."),
     "resumed": ("P2", "No longer paused: {why}."),
+    "arm_removed": ("A1", "The arm {variant} ({version}) is taken out, its units go to stable: {detail}."),
+    "arm_gone": ("A1", "No gateway sends anybody to the arm {variant} any more."),
     "clock_jump": ("C1", "The clock moved by {seconds} s; every deadline moved with it."),
     "gate_passed": ("G1", "{gate} passed: {detail}."),
     "gate_not_passed": ("G1", "{gate} did not pass: {detail}."),

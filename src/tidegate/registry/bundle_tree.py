@@ -73,6 +73,11 @@ class BundleContent(msgspec.Struct, frozen=True, kw_only=True):
         return digest_of(self.manifest)
 
 
+def own_parts(content: BundleContent) -> list[InlineContent]:
+    """What the server can write itself: the normalised parts of the bundle."""
+    return [each for each in content.tree.values() if isinstance(each, InlineContent)]
+
+
 def parts(bundle: Bundle) -> dict[str, bytes]:
     """The normalised files that the bundle's own fields make up, without its ``files``."""
     made: dict[str, bytes] = {BUNDLE_FILE: canonical_json(_head(bundle))}

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from tidegate.errors import ConflictError, InvalidInputError, OperatorError
+from tidegate.errors import ConflictError, InternalError, InvalidInputError, OperatorError
 
 Mode = Literal["644", "755"]
 CHUNK_BYTES = 1 << 20
@@ -41,6 +41,18 @@ class Content(Protocol):
             ConflictError: they are not the bytes that were hashed; raised before the iteration ends.
         """
         ...
+
+
+class StoredContent(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes that lie in the artifact store already."""
+
+    mode: Mode
+    sha256: str
+    size: int
+
+    def chunks(self) -> Iterator[bytes]:
+        """They are never read again from here."""
+        raise InternalError("the bytes of a stored artifact are not here")
 
 
 class InlineContent(msgspec.Struct, frozen=True):

@@ -31,6 +31,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     """One automatic rollback.
 
     Attributes:
+        variant: the arm that was taken out alone, "" when the whole release went back.
         trigger: what started it: a guardrail, hard limit, cut-off, deadline …
         evidence: the numbers as they stood at the decision.
         timeline: what happened on the way back, each with ``code``, ``at``, ``sentence``; complete when closed.
@@ -43,6 +44,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     release: str
     attempt: int
+    variant: str
     trigger: str
     summary: str
     evidence: dict[str, Any]
@@ -67,9 +69,10 @@ async def open_incident(
     exposed_requests: int,
     exposed_units: int,
     now: datetime,
+    variant: str = "",
 ) -> Incident:
-    """Record it; the second call for the same attempt returns the first one's record."""
-    known = await of_attempt(connection, release, attempt)
+    """Record it; the second call for the same attempt (and arm) returns the first one's record."""
+    known = await of_attempt(connection, release, attempt, variant)
     if known is not None:
         return known
     incident = Incident(
@@ -77,6 +80,7 @@ async def open_incident(
         service=service,
         release=release,
         attempt=attempt,
+        variant=variant,
         trigger=trigger,
         summary=summary,
         evidence=evidence,
@@ -93,11 +97,10 @@ async def open_incident(
     return incident
 
 
-async def of_attempt(connection: AsyncConnection, release: str, attempt: int) -> Incident | None:
-    """The incident of one attempt, if it had one."""
-    found = await connection.execute(
-        sa.select(incidents).where(incidents.c.release == release, incidents.c.attempt == attempt)
-    )
+async def of_attempt(connection: AsyncConnection, release: str, attempt: int, variant: str = "") -> Incident | None:
+    """The incident of one attempt, or of one of its arms, if it had one."""
+    own = {"release": release, "attempt": attempt, "variant": variant}
+    found = await connection.execute(sa.select(incidents).where(*(incidents.c[k] == v for k, v in own.items())))
     row = found.mappings().first()
     return None if row is None else _incident(row)
 

@@ -32,7 +32,8 @@ class ReleaseRow(msgspec.Struct, frozen=True, kw_only=True):
     """One release as it is stored.
 
     Attributes:
-        candidate, stable: full references at submission.
+        candidate: full reference of the version on trial; of an experiment the first arm's, until one has won.
+        stable: full reference at submission.
         state: as committed last.
         version: rises with each commit; what ``If-Match`` names.
     """
@@ -76,7 +77,6 @@ async def insert_release(
         sa.insert(releases).values(
             id=row.id,
             service=row.service,
-            candidate=row.candidate,
             stable=row.stable,
             spec=encode_spec(spec).decode(),
             created_at=to_text(row.created_at),
@@ -100,7 +100,8 @@ async def save_state(connection: AsyncConnection, row: ReleaseRow, state: Releas
     written = await connection.execute(sa.update(releases).where(unchanged).values(values))
     if written.rowcount != 1:
         raise ReleaseChangedError(f"release {row.id} is no longer at version {row.version}")
-    return msgspec.structs.replace(row, state=state, version=row.version + 1, ended_at=state.ended_at)
+    made = msgspec.structs.replace(row, state=state, version=row.version + 1, ended_at=state.ended_at)
+    return msgspec.structs.replace(made, candidate=state.candidate)
 
 
 async def touch_state(connection: AsyncConnection, row: ReleaseRow, state: ReleaseState) -> ReleaseRow | None:
@@ -242,6 +243,7 @@ async def events_of(connection: AsyncConnection, release: str, *, after: int = 0
 
 def _state_columns(state: ReleaseState) -> dict[str, Any]:
     return {
+        "candidate": state.candidate,
         "state": encode_state(state).decode(),
         "phase": str(state.phase),
         "is_running": not state.phase.is_terminal,

@@ -152,6 +152,7 @@ incidents = sa.Table(
     sa.Column("service", sa.Text, nullable=False),
     sa.Column("release", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("variant", sa.Text, nullable=False),  # an arm taken out alone, "" for the whole release
     sa.Column("trigger", sa.Text, nullable=False),
     sa.Column("summary", sa.Text, nullable=False),
     sa.Column("evidence", sa.Text, nullable=False),

@@ -247,6 +247,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         release: id of the release; ``attempt`` of it.
+        variant: the arm that was taken out alone, "" when the whole release went back.
         trigger: what started it: a guardrail, hard limit, cut-off, deadline …
         evidence: the numbers as they stood at the decision.
         timeline: the way back, instant by instant.
@@ -259,6 +260,7 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True):
     service: str
     release: str
     attempt: int
+    variant: str
     trigger: str
     summary: str
     evidence: dict[str, Any]

@@ -115,6 +115,33 @@ def log_ratio_of_means(strata: Sequence[Pair], alpha: float, *, horizon: int, is
     return _effect(total, found, variance, values, alpha, horizon, is_two_sided)
 
 
+def log_evidence_above(z: float, count: int, alpha: float, *, horizon: int) -> float:
+    """log E against "the mean is at most 0", by the mixture that the one-sided bound comes from; asymptotic like it.
+
+    With g = ``count`` r**2 + 1 and u = z sqrt((g - 1) / g): log E = log 2 - log(g)/2 + u**2 / 2 + log Phi(u), the
+    sub-Gaussian mixture over a half-normal effect (Howard, Ramdas, McAuliffe, Sekhon, Ann. Statist. 49(2), 2021,
+    proposition 6).
+
+    Args:
+        z: estimate over its standard error.
+        count: values so far, of both arms; without any there is no evidence (0).
+        alpha: the level that the tuning is for, within (0, 1/2).
+        horizon: number of values at which it is sharpest; fixed beforehand.
+    """
+    if count < 1 or math.isnan(z):
+        return 0.0
+    growth = count * tuning(2 * alpha, horizon) + 1
+    u = z * math.sqrt((growth - 1) / growth)
+    return math.log(2) - math.log(growth) / 2 + _log_tail(u)
+
+
+def _log_tail(u: float) -> float:
+    """u**2 / 2 + log Phi(u), also far to the left, where Phi(u) is about phi(u) / -u."""
+    if u < -30:
+        return -math.log(-u * math.sqrt(2 * math.pi))
+    return u * u / 2 + math.log(math.erfc(-u / math.sqrt(2)) / 2)
+
+
 def tuning(alpha: float, horizon: int) -> float:
     """r**2 for a two-sided ``alpha``: y with y - log y = 1 - 2 log alpha solves Lambert's equation (y = -W)."""
     wanted = 1 - 2 * math.log(alpha)

@@ -120,3 +120,17 @@ def test_targets_are_read_as_people_write_them():
     for wrong in ("p95", "colour +10%", "error_rate.p95 +1%", "p42 +10%", "p95 +0%"):
         with pytest.raises(InvalidInputError):
             parse_target(wrong, expected)
+
+
+def test_an_experiment_is_not_planned_and_says_so():
+    document = {
+        "service": "bot",
+        "version": "v1.1.0",
+        "variants": {"control": "@stable", "short": "v1.1.0"},
+        "strategy": "ab_test",
+        "objectives": [{"metric": "cost_per_request"}],
+    }
+    with pytest.raises(InvalidInputError) as error:
+        make_plan(parse_release(document), None, None, start=0.0, power=0.8)
+    assert error.value.code == "not_available_yet"
+    assert "canary" in error.value.remedy

@@ -19,6 +19,8 @@ from tidegate.controller.reports.markdown import report_page
 from tidegate.delivery.release_file import parse_release
 from tidegate.documents import Document
 from tidegate.errors import InvalidInputError
+from tidegate.registry.bundle_tree import own_parts
+from tidegate.registry.push import store_artifacts
 from tidegate.shapes.operations import Checklist
 from tidegate.shapes.pairs import Pairs
 from tidegate.shapes.releases import Explanation, Release, Releases
@@ -65,6 +67,8 @@ async def start_release(plane: Behind, caller: Operator, body: ReleaseBody, once
     """
     caller.need_service(body.service)
     spec = parse_release(Document(_document(body), "spec"))
+    derived = await plane.control.operations.derived_contents(spec)
+    await store_artifacts(plane.registry.artifacts, [part for content in derived for part in own_parts(content)])
     view = await plane.control.operations.submit_release(spec, actor=caller.actor, reason=body.reason, idempotency=once)
     response = reply(view, 202, etag=view.etag)
     response.headers["location"] = f"/api/v1/releases/{view.id}"

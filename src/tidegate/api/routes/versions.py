@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from tidegate.api.described import check_stored, described_content, own_parts
+from tidegate.api.described import check_stored, described_content
 from tidegate.api.plane import Behind, Cursor, Limit, Once, Operator, Plane, Reader
 from tidegate.api.replies import after, answers, page, plain, reply
 from tidegate.api.transactions import done_once, tried
@@ -22,7 +22,7 @@ from tidegate.delivery.version import VersionNumber, parse_reference, proposed_b
 from tidegate.errors import InvalidInputError
 from tidegate.registry import services, versions
 from tidegate.registry.bundle_files import Limits
-from tidegate.registry.bundle_tree import Entry
+from tidegate.registry.bundle_tree import Entry, own_parts
 from tidegate.registry.push import Wanted, register_content, store_artifacts
 from tidegate.shapes.versions import (
     Artifact,

@@ -77,7 +77,7 @@ def check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> Non
     if guardrail.source is not None:
         _check_foreign(read, guardrail, guardrail.source, path)
         return
-    _check_stat(read, guardrail, path)
+    check_stat(read, guardrail, path)
     metric = metric_of(guardrail)
     if guardrail.hard is not None:
         _check_hard(read, guardrail, metric, guardrail.hard, path)
@@ -126,7 +126,12 @@ def _check_foreign(read: Document, guardrail: GuardrailSpec, source: Mapping[str
         )
 
 
-def _check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
+def check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
+    """Refuse a statistic that the metric does not have.
+
+    Raises:
+        InvalidInputError: it is a rate, a ratio or a score.
+    """
     stat, name = guardrail.stat, guardrail.metric
     if stat is None:
         return

@@ -8,7 +8,6 @@ from types import MappingProxyType
 
 from tidegate.delivery.evidence.reasons import COMPARISONS, MISMATCH, REASONS
 from tidegate.delivery.release import STABLE, MetricVerdict
-from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.stats import sample_ratio
 from tidegate.stats.verdict import Verdict
 
@@ -23,13 +22,14 @@ def judge_sample_ratio(
 
     Args:
         units: that were compared so far, by variant.
-        shares: basis points of each variant, stable's too; they sum to 10,000.
+        shares: basis points of each variant that is compared, stable's too.
         missing: units that may be under way; slow ones are reported late, so the mismatch must hold however many of
             them there are.
         accepted: units that were there when a person looked at an earlier alarm; they are left out.
     """
     names = [variant for variant, share in shares.items() if share]
-    weights = [shares[name] / TOTAL_WEIGHT for name in names]
+    drawn = sum(shares[name] for name in names)
+    weights = [shares[name] / drawn for name in names]
     seen = [max(0, units.get(name, 0) - accepted.get(name, 0)) for name in names]
     full = max(count / weight for count, weight in zip(seen, weights, strict=True))
     filled = [

@@ -19,6 +19,7 @@ from tidegate.delivery.planning.power import question, smallest_breach, smallest
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Approve, Mirror, Program, Split
 from tidegate.delivery.strategy import compile_program, strategy_name
+from tidegate.errors import InvalidInputError
 
 WHOLE = 10_000
 LONGEST = 50.0  # times a step's units: how far ahead it is reckoned when an equal candidate would pass
@@ -33,8 +34,17 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         traffic: of the service.
         start: of the release, seconds of the day (UTC).
         power: with which a detectable harm is found.
+
+    Raises:
+        InvalidInputError: the release is an experiment.
     """
     program = compile_program(spec.strategy)
+    if program.is_experiment:
+        raise InvalidInputError(
+            "a plan reckons with one candidate, and an experiment has several arms",
+            code="not_available_yet",
+            remedy="plan a canary of one of them; `tidegate explain` tells how the experiment stands",
+        )
     steps, clock, share = [], start, 0.0
     for index in range(len(program.steps) + (not program.finishes)):
         made = _step(spec, program, index, expected, traffic, clock, share, power)

@@ -1,0 +1,92 @@
+"""Deciding between arms: the step ends when the evidence chooses one of them, or stable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from tidegate.delivery.decide_backward import roll_back
+from tidegate.delivery.decide_evidence import min_samples
+from tidegate.delivery.decide_removal import deciding
+from tidegate.delivery.decide_steps import enter_step
+from tidegate.delivery.draft import Draft
+from tidegate.delivery.evidence.analysis import step_verdict
+from tidegate.delivery.experiments.effects import ArmEffect, Standing
+from tidegate.delivery.experiments.standings import is_lost, is_void, leader, standings, winner
+from tidegate.delivery.release import Phase
+from tidegate.stats.verdict import Verdict
+
+
+def is_decided(draft: Draft) -> bool:
+    """Whether a step that decides may end before its time: somebody won, or nobody can any more."""
+    step, state = deciding(draft), draft.state
+    if step is None or not step.is_sequential or state.analysed_at != draft.now:
+        return False
+    effects = _effects(draft)
+    return _winner(draft, effects) is not None or is_lost(effects, state)
+
+
+def conclude(draft: Draft) -> bool:
+    """End a step that decides, with a winner or with stable. ``False`` when it is no such step, or lacks the data to
+    conclude anything; then the policies for that case apply."""
+    step, state = deciding(draft), draft.state
+    if step is None or is_void(state):
+        return False
+    effects = _effects(draft)
+    is_asked = state.is_forced or state.is_full
+    if not is_asked and any(
+        effect.standing is Standing.NO_DATA for effect in effects if effect.variant in state.on_trial
+    ):
+        return False
+    won = _winner(draft, effects)
+    if not step.promotes:
+        _end(draft, "reported", "", f"it was to report only; leading is {leader(effects, state.on_trial)}")
+    elif won is not None:
+        _promote(draft, "winner_found", won, _told(effects, won))
+    elif is_asked and (leading := leader(effects, state.on_trial)) is not None:
+        _promote(draft, "winner_forced", leading, _told(effects, leading))
+    else:
+        _end(draft, "stable_kept", "", "no arm is surely better")
+    return True
+
+
+def _effects(draft: Draft) -> tuple[ArmEffect, ...]:
+    return standings(draft.spec, draft.state, draft.facts.counts, min_samples(draft))
+
+
+def _winner(draft: Draft, effects: Sequence[ArmEffect]) -> str | None:
+    """By its objectives; and no guardrail of it may be in doubt (I6)."""
+    found = winner(draft.spec, draft.state, effects)
+    if found is None:
+        return None
+    own = [verdict for verdict in draft.state.verdicts if verdict.variant == found]
+    counts = draft.facts.of_step(draft.state, found)
+    passes = counts is not None and step_verdict(own, counts.window, min_samples(draft)) is Verdict.PASS
+    return found if passes else None
+
+
+def _promote(draft: Draft, code: str, arm: str, detail: str) -> None:
+    state = draft.state
+    assert state.experiment is not None
+    ended = msgspec.structs.replace(state.experiment, outcome=code, winner=arm)
+    draft.change(candidate=state.arms[arm], experiment=ended)
+    enter_step(draft, code, state.step + 1, detail={"variant": arm, "detail": detail})
+
+
+def _end(draft: Draft, code: str, arm: str, detail: str) -> None:
+    state = draft.state
+    assert state.experiment is not None
+    draft.change(experiment=msgspec.structs.replace(state.experiment, outcome=code, winner=arm or None))
+    roll_back(draft, code, lands_in=Phase.SUCCEEDED, detail=detail)
+
+
+def _told(effects: Sequence[ArmEffect], arm: str) -> str:
+    """The first objective of the arm, for the sentence."""
+    own = next((effect for effect in effects if effect.variant == arm), None)
+    if own is None or own.estimate is None or own.control_estimate is None:
+        return "nothing was measured"
+    return (
+        f"{own.metric} is {own.estimate:.4g} against {own.control_estimate:.4g} of control, over {own.samples} and "
+        f"{own.control_samples} units"
+    )
