@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from bench.statistics import effects, looks, planned, worlds
+from bench.statistics import effects, experiments, looks, planned, worlds
 from bench.statistics.speed import speeds
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -76,6 +76,7 @@ def rows() -> Iterator[Row]:
     yield from _costs_and_latencies()
     yield from _users_and_bandits()
     yield from _preferences()
+    yield from _ab_tests()
     yield from _power()
 
 
@@ -251,6 +252,30 @@ def _preferences() -> Iterator[Row]:
     )
 
 
+def _ab_tests() -> Iterator[Row]:
+    thirds, small = (1 / 3, 1 / 3), (0.2, 0.05)
+    for world, made in (
+        ("opinions, 60 % yes", experiments.World(("feedback:liked",), thirds, experiments.opinions(0.6, 0.6, 0.6))),
+        (
+            "opinions, 98 % yes, arms of 20 and 5 %",
+            experiments.World(("feedback:liked",), small, experiments.opinions(0.98, 0.98, 0.98)),
+        ),
+        ("errors of 3 %", experiments.World(("error_rate",), thirds, experiments.failures(0.03, 0.03, 0.03))),
+        (
+            "cost, log-normal sigma 1",
+            experiments.World(("cost_per_request",), thirds, experiments.log_normal("cost", 1.0, 1, 1, 1)),
+        ),
+        ("p95", experiments.World(("latency.p95",), thirds, experiments.log_normal("latency", 0.6, 1, 1, 1))),
+    ):
+        yield Row(
+            f"A/B test of two equal arms and control: {world}",
+            "an arm wins, a look every 200 units",
+            lambda g, made=made: experiments.winner_found(g, made),
+            most=0.05,
+            part=0.5,
+        )
+
+
 def _power() -> Iterator[Row]:
     def latency(g: np.random.Generator) -> int | None:
         before = worlds.log_normal(g, 1_000, 0.0, 0.6, 1.0)[1]
@@ -311,6 +336,14 @@ def _power() -> Iterator[Row]:
         part=0.5,
         within=2_000,
     )
+    better = experiments.World(("feedback:liked",), (1 / 3, 1 / 3), experiments.opinions(0.6, 0.6, 0.66))
+    yield Row(
+        "A/B test, 60 % yes, one of two arms 66 %",
+        "an arm wins, a look every 200 units",
+        lambda g: experiments.winner_found(g, better),
+        part=0.3,
+        within=20_000,
+    )
     yield Row(
         "bandit, arms of 3 and 4.5 %",
         "e-process of events, by epoch",
@@ -338,7 +371,7 @@ def render(measured: list[Measured], options: argparse.Namespace) -> str:
     powers = [m.line() for m in measured if m.row.within is not None]
     return "\n".join([
         f"`make bench-statistics` (`{command}`), alpha 5 %, one-sided, a look after *every* unit; ± is the Monte-Carlo",
-        "standard error. Streams have 100,000 units, preferences 20,000.",
+        "standard error. Streams have 100,000 units, preferences and A/B tests 20,000.",
         "", "**False alarms.** The candidate is no worse; a promise is kept within three standard errors.", "",
         head, *alarms, "", "**Power.** The candidate is as the row says; the stream ends where the power counts.", "",
         head, *powers, "", *planned.table(options.runs, options.seed), "", *speeds(), "",

@@ -14,6 +14,7 @@ from tidegate.delivery.evidence.readings import Readings, look
 from tidegate.delivery.evidence.rules import broken_rules
 from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.experiments.thresholds import freeze_thresholds
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.release import (
     STABLE,
@@ -81,6 +82,7 @@ def judge_now(draft: Draft) -> None:
     if isinstance(draft.program.step_at(draft.state.step), Mirror):
         judge_mirror(draft, min_samples(draft))
         return
+    _freeze_objectives(draft)
     judged = [_judge_arm(draft, arm) for arm in judged_arms(draft.state)]
     verdicts = tuple(verdict for of_arm, _ in judged for verdict in of_arm)
     fewest = min((window for _, window in judged), key=lambda window: window.samples)
@@ -101,6 +103,19 @@ def judge_now(draft: Draft) -> None:
         exposed_requests=max(draft.state.exposed_requests, exposed or 0),
         exposed_units=max(draft.state.exposed_units, draft.facts.exposed_units(draft.state)),
     )
+
+
+def _freeze_objectives(draft: Draft) -> None:
+    """Thresholds of an experiment's quantiles, from what its latest round has shown."""
+    state = draft.state
+    experiment, counts = state.experiment, draft.facts.counts
+    if experiment is None or counts is None or experiment.step != state.step:
+        return
+    now = (state.attempt, state.step, len(experiment.shares) - 1)
+    latest = [each for each in counts if (each.attempt, each.step, each.round) == now]
+    thresholds = freeze_thresholds(draft.spec.objectives, experiment, latest)
+    if thresholds != experiment.thresholds:
+        draft.change(experiment=msgspec.structs.replace(experiment, thresholds=thresholds))
 
 
 def judged_arms(state: ReleaseState) -> tuple[str, ...]:

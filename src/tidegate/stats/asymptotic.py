@@ -80,6 +80,10 @@ def difference_of_means(
 
     Strata are weighted by the information they hold, n_C n_S / (n_C + n_S); one with fewer than two values in an
     arm holds none. Without any the bounds are infinite.
+
+    The variance of each stratum is the larger of two: from each arm's own deviation, and from that of both arms taken
+    together. A small arm that has seen none of the rare values yet takes its own for 0, and alone it would act on that:
+    13 to 39 % false alarms at a level of 5 % for rates near 0 or 1.
     """
     total = found = variance = 0.0
     values = 0
@@ -89,8 +93,7 @@ def difference_of_means(
         weight = candidate.count * stable.count / (candidate.count + stable.count)
         total += weight
         found += weight * (candidate.mean - factor * stable.mean)
-        spread = candidate.deviation**2 / candidate.count + (factor * stable.deviation) ** 2 / stable.count
-        variance += weight * weight * spread
+        variance += weight * weight * _variance_of_difference(candidate, stable, factor)
         values += candidate.count + stable.count
     return _effect(total, found, variance, values, alpha, horizon, is_two_sided)
 
@@ -149,6 +152,14 @@ def tuning(alpha: float, horizon: int) -> float:
     for _ in range(6):  # Newton on a convex function, quadratic from a start this near
         y -= (y - math.log(y) - wanted) / (1 - 1 / y)
     return (y - 1) / horizon
+
+
+def _variance_of_difference(candidate: Distribution, stable: Distribution, factor: float) -> float:
+    n, m = candidate.count, stable.count
+    own, other = candidate.deviation**2, (factor * stable.deviation) ** 2
+    between = (candidate.mean - factor * stable.mean) ** 2 * n * m / (n + m)
+    together = ((n - 1) * own + (m - 1) * other + between) / (n + m - 1)
+    return max(own / n + other / m, together * (1 / n + 1 / m))
 
 
 def _relative_variance(values: Distribution) -> float:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from tidegate.stats import bernoulli
 from tidegate.stats.asymptotic import MINIMUM_EVENTS, Effect, critical
-from tidegate.stats.distribution import Distribution
+from tidegate.stats.distribution import SCALE, Distribution
 from tidegate.stats.verdict import Verdict
 
+_ROUNDING = math.log(2) / SCALE / math.sqrt(12)  # standard error of a value that is known to its bucket only
 _Z = 1.959963984540054  # the order statistics that bracket a quantile, 95 %
 
 
@@ -56,8 +57,8 @@ def difference_of_rates(candidate: tuple[int, int], stable: tuple[int, int], alp
 def log_ratio_of_quantiles(candidate: Tail, stable: Tail, q: float, alpha: float, *, horizon: int) -> Effect:
     """log of candidate's ``q`` quantile over stable's, asymptotically valid at every look (AsympCS); for show.
 
-    The standard error is (log Y_(u) - log Y_(l)) / 2z with the order statistics of ranks n q -+ z sqrt(n q (1 - q)).
-    Needs :data:`MINIMUM_EVENTS` units beyond the quantile in each arm, else the bounds are infinite. To decide use
+    The standard error is (log Y_(u) - log Y_(l)) / 2z with the order statistics of ranks n q -+ z sqrt(n q (1 - q)),
+    and a bucket is no sharper than its width: that of a uniform error is added. Needs :data:`MINIMUM_EVENTS` units beyond the quantile in each arm, else the bounds are infinite. To decide use
     exceedances of a frozen threshold, which are exact.
     """
     arms = (candidate, stable)
@@ -84,4 +85,4 @@ def _quantile_error(arm: Tail, q: float) -> float:
     n = arm.size
     spread = _Z * math.sqrt(n * q * (1 - q))
     below, above = (arm.at_rank(min(n, max(1, round(n * q + s)))) for s in (-spread, spread))
-    return (math.log(max(1.0, above)) - math.log(max(1.0, below))) / (2 * _Z)
+    return math.hypot((math.log(max(1.0, above)) - math.log(max(1.0, below))) / (2 * _Z), _ROUNDING)

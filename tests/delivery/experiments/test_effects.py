@@ -12,7 +12,7 @@ import pytest
 from tidegate.delivery.evidence.opinions import Opinions
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.effects import Round, Standing, arm_effect, margin, sign
-from tidegate.delivery.experiments.progress import Experiment
+from tidegate.delivery.experiments.progress import Experiment, Threshold
 from tidegate.delivery.experiments.standings import is_lost, leader, standings, winner
 from tidegate.delivery.facts import StepCounts
 from tidegate.delivery.observation import Outcome
@@ -20,12 +20,13 @@ from tidegate.delivery.quantities import Change
 from tidegate.delivery.release import new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.stats.distribution import Distribution
+from tidegate.stats.distribution import Distribution, bucket, upper_edge
 
 LIKED = GuardrailSpec(metric="feedback:liked")
 ERRORS = GuardrailSpec(metric="error_rate")
 COST = GuardrailSpec(metric="cost_per_request", stat="mean")
 P95 = GuardrailSpec(metric="latency", stat="p95")
+EDGE = upper_edge(bucket(116_000))  # about the p95 of control's latencies here
 
 
 def liked(yes: int, no: int) -> Summary:
@@ -54,7 +55,9 @@ def latency(mean: int) -> tuple[Summary, Summary]:
 
 
 def judged(objective: GuardrailSpec, arm: Summary, control: Summary, *, alpha: float = 0.05):
-    return arm_effect(objective, "a", [Round(0.5, arm, control)], alpha=alpha, least=100)
+    threshold = Threshold(metric="latency.p95", value=EDGE, round=0, values={}, failures={})
+    threshold = threshold if objective is P95 else None
+    return arm_effect(objective, "a", [Round(0.5, arm, control)], alpha=alpha, least=100, threshold=threshold)
 
 
 @pytest.mark.parametrize(
@@ -84,6 +87,13 @@ def test_alike_is_undecided_and_few_are_no_data():
     assert (few.standing, few.lower, few.probability, few.p_value) == (Standing.NO_DATA, None, None, 1.0)
     nothing = judged(LIKED, Summary(), Summary())
     assert (nothing.standing, nothing.estimate, nothing.effect) == (Standing.NO_DATA, None, None)
+
+
+def test_few_rare_events_are_no_ground_for_a_decision():
+    """A small arm that has only seen the usual answer takes its own variance for 0."""
+    found = judged(LIKED, liked(110, 0), liked(1_950, 40))
+    assert found.effect > 0
+    assert (found.standing, found.p_value) == (Standing.UNDECIDED, 1.0)
 
 
 def test_a_margin_asks_for_no_worse_instead_of_better():

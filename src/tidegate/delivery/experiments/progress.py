@@ -6,6 +6,25 @@ from datetime import datetime
 
 import msgspec
 
+from tidegate.stats.distribution import Distribution
+
+
+class Threshold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Control's quantile, frozen for all arms before anything was compared by it.
+
+    Attributes:
+        metric: with its statistic.
+        value: in the integer unit of the quantity.
+        round: in which it was frozen; earlier ones are no evidence.
+        values, failures: by variant what that round had shown until then, which is none either.
+    """
+
+    metric: str
+    value: float
+    round: int
+    values: dict[str, Distribution]
+    failures: dict[str, int]
+
 
 class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of a step that decides, to the end of the attempt.
@@ -16,6 +35,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         round_at: when the latest round began.
         outcome: code of how it ended, "" while it goes on.
         winner: the arm that won, if one did.
+        thresholds: of objectives that are quantiles.
     """
 
     step: int
@@ -23,6 +43,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     round_at: datetime
     outcome: str = ""
     winner: str | None = None
+    thresholds: tuple[Threshold, ...] = ()
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.reasons import MISMATCH
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.effects import ArmEffect, Round, Standing, arm_effect, margin
@@ -34,8 +35,16 @@ def standings(
     if experiment is None or counts is None:
         return ()
     alpha = spec.analysis.alpha / (len(state.arms) * len(spec.objectives))
+    thresholds = {threshold.metric: threshold for threshold in experiment.thresholds}
     return tuple(
-        arm_effect(objective, arm, rounds_of(state, experiment, arm, counts), alpha=alpha, least=least)
+        arm_effect(
+            objective,
+            arm,
+            rounds_of(state, experiment, arm, counts),
+            alpha=alpha,
+            least=least,
+            threshold=thresholds.get(metric_name(objective)),
+        )
         for arm in state.arms
         for objective in spec.objectives
     )
@@ -53,8 +62,8 @@ def rounds_of(state: ReleaseState, experiment: Experiment, arm: str, counts: Seq
         own, control = shares.get(arm, 0), TOTAL_WEIGHT - sum(shares.values())
         if own and control:
             seen = (known.get((number, variant)) for variant in (arm, STABLE))
-            sides = (each.compared if each else Summary() for each in seen)
-            found.append(Round(own / (own + control), *sides))
+            of_arm, of_control = (each.compared if each else Summary() for each in seen)
+            found.append(Round(own / (own + control), of_arm, of_control, number))
     return found
 
 
