@@ -143,8 +143,12 @@ bench-detection: $(VENV)/.dev ## how soon a bad candidate is found, beside the l
 	$(BIN)/python bench/detection/run.py --write docs/explanation/detection.md
 
 .PHONY: bench-ingest
-bench-ingest: $(VENV)/.dev ## observations a second, and a pass over 500 releases
+bench-ingest: $(VENV)/.dev ## observations a second of one control process
 	$(BIN)/python bench/ingest.py
+
+.PHONY: bench-reconcile
+bench-reconcile: $(VENV)/.dev ## CPU of a pass over 500 running releases of five metrics each
+	$(BIN)/python bench/reconcile.py
 
 .PHONY: soak
 soak: $(VENV)/.dev ## ten minutes at 80 % of one worker's capacity; fails if memory, descriptors or tasks grow

@@ -1,10 +1,9 @@
-"""What one control process takes in, and what a pass over many releases costs, on one core.
+"""What one control process takes in, on one core.
 
-    python bench/ingest.py [--batches 15] [--releases 500]
+    python bench/ingest.py [--batches 15]
 
-Ingest: batches as gateways send them (msgpack, columns), decoded, stored, folded and told apart from repetitions, each
+Batches as gateways send them (msgpack, columns), decoded, stored, folded and told apart from repetitions, each
 in one transaction of SQLite; once with units that are one request alone, once with units that all must be remembered.
-Pass: every release in a split with five guardrails, decided on counts of both arms, without the database.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import random
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -26,23 +24,11 @@ from tests.fakes.observations import observation  # noqa: E402
 
 from tidegate.controller.clock import SystemClock  # noqa: E402
 from tidegate.controller.ingest import Ingest  # noqa: E402
-from tidegate.delivery.decide import decide  # noqa: E402
-from tidegate.delivery.evidence.summary import Summary  # noqa: E402
-from tidegate.delivery.facts import Facts, StepCounts  # noqa: E402
 from tidegate.delivery.observation import ObservationBatch  # noqa: E402
-from tidegate.delivery.release import Phase, SubPhase, new_release  # noqa: E402
-from tidegate.delivery.release_file import parse_release  # noqa: E402
 from tidegate.registry import schema  # noqa: E402
 from tidegate.registry.database import Database  # noqa: E402
 
 ROWS = 2_000
-FIVE = [
-    {"metric": "error_rate", "max_increase": "1%", "hard": "> 10%"},
-    {"metric": "latency", "max_increase": "15%"},
-    {"metric": "ttft", "stat": "p50", "max_increase": "15%"},
-    {"metric": "cost_per_request", "max_increase": "10%"},
-    {"metric": "refusal_rate", "max_change": "1%"},
-]
 
 
 def batches(count: int, *, alone: bool) -> list[bytes]:
@@ -88,55 +74,9 @@ async def ingest(encoded: list[bytes]) -> tuple[float, float]:
     return taken
 
 
-def decide_all(releases: int) -> float:
-    """CPU seconds of one pass in which every guardrail of every release is judged."""
-    now = datetime(2026, 9, 15, 12, tzinfo=UTC)
-    document = {"service": "bot", "version": "v1", "strategy": "canary", "guardrails": FIVE}
-    spec = parse_release(document)
-    arms = {variant: arm_of(variant) for variant in ("stable", "candidate")}
-    counts = tuple(
-        StepCounts(attempt=1, step=0, variant=variant, total=arm, window=arm, compared=arm)
-        for variant, arm in arms.items()
-    )
-    facts = Facts(epoch=1, stable="a", revision_written=1, candidate_ready=True, counts=counts)
-    states = []
-    for n in range(releases):
-        made = new_release(release_id=f"rel_{n}", service="bot", candidate="b", stable="a", now=now)
-        states.append(
-            msgspec.structs.replace(
-                made,
-                phase=Phase.PROGRESSING,
-                sub_phase=SubPhase.SOAKING,
-                split={"candidate": 2_500},
-                shares={"candidate": 2_500},
-                started_at=now,
-                deadline_at=now + timedelta(days=1),
-                awaited_epoch=1,
-                awaited_revision=1,
-                window_opened_at=now,
-                soak_until=now + timedelta(hours=1),
-            )
-        )
-    began = time.process_time()
-    decided = [decide(spec, state, (), facts, now + timedelta(seconds=30)) for state in states]
-    took = time.process_time() - began
-    assert all(len(decision.state.verdicts) >= len(FIVE) for decision in decided)
-    return took
-
-
-def arm_of(variant: str) -> Summary:
-    chance, total = random.Random(1), Summary()
-    for n in range(1_000):
-        fields = {"stream": True, "ttft_us": int(chance.lognormvariate(12, 0.5)), "tpot_us": 20_000}
-        duration = int(chance.lognormvariate(14, 0.7))
-        total += Summary.of(observation(unit_hash=n, variant=variant, served=variant, duration_us=duration, **fields))
-    return total
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batches", type=int, default=15)
-    parser.add_argument("--releases", type=int, default=500)
     given = parser.parse_args()
     rows = (given.batches - 1) * ROWS
     for title, alone in (("units of one request", True), ("units to remember", False)):
@@ -144,10 +84,6 @@ def main() -> None:
         print(
             f"ingest, {title}: {rows / cpu:,.0f} observations a second of CPU ({cpu / rows * 1e6:.1f} us each; wall {rows / wall:,.0f}/s)"
         )
-    took = decide_all(given.releases)
-    print(
-        f"pass over {given.releases} releases, {len(FIVE)} metrics each: {took:.2f} s of CPU, {took / given.releases * 1e3:.2f} ms a release"
-    )
 
 
 if __name__ == "__main__":

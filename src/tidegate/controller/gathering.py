@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import msgspec
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.ingest import Ingest
@@ -105,12 +104,14 @@ class Gatherer:
             declared = {service.name: service for service in await list_services(connection)}
             frozen = await list_freezes(connection)
             on_trial = {reference for row in rows for reference in row.state.arms.values()}
-            contents = {reference: await self._table.bundle(connection, reference) for reference in on_trial}
-            await self._load_pointers(connection, declared, {row.service for row in rows})
+            contents = await self._table.bundles(connection, on_trial | _pointers(declared, rows))
         seen = await self._counts.read([row.id for row in rows if row.phase.is_running])
+        of_service: dict[str, list[ReleaseRow]] = defaultdict(list)
+        for row in rows:
+            of_service[row.service].append(row)
         gathered: dict[str, list[Case]] = defaultdict(list)
         for row in rows:
-            siblings = [other for other in rows if other.service == row.service]
+            siblings = of_service[row.service]
             service, own = declared[row.service], {ref: contents[ref] for ref in row.state.arms.values()}
             trying = {row.state.arms[arm] for arm in row.state.on_trial} if row.phase.is_running else set()
             found = {ref: self._runtime.readiness(ref, own[ref]) for ref in trying}
@@ -147,14 +148,6 @@ class Gatherer:
         known = (self._ingest.observed_at(service), seen.arrivals.get(service) if seen is not None else None)
         return max((at for at in known if at is not None), default=None)
 
-    async def _load_pointers(
-        self, connection: AsyncConnection, declared: Mapping[str, Service], wanted: Iterable[str]
-    ) -> None:
-        for name in wanted:
-            for reference in (declared[name].stable, declared[name].previous_stable):
-                if reference is not None:
-                    await self._table.bundle(connection, reference)
-
     def _revision_written(
         self, service: Service, row: ReleaseRow, siblings: list[ReleaseRow], *, is_held: bool
     ) -> int | None:
@@ -162,6 +155,12 @@ class Gatherer:
         if row.phase.is_running and running is not row:
             return None
         return self._publisher.revision_since(self._table.route(service, running, is_frozen=is_held))
+
+
+def _pointers(declared: Mapping[str, Service], rows: Iterable[ReleaseRow]) -> set[str]:
+    """Versions that the services of ``rows`` serve or may go back to."""
+    services = [declared[row.service] for row in rows]
+    return {ref for service in services for ref in (service.stable, service.previous_stable) if ref is not None}
 
 
 class _PatientReader:

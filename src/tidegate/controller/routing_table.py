@@ -98,16 +98,20 @@ class RoutingTableReader:
 
     async def bundle(self, connection: AsyncConnection, reference: str) -> Bundle:
         """The content of one version."""
-        await self._load_bundles(connection, {reference})
-        return self._bundles[reference]
+        return (await self.bundles(connection, {reference}))[reference]
+
+    async def bundles(self, connection: AsyncConnection, references: set[str]) -> dict[str, Bundle]:
+        """The contents of versions."""
+        await self._load_bundles(connection, references)
+        return {reference: self._bundles[reference] for reference in references}
 
     def _versioned(self, reference: str | None) -> Versioned | None:
         return None if reference is None else (reference, self._bundles[reference])
 
     async def _load_bundles(self, connection: AsyncConnection, wanted: set[str]) -> None:
         missing = sorted(wanted - self._bundles.keys())
-        statement = sa.select(versions.c.ref, versions.c.bundle).where(versions.c.ref.in_(missing))
-        for row in await connection.execute(statement) if missing else ():
+        found = sa.select(versions.c.ref, versions.c.bundle).where(versions.c.ref.in_(missing))
+        for row in await connection.execute(found) if missing else ():
             self._bundles[row.ref] = msgspec.json.decode(row.bundle, type=Bundle, dec_hook=decode_quantity)
         for reference in wanted:
             self._bundles.move_to_end(reference)

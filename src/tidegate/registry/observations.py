@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
+from functools import cached_property
 from types import MappingProxyType
 
 import msgspec
@@ -19,6 +20,7 @@ from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.registry.batches import is_new
 from tidegate.registry.bulk import insert_rows
+from tidegate.registry.decoded import Decoded
 from tidegate.registry.hashes import to_signed
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests
@@ -43,7 +45,7 @@ _COLUMNS = (
 )
 
 
-class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
+class Counted(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     """Counts of one (release, attempt, step, round, variant).
 
     Attributes:
@@ -67,7 +69,7 @@ class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
             self.early.without(part.early), self.window.without(part.window), self.compared.without(part.compared)
         )
 
-    @property
+    @cached_property
     def total(self) -> Summary:
         """Every request of the step; its units are those of the window."""
         return self.early + self.window
@@ -76,6 +78,7 @@ class Counted(msgspec.Struct, frozen=True, omit_defaults=True):
 _KEY = ("release", "attempt", "step", "round", "variant")
 _NOTHING: Mapping[CountKey, Counted] = MappingProxyType({})
 _COUNTED_DECODER = msgspec.json.Decoder(Counted)
+_COUNTED: Decoded[CountKey, Counted] = Decoded(_COUNTED_DECODER.decode, 5_000)
 
 
 class Counts(IntEnum):
@@ -157,9 +160,8 @@ async def read_counts(connection: AsyncConnection, releases: Iterable[str]) -> d
     """All counts of each of ``releases``; a release nobody was observed in maps to an empty dict."""
     found: dict[str, dict[CountKey, Counted]] = {release: {} for release in releases}
     for row in await connection.execute(sa.select(counts).where(counts.c.release.in_(found))):
-        found[row.release][(row.release, row.attempt, row.step, row.round, row.variant)] = _COUNTED_DECODER.decode(
-            row.summary
-        )
+        key = row.release, row.attempt, row.step, row.round, row.variant
+        found[row.release][key] = _COUNTED.of(key, row.summary)
     return found
 
 

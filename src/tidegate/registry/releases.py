@@ -16,10 +16,14 @@ from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState, decode_s
 from tidegate.delivery.release_spec import decode_spec, encode_spec
 from tidegate.errors import ConflictError, NotFoundError
 from tidegate.registry.audit import AuditRow
+from tidegate.registry.decoded import Decoded
 from tidegate.registry.instants import from_optional, from_text, to_text
 from tidegate.registry.schema import audit, intents, releases
 
 _LOG = structlog.get_logger("tidegate.releases")
+_REMEMBERED = 1_000
+_SPECS: Decoded[str, ReleaseSpec] = Decoded(decode_spec, _REMEMBERED)
+_STATES: Decoded[str, ReleaseState] = Decoded(decode_state, _REMEMBERED)
 
 
 class ReleaseChangedError(ConflictError):
@@ -267,8 +271,8 @@ def _release(row: sa.RowMapping) -> ReleaseRow:
         service=row["service"],
         candidate=row["candidate"],
         stable=row["stable"],
-        spec=decode_spec(row["spec"]),
-        state=decode_state(row["state"]),
+        spec=_SPECS.of(row["id"], row["spec"]),
+        state=_STATES.of(row["id"], row["state"]),
         created_at=from_text(row["created_at"]),
         ended_at=from_optional(row["ended_at"]),
         actor=row["actor"],

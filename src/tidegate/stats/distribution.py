@@ -38,6 +38,8 @@ class Distribution(msgspec.Struct, frozen=True, omit_defaults=True):
     def __add__(self, other: Distribution) -> Distribution:
         if other.is_nothing:
             return self
+        if self.is_nothing:
+            return other
         return self._merged(other, 1)
 
     def without(self, earlier: Distribution) -> Distribution:
