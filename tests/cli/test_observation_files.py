@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 
 import msgspec
 import pytest
@@ -14,7 +15,12 @@ from tidegate.delivery.observation import COLUMNS
 from tidegate.errors import InvalidInputError
 
 ROWS = [
-    observation(request_id="req_1", unit_hash=2**64 - 1, trail=(("candidate", "timeout", 3), ("stable", "ok", 200))),
+    observation(
+        request_id="req_1",
+        unit_hash=2**64 - 1,
+        trail=(("candidate", "timeout", 3), ("stable", "ok", 200)),
+        later_attempts_us=(4,),
+    ),
     observation(request_id="req_2", stream=True, cost_nano_usd=-1, is_open=True, round=2),
 ]
 KINDS = {"int": int, "bool": bool}
@@ -29,7 +35,8 @@ def test_every_form_gives_back_what_was_written(tmp_path, form):
     with open_sink(file, form, columns) as sink:
         for row in ROWS:
             plain = {name: getattr(row, name) for name in COLUMNS}
-            sink.write(plain | {"trail": msgspec.json.encode(plain["trail"]).decode()})
+            listed = {name: json.dumps(value) for name, value in plain.items() if isinstance(value, tuple)}
+            sink.write(plain | listed)
     assert read_observations(file) == ROWS
 
 

@@ -27,6 +27,8 @@ async def answers(world: World, *, day: int, median: int, count: int = 1_000) ->
             started_at_us=int(at.timestamp() * 1e6) + number * 1_000,
             output_tokens=max(1, round(median * chance.lognormvariate(0, 0.6))),
             input_tokens=round(500 * chance.lognormvariate(0, 1)),
+            surprisal_unats=round(3e6 * chance.lognormvariate(0, 0.3)),
+            surprisal_tokens=10,
             tpot_us=round(20_000 * chance.lognormvariate(0, 0.3)),
             outcome="refused" if number % 50 == 0 and day else "ok",
         )

@@ -31,6 +31,8 @@ rows = st.builds(
     cached_tokens=st.integers(-1, 10**3),
     cost_nano_usd=st.integers(-1, 10**12),
     keeps_format=st.integers(-1, 1),
+    surprisal_tokens=st.integers(0, 9),
+    surprisal_unats=st.integers(0, 10**8),
 )
 
 

@@ -85,7 +85,7 @@ async def test_observations_that_are_no_whole_numbers_are_refused(database, valu
 async def test_batches_of_an_older_gateway_lack_the_columns_that_came_later(database):
     ingest = Ingest(database, ManualClock(NOW))
     whole = batch([sample(unit_hash=n) for n in range(3)])
-    later = ("has_own_unit", "keeps_format", "is_open", "waited_us")
+    later = ("has_own_unit", "keeps_format", "is_open", "waited_us", "later_attempts_us", "surprisal_tokens")
     old = {name: values for name, values in whole.columns.items() if name not in later}
     assert await ingest.store(msgspec.structs.replace(whole, columns=old))
     assert (await counted(database))[KEY].window.requests == 3

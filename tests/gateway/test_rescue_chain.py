@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from tests.gateway.gateway_bench import Bench, StartSimulator, canary, service, text_of, until, variant
 
+from tidegate.delivery.attempts import attempts_of
 from tidegate.delivery.snapshot import Price
 from tidegate.wire.insertion import Insertion
 
@@ -320,3 +321,21 @@ async def test_a_price_nobody_told_makes_the_cost_unknown(bench, simulate):
     bench.publish(service())
     await bench.chat()
     assert (await bench.observations.after(1))[0].cost_nano_usd == -1
+
+
+async def test_each_attempt_is_told_with_its_begin_and_its_end(bench, simulate):
+    await give(bench, simulate, {"stable-model": [error(503, first=1)]}, service())
+    assert (await bench.chat()).headers["x-tidegate-attempts"] == "2"
+    (row,) = await bench.observations.after(1)
+    failed, answered = attempts_of(row)
+    assert (failed.deployment, failed.outcome) == ("sim/stable-model", "upstream_error")
+    assert (answered.outcome, answered.ended_us) == ("", row.duration_us)
+    assert row.own_us == failed.began_us <= failed.ended_us <= answered.began_us
+    assert row.later_attempts_us == (answered.began_us,)
+
+
+async def test_one_attempt_tells_nothing_more(bench, simulate):
+    await give(bench, simulate, {}, service())
+    await bench.chat()
+    (row,) = await bench.observations.after(1)
+    assert (row.trail, row.later_attempts_us, row.surprisal_tokens) == ((), (), 0)

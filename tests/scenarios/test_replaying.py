@@ -135,7 +135,7 @@ def redo(rows: list[Observation], began_us: int, folder: Path) -> None:
         file, "csv", {each.name: kinds.get(getattr(each.type, "__name__", ""), str) for each in fields}
     ) as sink:
         for row in rows:
-            sink.write(msgspec.structs.asdict(row) | {"trail": "[]"})
+            sink.write(msgspec.structs.asdict(row) | {"trail": "[]", "later_attempts_us": "[]"})
     script = Path(__file__).parents[2] / "examples/redo_a_decision.py"
     alpha = 0.05 / 3 / 4  # two splits and the bake; four conditions that act
     options = ["--max-ratio", "1.5", "--alpha", str(alpha), "--began-us", str(began_us)]

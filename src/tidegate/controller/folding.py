@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from tidegate.delivery.evidence.summary import UNJUDGED, Summary, reported
-from tidegate.delivery.observation import FAILURES, Observation
+from tidegate.delivery.observation import FAILURES, Observation, perplexity_thousandths
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.registry.observations import Counted, CountKey
 from tidegate.registry.units import First, FirstKey
@@ -233,6 +233,8 @@ class _Tally:
             values["cost"].append(row.cost_nano_usd)
         if row.input_tokens > 0:
             self.cached.append((max(0, row.cached_tokens), row.input_tokens))
+        if row.surprisal_tokens > 0:
+            values["perplexity"].append(perplexity_thousandths(row))
         if row.keeps_format >= 0:
             self.counts["formatted"] += 1
             self.counts["malformed"] += row.keeps_format == 0

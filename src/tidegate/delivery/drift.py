@@ -44,6 +44,13 @@ SIGNALS: tuple[Signal, ...] = (
         lambda t: t.paces,
         lambda microseconds: 1e6 / microseconds,
     ),
+    Signal(
+        "perplexity",
+        "",
+        "the perplexity of answers whose tokens' probabilities were told",
+        lambda t: t.perplexities,
+        lambda thousandths: thousandths / 1e3,
+    ),
 )
 BY_NAME: Mapping[str, Signal] = {signal.name: signal for signal in SIGNALS}
 

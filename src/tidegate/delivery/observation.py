@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, get_type_hints
+from typing import Any, Protocol, get_type_hints
 
 import msgspec
 
@@ -89,6 +90,37 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
     keeps_format: int = -1  # 1 the answer is the JSON that was asked for, 0 it is not, -1 nobody asked or looked
     is_open: bool = False  # not ended: its end will be told
     waited_us: int = 0  # age at which the request was last reported as open, 0 if never
+    later_attempts_us: tuple[int, ...] = ()  # begin after the start of each attempt but the first, in us
+    surprisal_unats: int = 0  # sum of -log p over the tokens of the answer, in millionths of a nat
+    surprisal_tokens: int = 0  # tokens whose probability was told; 0 unless the client asked for log probabilities
+
+
+_MOST_NATS = 30.0  # of a mean: a perplexity of ten million million is no better known than this
+
+
+class Surprised(Protocol):
+    """What an observation, or a view of one, tells of probabilities."""
+
+    @property
+    def surprisal_unats(self) -> int:
+        """Sum of ``-log p`` in millionths of a nat."""
+
+    @property
+    def surprisal_tokens(self) -> int:
+        """Over so many tokens."""
+
+
+def perplexity_of(row: Surprised) -> float | None:
+    """``exp(-mean log p)`` of the answer's tokens; ``None`` when their probabilities were not told."""
+    if row.surprisal_tokens <= 0:
+        return None
+    return math.exp(min(_MOST_NATS, max(0, row.surprisal_unats) / row.surprisal_tokens / 1e6))
+
+
+def perplexity_thousandths(row: Surprised) -> int:
+    """The same as an integer for histograms; 0 when it is not known."""
+    value = perplexity_of(row)
+    return 0 if value is None else round(1000 * value)
 
 
 COLUMNS: tuple[str, ...] = Observation.__struct_fields__

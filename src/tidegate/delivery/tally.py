@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
-from tidegate.delivery.observation import FAILURES, Observation
+from tidegate.delivery.observation import FAILURES, Observation, perplexity_thousandths
 from tidegate.stats.distribution import bucket
 
 FINEST_SECONDS = 10
@@ -48,6 +48,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
         lengths: output tokens of answers: bucket -> answers.
         paces: microseconds per output token, of streams that told them.
         prompts: input tokens of answers: bucket -> answers.
+        perplexities: thousandths, of answers whose tokens' probabilities were told.
     """
 
     requests: int = 0
@@ -64,6 +65,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
     lengths: dict[int, int] = {}
     paces: dict[int, int] = {}
     prompts: dict[int, int] = {}
+    perplexities: dict[int, int] = {}
 
     def __add__(self, other: Tally) -> Tally:
         return Tally(
@@ -81,6 +83,7 @@ class Tally(msgspec.Struct, frozen=True, array_like=True):
             _merged(self.lengths, other.lengths),
             _merged(self.paces, other.paces),
             _merged(self.prompts, other.prompts),
+            _merged(self.perplexities, other.perplexities),
         )
 
     @property
@@ -154,6 +157,9 @@ def _of(rows: list[Observation]) -> Tally:
         latency=_histogram(row.duration_us for row in rows if row.duration_us > 0 and row.outcome not in FAILURES),
         lengths=_histogram(row.output_tokens for row in rows if row.output_tokens > 0 and row.served == row.variant),
         paces=_histogram(row.tpot_us for row in rows if row.tpot_us > 0),
+        perplexities=_histogram(
+            perplexity_thousandths(row) for row in rows if row.surprisal_tokens > 0 and row.served == row.variant
+        ),
         prompts=_histogram(row.input_tokens for row in rows if row.input_tokens > 0 and row.served == row.variant),
     )
 

@@ -206,4 +206,11 @@ def _observation(
         call.keeps_format,
         False,
         call.waited_us,
+        *(_of_few(call) if call.later_attempts_us or call.facts.wants_logprobs else ()),
     )
+
+
+def _of_few(call: Call) -> tuple[tuple[int, ...], int, int]:
+    """The last columns, which hold their defaults for nearly every request."""
+    found = call.surprisal if call.relay is None else call.relay.surprisal
+    return call.later_attempts_us, found.unats, found.tokens

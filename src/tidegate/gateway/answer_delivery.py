@@ -11,6 +11,7 @@ from tidegate.gateway.http.client import HttpClientError, UpstreamResponse
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause
 from tidegate.wire.json_format import format_kept
+from tidegate.wire.surprisal import read_surprisal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,8 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     call.model = answer.model
     call.answer_id = answer.answer_id
     call.keeps_format = format_kept(call.kind, call.body, answer.body)
+    if call.facts.wants_logprobs:
+        call.surprisal = read_surprisal(answer.body)
     call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
     call.served = leg
     call.status = 200

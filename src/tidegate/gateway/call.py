@@ -9,6 +9,7 @@ from tidegate.delivery.observation import Outcome
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import is_hard, outcome_of
 from tidegate.wire.kinds import DIALECTS
+from tidegate.wire.surprisal import NOTHING
 
 if TYPE_CHECKING:
     from tidegate.gateway.alarm import Alarm
@@ -48,7 +49,8 @@ class Call:
         told: headers of the last upstream that are for the client.
         keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
         transcript: *find_service*: notes the answer when it is to be kept; nearly always ``None``.
-        trail: attempts that failed, as an observation tells them.
+        trail: attempts that failed, as an observation tells them; ``later_attempts_us``: when others than the first began.
+        surprisal: of a whole answer, where the client asked for log probabilities.
         waited_us: age at which it was last reported as under way, 0 if never.
         outcome: the user's; ``None`` while it is not known.
         copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
@@ -75,6 +77,7 @@ class Call:
         "is_unrenderable",
         "keeps_format",
         "kind",
+        "later_attempts_us",
         "model",
         "order",
         "outcome",
@@ -89,6 +92,7 @@ class Call:
         "served",
         "started_at_us",
         "status",
+        "surprisal",
         "table",
         "told",
         "trail",
@@ -132,6 +136,8 @@ class Call:
         self.told: Headers = ()
         self.transcript: Transcript | None = None
         self.trail: tuple[tuple[str, str, int], ...] = ()
+        self.later_attempts_us: tuple[int, ...] = ()
+        self.surprisal = NOTHING
         self.first_content_at = 0.0
         self.usage: Usage | None = None
         self.keeps_format = -1
@@ -192,11 +198,17 @@ class Call:
             if self.arm.trial is not None and not self.is_forced:
                 self.gateway.trials.succeeded(self.arm.trial)
 
+    def began_again(self) -> None:
+        """Another attempt begins, after one that failed."""
+        self.later_attempts_us = (*self.later_attempts_us, self._age_us())
+
+    def _age_us(self) -> int:
+        return int((time.monotonic() - self.request.received_at) * 1e6)
+
     def failed(self, leg: Leg, failure: Failure) -> None:
         """An attempt at ``leg`` failed, before its first content or after it."""
         outcome = outcome_of(failure.cause, is_content_filter=failure.is_content_filter)
-        ended_us = int((time.monotonic() - self.request.received_at) * 1e6)
-        self.trail = (*self.trail, (f"{leg.account.name}/{leg.insertion.model}", outcome, ended_us))
+        self.trail = (*self.trail, (f"{leg.account.name}/{leg.insertion.model}", outcome, self._age_us()))
         if self.responder.is_started:
             self.outcome = outcome
         arm, release = self.arm, self.route.route.release if self.route else None

@@ -33,6 +33,8 @@ async def ask_in_order(call: Call) -> None:
             position, retries = chosen, 0
         leg = call.order[position]
         call.attempts += 1
+        if failure is not None:
+            call.began_again()
         if leg is not own:
             call.fallbacks += 1
         failure = await attempt(call, leg)

@@ -62,6 +62,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     is_json_wanted: bool = False
     choices: int = 1
     max_tokens: int | None = None
+    has_logprobs_wish: bool = False
 
 
 def read_ask(kind: Kind, raw: bytes) -> Ask:
@@ -136,6 +137,7 @@ def _read_chat(kind: Kind, body: dict[str, Any]) -> Ask:
         schema=form["json_schema"].get("schema", {}) if form.get("type") == "json_schema" else None,
         is_json_wanted=form.get("type") == "json_object",
         choices=_positive(body.get("n"), "n") or 1,
+        has_logprobs_wish=body.get("logprobs") is True,
         max_tokens=_positive(body.get("max_completion_tokens") or body.get("max_tokens"), "max_tokens"),
     )
 
@@ -153,6 +155,7 @@ def _read_completions(kind: Kind, body: dict[str, Any]) -> Ask:
         has_usage_wish=bool((body.get("stream_options") or {}).get("include_usage")),
         choices=_positive(body.get("n"), "n") or 1,
         max_tokens=_positive(body.get("max_tokens"), "max_tokens"),
+        has_logprobs_wish=isinstance(body.get("logprobs"), int),
     )
 
 

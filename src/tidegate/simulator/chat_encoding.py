@@ -8,6 +8,7 @@ from typing import Any
 
 from tidegate.simulator.ask import Ask
 from tidegate.simulator.beats import Beat, data_beat
+from tidegate.simulator.logprobs import chat_logprobs, text_logprobs
 from tidegate.simulator.reply import Call, Choice, Reply
 from tidegate.simulator.scenario import Behaviour
 
@@ -17,7 +18,12 @@ DONE = Beat(b"data: [DONE]\n\n")
 def chat_document(reply: Reply, behaviour: Behaviour) -> dict[str, Any]:
     """A whole ``chat.completion``."""
     choices = [
-        {"index": place, "message": _message(choice), "logprobs": None, "finish_reason": _finish(choice)}
+        {
+            "index": place,
+            "message": _message(choice),
+            "logprobs": chat_logprobs(choice, choice.tokens),
+            "finish_reason": _finish(choice),
+        }
         for place, choice in enumerate(reply.choices)
     ]
     return _with_usage(_head(reply, "chatcmpl", "chat.completion") | {"choices": choices}, reply, behaviour)
@@ -26,7 +32,12 @@ def chat_document(reply: Reply, behaviour: Behaviour) -> dict[str, Any]:
 def text_document(reply: Reply, behaviour: Behaviour) -> dict[str, Any]:
     """A whole ``text_completion``."""
     choices = [
-        {"index": place, "text": choice.text, "logprobs": None, "finish_reason": _finish(choice)}
+        {
+            "index": place,
+            "text": choice.text,
+            "logprobs": text_logprobs(choice, choice.tokens),
+            "finish_reason": _finish(choice),
+        }
         for place, choice in enumerate(reply.choices)
     ]
     return _with_usage(_head(reply, "cmpl", "text_completion") | {"choices": choices}, reply, behaviour)
@@ -92,8 +103,9 @@ def _usage_beats(head: dict[str, Any], reply: Reply, ask: Ask, behaviour: Behavi
 
 
 def _choice_deltas(place: int, choice: Choice, behaviour: Behaviour) -> Iterator[Delta]:
-    def delta(content: dict[str, Any], finish: str | None = None) -> dict[str, Any]:
-        return {"index": place, "delta": content, "logprobs": None, "finish_reason": finish}
+    def delta(content: dict[str, Any], finish: str | None = None, written: tuple[str, ...] = ()) -> dict[str, Any]:
+        told = chat_logprobs(choice, written)
+        return {"index": place, "delta": content, "logprobs": told, "finish_reason": finish}
 
     if behaviour.stream.has_role_chunk:
         yield delta({"role": "assistant", "content": "", "refusal": None}), False
@@ -103,7 +115,7 @@ def _choice_deltas(place: int, choice: Choice, behaviour: Behaviour) -> Iterator
         yield delta({"reasoning_content": token}), True
     field = "refusal" if choice.finish == "refusal" else "content"
     for token in choice.tokens:
-        yield delta({field: token}), True
+        yield delta({field: token}, written=(token,)), True
     calls = [_call_deltas(index, call) for index, call in enumerate(choice.calls)]
     for piece, is_token in _in_turns(calls) if behaviour.stream.has_interleaved_tool_calls else chain(*calls):
         yield delta({"tool_calls": [piece]}), is_token
@@ -119,7 +131,8 @@ def _call_deltas(index: int, call: Call) -> Iterator[Delta]:
 
 def _text_deltas(place: int, choice: Choice) -> Iterator[Delta]:
     for token in choice.tokens:
-        yield {"index": place, "text": token, "logprobs": None, "finish_reason": None}, True
+        told = text_logprobs(choice, (token,))
+        yield {"index": place, "text": token, "logprobs": told, "finish_reason": None}, True
     yield {"index": place, "text": "", "logprobs": None, "finish_reason": _finish(choice)}, False
 
 

@@ -81,7 +81,7 @@ def check_behaviour(behaviour: Behaviour, *, where: str) -> None:
         raise InvalidInputError("The list of answers is empty.", where=f"{where}.answer", remedy="give at least one")
     for template in (*answers, behaviour.reasoning):
         check_template(template, where=where)
-    for name in ("first_token_seconds", "token_seconds", "tokens"):
+    for name in ("first_token_seconds", "token_seconds", "tokens", "surprisal"):
         spread = getattr(behaviour, name)
         if spread is not None and not is_sound_spread(spread):
             raise InvalidInputError("A spread needs values from 0 up, low before high.", where=f"{where}.{name}")

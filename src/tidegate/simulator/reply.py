@@ -40,6 +40,8 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: tuple[str, ...] = ()
     calls: tuple[Call, ...] = ()
     finish: Finish = "stop"
+    surprisal: float | None = None
+    """``-log p`` of each token, where it was asked for and the model tells."""
 
     @property
     def text(self) -> str:
@@ -95,10 +97,21 @@ def compose_reply(
     }
     identity = f"{zlib.crc32(ask.model.encode()):08x}{count:08d}"
     choices = tuple(
-        _end(_choice(ask, behaviour, fault, dice, variables, f"{identity}{place}", count + place), ask, fault)
+        _scored(
+            _end(_choice(ask, behaviour, fault, dice, variables, f"{identity}{place}", count + place), ask, fault),
+            ask,
+            behaviour,
+            dice,
+        )
         for place in range(ask.choices)
     )
     return Reply(id=identity, model=ask.model, created=created, choices=choices, input_tokens=ask.prompt_tokens)
+
+
+def _scored(choice: Choice, ask: Ask, behaviour: Behaviour, dice: Dice) -> Choice:
+    if not ask.has_logprobs_wish or behaviour.surprisal is None:
+        return choice
+    return msgspec.structs.replace(choice, surprisal=max(0.0, dice.draw(behaviour.surprisal)))
 
 
 def _choice(

@@ -110,6 +110,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """Answer a request for a JSON schema with an instance of it."""
     judge: JudgeScript | None = None
     """Answer a judge's question with a verdict instead."""
+    surprisal: Spread | None = None
+    """``-log p`` of each token of an answer, told to whoever asks for ``logprobs``; None: told to nobody."""
     first_token_seconds: Spread = 0.0
     token_seconds: Spread = 0.0
     context_tokens: int | None = None

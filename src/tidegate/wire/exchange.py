@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tidegate.wire.insertion import Insertion
     from tidegate.wire.json_object import JsonObject
     from tidegate.wire.request import RequestFacts
+    from tidegate.wire.surprisal import Surprisal
     from tidegate.wire.usage import Usage
 
 __all__ = ["Answer", "Exchange", "StreamRelay", "UpstreamFault", "open_exchange"]
@@ -36,6 +37,7 @@ class StreamRelay(Protocol):
         malformed_events: events that were no JSON; they are passed on as they are.
         model: the model that answered, as the upstream names it.
         answer_id: under which the provider keeps the answer (Responses), else ``""``.
+        surprisal: of the tokens so far, where the client asked for log probabilities and they were told.
     """
 
     has_content: bool
@@ -49,6 +51,7 @@ class StreamRelay(Protocol):
     answer_id: str
     is_refused: bool
     is_filtered: bool
+    surprisal: Surprisal
 
     def feed(self, data: bytes) -> bytes:
         """What may be passed on after these bytes: whole events only."""

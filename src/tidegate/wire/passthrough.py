@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from tidegate.wire.answers import read_answer
 from tidegate.wire.kinds import DIALECTS, UPSTREAM_PATHS, Kind
 from tidegate.wire.prepared import prepare
-from tidegate.wire.relay_chat import ChatRelay
+from tidegate.wire.relay_chat import ChatRelay, ScoredChatRelay
 from tidegate.wire.relay_messages import MessagesRelay
 from tidegate.wire.relay_responses import ResponsesRelay
 from tidegate.wire.render import render_request
@@ -53,7 +53,8 @@ class PassThrough:
             return MessagesRelay()
         if self._kind is Kind.RESPONSES:
             return ResponsesRelay()
-        return ChatRelay(strips_usage=not self._facts.wants_usage, choices=self._facts.choices)
+        relay = ScoredChatRelay if self._facts.wants_logprobs else ChatRelay
+        return relay(strips_usage=not self._facts.wants_usage, choices=self._facts.choices)
 
     def answer(self, body: bytes) -> Answer:
         """Read a whole 2xx answer; its bytes are the client's."""

@@ -10,6 +10,7 @@ from tidegate.wire.answer import UpstreamFault
 from tidegate.wire.dialect_errors import error_body, error_event
 from tidegate.wire.kinds import DIALECTS, Kind
 from tidegate.wire.sse import BlockSplitter, block_data, simple_data
+from tidegate.wire.surprisal import NOTHING, Surprisal
 from tidegate.wire.upstream_errors import error_object_facts, redact_bytes
 from tidegate.wire.usage import Usage
 
@@ -22,6 +23,7 @@ class EventRelay(ABC):
     """
 
     kind: ClassVar[Kind]
+    surprisal: Surprisal = NOTHING
 
     def __init__(self) -> None:
         self.has_content = False

@@ -8,6 +8,7 @@ import msgspec
 
 from tidegate.wire.kinds import Kind
 from tidegate.wire.relay import EventRelay
+from tidegate.wire.surprisal import read_surprisal
 from tidegate.wire.usage import read_openai_usage
 
 DONE = b"data: [DONE]\n\n"
@@ -106,6 +107,15 @@ class ChatRelay(EventRelay):
 
     def _terminator(self) -> bytes:
         return DONE
+
+
+class ScoredChatRelay(ChatRelay):
+    """The same where the client asked for log probabilities: they are read from each event as well."""
+
+    def _follow(self, data: bytes, block: bytes) -> bytes:
+        if (found := read_surprisal(data)).tokens:
+            self.surprisal = self.surprisal.plus(found)
+        return super()._follow(data, block)
 
 
 def _has_other_content(delta: _Delta) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import Kind
+from tidegate.wire.surprisal import asks_for_logprobs
 
 T = TypeVar("T")
 
@@ -25,6 +26,7 @@ class RequestFacts(msgspec.Struct, kw_only=True):
         max_output_tokens: the client's own cap, in whichever spelling.
         choices: answers asked for (``n``).
         variables: ``tidegate.variables``; ``None`` when the request brings none.
+        wants_logprobs: the client asked for the log probabilities of what is written.
     """
 
     model: str
@@ -37,6 +39,7 @@ class RequestFacts(msgspec.Struct, kw_only=True):
     max_output_tokens: int | None = None
     choices: int = 1
     variables: dict[str, Any] | None = None
+    wants_logprobs: bool = False
 
 
 class _StreamOptions(msgspec.Struct):
@@ -53,6 +56,7 @@ class _ConversationRef(msgspec.Struct):
 
 _STRING = msgspec.json.Decoder(str | None)
 _BOOLEAN = msgspec.json.Decoder(bool | None)
+_ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
 _INTEGER = msgspec.json.Decoder(int | None)
 _OBJECT = msgspec.json.Decoder(dict[str, Any] | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
@@ -86,6 +90,8 @@ def read_request(kind: Kind, body: JsonObject) -> RequestFacts:
     if "n" in fields:
         choices = _read(fields, "n", _INTEGER)
         facts.choices = 1 if choices is None else choices
+    if "logprobs" in fields:
+        facts.wants_logprobs = asks_for_logprobs(_read(fields, "logprobs", _ANYTHING))
     if "tidegate" in fields:
         own = _read(fields, "tidegate", _TIDEGATE)
         facts.variables = own.variables if own else None

@@ -17,7 +17,8 @@ from tidegate.delivery.release_file import parse_release
 from tidegate.stats.verdict import Verdict
 
 # How a version is good and how it is bad, by what its observations look like.
-GOOD = {"stream": True, "ttft_us": 300_000, "tpot_us": 20_000, "cached_tokens": 9, "keeps_format": 1}
+SURE = {"surprisal_tokens": 30, "surprisal_unats": 12_000_000}  # 0.4 nats a token
+GOOD = {"stream": True, "ttft_us": 300_000, "tpot_us": 20_000, "cached_tokens": 9, "keeps_format": 1, **SURE}
 BAD = {
     "error_rate": {"assigned_outcome": "upstream_error"},
     "timeout_rate": {"assigned_outcome": "timeout"},
@@ -29,6 +30,7 @@ BAD = {
     "ttft": {"ttft_us": 900_000},
     "tpot": {"tpot_us": 60_000},
     "output_tokens": {"output_tokens": 90},
+    "perplexity": {"surprisal_unats": 45_000_000},
     "tokens_per_second": {"output_tokens": 10},
     "cost_per_request": {"cost_nano_usd": 9_000},
     "cache_hit_rate": {"cached_tokens": 1},
@@ -45,6 +47,7 @@ VALUES = {
     "ttft": 0.3,
     "tpot": 0.02,
     "output_tokens": 30,
+    "perplexity": 1.4918,
     "tokens_per_second": 120,
     "cost_per_request": 1.5e-6,
     "cache_hit_rate": 0.75,

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.wording import UNKNOWN, count, dollars, instant, microseconds, moment, share
+from tidegate.delivery.attempts import Attempt, attempts_of
+from tidegate.delivery.observation import perplexity_of
 from tidegate.shapes.judges import Judge
 from tidegate.shapes.records import ServedRequest
 from tidegate.shapes.requests import RequestDetail, SaidFeedback
@@ -89,6 +91,10 @@ def request_lines(request: RequestDetail, now: datetime) -> list[Text]:
         ("cost", dollars(request.cost_nano_usd)),
         ("attempts", f"{request.attempts}, of them {request.fallbacks} elsewhere"),
     ]
+    if (perplexity := perplexity_of(request)) is not None:
+        pairs.append(("perplexity", f"{perplexity:.3g} over {request.surprisal_tokens} tokens"))
+    attempts = attempts_of(request) if request.attempts > 1 else []
+    pairs += [(f"attempt {number}", _attempt(each)) for number, each in enumerate(attempts, start=1)]
     pairs += [("feedback", _said(said)) for said in request.feedback]
     pairs += [(f"judge {said.judge}", f"{said.score:.2f} for {said.variant}") for said in request.judgements]
     return [Text(request.request_id, style="bold"), *fields(pairs), *_content(request)]
@@ -142,6 +148,11 @@ def judges_table(judges: Sequence[Judge]) -> list[Text]:
 
 def _number(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:.3f}"
+
+
+def _attempt(each: Attempt) -> str:
+    span = f"from {microseconds(each.began_us)}, for {microseconds(each.ended_us - each.began_us)}"
+    return f"{each.deployment}  {each.outcome.replace('_', ' ') or 'answered'}  {span}"
 
 
 def _said(said: SaidFeedback) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from tidegate.controller.opentelemetry import names
+from tidegate.delivery.attempts import Attempt, attempts_of
 from tidegate.delivery.observation import FAILURES, Observation, Outcome
 from tidegate.delivery.release import STABLE
 from tidegate.delivery.trace import parse_traceparent, span_of, trace_of
@@ -73,7 +74,6 @@ def spans_of(row: Observation) -> list[Span]:
     started = row.started_at_us * 1000
     ended = started + row.duration_us * 1000
     operation = names.OPERATIONS.get(row.path, row.path)
-    served = row.served or row.variant
     first = ((names.FIRST_TOKEN_EVENT, started + row.ttft_us * 1000),) if row.ttft_us else ()
     request = Span(
         name=f"{operation} {row.service}",
@@ -107,33 +107,15 @@ def spans_of(row: Observation) -> list[Span]:
         error=row.outcome if row.outcome in _OWN_FAULTS else "",
         events=first,
     )
-    return [request, *_attempts(row, request, served)]
+    return [request, *_attempts(row, request)]
 
 
-def _attempts(row: Observation, request: Span, served: str) -> list[Span]:
-    spans = []
-    begun = request.started_ns + row.own_us * 1000
-    for number, (deployment, outcome, ended_us) in enumerate(row.trail, start=1):
-        ended = max(begun, request.started_ns + ended_us * 1000)
-        spans.append(_attempt(row, request, number, begun, ended, deployment, outcome))
-        begun = ended
-    if row.served and len(row.trail) < row.attempts:
-        deployment = row.served_version if served == "fallback" else row.model
-        spans.append(_attempt(row, request, len(row.trail) + 1, begun, request.ended_ns, deployment, "", is_last=True))
-    return spans
+def _attempts(row: Observation, request: Span) -> list[Span]:
+    return [_attempt(row, request, number, each) for number, each in enumerate(attempts_of(row), start=1)]
 
 
-def _attempt(
-    row: Observation,
-    request: Span,
-    number: int,
-    begun: int,
-    ended: int,
-    deployment: str,
-    error: str,
-    *,
-    is_last: bool = False,
-) -> Span:
+def _attempt(row: Observation, request: Span, number: int, told_of: Attempt) -> Span:
+    deployment, is_last = told_of.deployment, not told_of.outcome
     provider, slash, model = deployment.partition("/")
     told = {names.PROVIDER: provider if slash else "", names.REQUEST_MODEL: model if slash else deployment}
     answer: dict[str, Value] = {names.RESPONSE_MODEL: row.model, **_usage(row)} if is_last else {}
@@ -144,10 +126,10 @@ def _attempt(
         trace_id=request.trace_id,
         span_id=span_of(row.request_id, number),
         parent_id=request.span_id,
-        started_ns=begun,
-        ended_ns=max(begun, ended),
+        started_ns=request.started_ns + told_of.began_us * 1000,
+        ended_ns=request.started_ns + told_of.ended_us * 1000,
         attributes=_known({names.OPERATION: operation, **told, **answer}),
-        error=error,
+        error=told_of.outcome,
         events=request.events if is_last else (),
     )
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import msgspec
 
 from tidegate.dashboard.looking import Context, Look, Page
-from tidegate.delivery.observation import Outcome
+from tidegate.delivery.attempts import attempts_of
+from tidegate.delivery.observation import Outcome, perplexity_of
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.shapes.records import ServedRequest
 
@@ -15,12 +16,21 @@ _A_PAGE = 50
 
 
 class Stretch(NamedTuple):
-    """One part of a request's time, in parts of the whole."""
+    """One part of a request's time, in parts of the whole.
+
+    Attributes:
+        kind: what it is drawn as: ``own``, ``failed``, ``waiting`` or ``streaming``.
+        outcome: of an attempt that failed.
+        began_us: after the request's start.
+    """
 
     name: str
+    kind: str
     start: float
     length: float
     microseconds: int
+    began_us: int
+    outcome: str = ""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -72,21 +82,33 @@ def read_wanted(look: Look) -> Wanted:
 async def gather(look: Look) -> Context:
     """One request."""
     request = await look.ask.request(look.path["request"])
-    return {"request": request, "waterfall": waterfall(request)}
+    return {"request": request, "waterfall": waterfall(request), "perplexity": perplexity_of(request)}
 
 
 def waterfall(request: ServedRequest) -> list[Stretch]:
-    """Where the time went: in the gateway, until the first content, until the last."""
+    """Where the time went: in the gateway, in attempts that failed, until the first content, until the last."""
     whole = max(1, request.duration_us)
     own = max(0, min(request.own_us, whole))
-    first = request.ttft_us if own < request.ttft_us < whole else whole
-    stretches = [Stretch("Gateway", 0.0, own / whole, own)]
-    if first < whole:
-        stretches.append(Stretch("Until the first token", own / whole, (first - own) / whole, first - own))
-        stretches.append(Stretch("Streaming", first / whole, (whole - first) / whole, whole - first))
-    else:
-        stretches.append(Stretch("Until the answer", own / whole, (whole - own) / whole, whole - own))
+    attempts = attempts_of(request)
+    failed = [each for each in attempts if each.outcome]
+    stretches = [_stretch("Gateway", "own", 0, own, whole)]
+    stretches += [
+        _stretch(each.deployment, "failed", each.began_us, each.ended_us, whole, each.outcome) for each in failed
+    ]
+    answered = [each.began_us for each in attempts if not each.outcome]
+    if answered or not failed:  # an open request, and one that nobody was asked for, waited all the time
+        begun = answered[0] if answered else own
+        first = request.ttft_us if begun < request.ttft_us < whole else whole
+        name = "Until the first token" if first < whole else "Until the answer"
+        stretches.append(_stretch(name, "waiting", begun, first, whole))
+        if first < whole:
+            stretches.append(_stretch("Streaming", "streaming", first, whole, whole))
     return stretches
+
+
+def _stretch(name: str, kind: str, begun: int, ended: int, whole: int, outcome: str = "") -> Stretch:
+    start, end = min(begun, whole), min(ended, whole)
+    return Stretch(name, kind, start / whole, (end - start) / whole, end - start, start, outcome)
 
 
 async def _sought(look: Look) -> ServedRequest | str | None:

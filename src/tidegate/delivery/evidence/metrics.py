@@ -193,6 +193,16 @@ TABLE: tuple[Metric, ...] = (
         "mean",
     ),
     Metric(
+        "perplexity",
+        Kind.QUANTITY,
+        "",
+        Harm.EITHER,
+        "exponential of the mean surprisal of an answer's tokens, where the client asked for log probabilities and the "
+        "upstream told them",
+        Quantity(lambda s: s.perplexity, 1e3),
+        "mean",
+    ),
+    Metric(
         "tokens_per_second",
         Kind.RATIO,
         "tokens/s",
@@ -314,4 +324,4 @@ def show_value(guardrail: GuardrailSpec, value: float | None) -> str:
     if guardrail.source is not None:
         return f"{value:.6g}"
     unit = metric_of(guardrail).unit
-    return f"{value * 100:.3g} %" if unit == "share" else f"{value:.3g} {unit}"
+    return f"{value * 100:.3g} %" if unit == "share" else f"{value:.3g} {unit}".rstrip()

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from tidegate.delivery.evidence.opinions import Opinions
-from tidegate.delivery.observation import FAILURES, Observation, Outcome
+from tidegate.delivery.observation import FAILURES, Observation, Outcome, perplexity_thousandths
 from tidegate.stats.distribution import Distribution
 from tidegate.stats.ratio import Ratio
 
@@ -45,6 +45,7 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
         open_latency: ages of requests that have not ended, microseconds.
         open_ttft: ages of streams without content yet, microseconds.
         opinions: feedback name -> what was said of the answers.
+        perplexity: in thousandths, of answers whose tokens' probabilities were told.
     """
 
     requests: int = 0
@@ -65,6 +66,7 @@ class Summary(msgspec.Struct, frozen=True, omit_defaults=True):
     open_latency: Distribution = Distribution()
     open_ttft: Distribution = Distribution()
     opinions: dict[str, Opinions] = {}
+    perplexity: Distribution = Distribution()
 
     @classmethod
     def of(cls, row: Observation, *, is_new_unit: bool = True) -> Summary:
@@ -140,6 +142,7 @@ def _of_ended(row: Observation) -> Summary:
         tpot=_known(row.tpot_us, is_answer and row.tpot_us > 0),
         output_tokens=_known(row.output_tokens, is_answer),
         cost=_known(row.cost_nano_usd, is_answer),
+        perplexity=_known(perplexity_thousandths(row), is_answer and row.surprisal_tokens > 0),
         speed=Ratio.of(row.output_tokens, row.duration_us) if is_written else Ratio(),
         cached=Ratio.of(max(0, row.cached_tokens), row.input_tokens) if is_answer and row.input_tokens > 0 else Ratio(),
     )

@@ -197,11 +197,11 @@ def expect(history: History, assumed: AssumeSpec, *, is_by_request: bool) -> Exp
         is_by_request: whether each request is a unit of its own.
     """
     found: dict[str, ExpectedRate | ExpectedQuantity] = {}
-    for name, metric in METRICS.items():  # ratios, scores and rates of good answers are not planned
+    for name, metric in METRICS.items():  # others are not planned
         match metric.reading:
             case Rate(is_of_good=False) as rate:
                 found[name] = _rate(name, rate, history.summary, assumed)
-            case Quantity() as quantity:
+            case Quantity() as quantity if name in _DEFAULT_QUANTITIES:
                 found[name] = _quantity(name, quantity, history.summary, assumed, found)
             case _:
                 pass
