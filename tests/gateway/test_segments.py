@@ -28,6 +28,16 @@ async def test_units_of_the_segment_get_its_share_and_everybody_else_the_common_
     assert {answer.headers["x-tidegate-variant"] for answer in inside} == {"candidate"}
     rows = await bench.observations.after(10)
     assert {(row.variant, row.propensity) for row in rows} == {("stable", 10_000), ("candidate", 9_999)}
+    assert {(row.variant, row.segments) for row in rows} == {("stable", ""), ("candidate", "internal")}
+
+
+async def test_of_a_release_a_request_tells_every_segment_it_belongs_to_and_otherwise_none(bench, simulate):
+    bench.provide("sim", await simulate({}))
+    bench.publish(targeted(1, 9_999))
+    await bench.chat(metadata={"plan": "beta"}, headers={"x-team": "acme-ml"})
+    bench.publish(service(variant("stable"), segments={"beta": Segment(metadata={"plan": "beta"})}))
+    await bench.chat(metadata={"plan": "beta"})
+    assert [row.segments for row in await bench.observations.after(2)] == ["internal,beta", ""]
 
 
 async def test_a_target_that_is_no_share_is_refused_and_the_old_table_stays(bench, simulate):

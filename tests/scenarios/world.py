@@ -135,6 +135,7 @@ class FakeGateway:
                     assigned_outcome="upstream_error" if is_failure else "ok",
                     duration_us=latency_us(variant.version, unit),
                     cost_nano_usd=cost_nano(variant.version, unit),
+                    segments=",".join(segments),
                 )
             )
         self.sequence += 1

@@ -18,11 +18,12 @@ from tidegate import __version__
 from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
 from tidegate.delivery.planning import planned
-from tidegate.shapes import judges, pairs, records, releases, reports, requests, traffic, versions
+from tidegate.shapes import experiments, judges, pairs, records, releases, reports, requests, traffic, versions
 from tidegate.shapes import operations as operations_shapes
 
 _SHAPES: tuple[ModuleType, ...] = (
     releases,
+    experiments,
     planned,
     pairs,
     traffic,

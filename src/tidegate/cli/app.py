@@ -14,6 +14,7 @@ from tidegate import __version__
 from tidegate.cli.command import JsonOption, KeyOption, UrlOption, local_command
 from tidegate.cli.commands import (
     declaring,
+    experimenting,
     feedback,
     keys,
     logs,
@@ -42,6 +43,7 @@ _COMMANDS = (
     planning,
     previewing,
     releasing,
+    experimenting,
     reporting,
     operating,
     keys,

@@ -15,6 +15,7 @@ SUBJECTS = (
     "versions",
     "services",
     "releases",
+    "experiments",
     "planning",
     "traffic",
     "requests",

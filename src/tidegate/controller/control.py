@@ -44,6 +44,7 @@ from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
 from tidegate.controller.reports.service_report import ServiceReports
 from tidegate.controller.request_log import log_requests
+from tidegate.controller.results.reading import Experiments
 from tidegate.controller.routing_table import RoutingTableReader
 from tidegate.controller.said import Said
 from tidegate.controller.sinks.subscriptions import Subscriptions
@@ -220,6 +221,7 @@ class Control:
             self._wanted.set,
             self.measurer.check,
         )
+        self.experiments = Experiments(state, self.observed)
         self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news, self.pins.pin_of)
         self.previews = Previews(state, table, self.publisher)
         self.pairs = PairQueries(self.observed)

@@ -90,6 +90,7 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
     keeps_format: int = -1  # 1 the answer is the JSON that was asked for, 0 it is not, -1 nobody asked or looked
     is_open: bool = False  # not ended: its end will be told
     waited_us: int = 0  # age at which the request was last reported as open, 0 if never
+    segments: str = ""  # of its service, that the request of a release belongs to; separated by commas
     later_attempts_us: tuple[int, ...] = ()  # begin after the start of each attempt but the first, in us
     surprisal_unats: int = 0  # sum of -log p over the tokens of the answer, in millionths of a nat
     surprisal_tokens: int = 0  # tokens whose probability was told; 0 unless the client asked for log probabilities

@@ -149,6 +149,15 @@ def _trace(header: bytes | None) -> str:
     return "" if context is None else context.header
 
 
+def _segments(call: Call) -> str:
+    """Looked up after the answer, and for what is on trial only."""
+    assert call.route is not None
+    sent = call.request.headers.items()
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in sent}
+    facts, key = call.facts, call.principal.name
+    return ",".join(rule.name for rule in call.route.segments if rule.holds(headers, facts.metadata, key, facts.user))
+
+
 def _observation(
     call: Call,
     outcome: Outcome,
@@ -206,6 +215,7 @@ def _observation(
         call.keeps_format,
         False,
         call.waited_us,
+        _segments(call) if release is not None and route.segments else "",
         *(_of_few(call) if call.later_attempts_us or call.facts.wants_logprobs else ()),
     )
 

@@ -222,6 +222,16 @@ async def list_feedback(
     return [_stored(row) for row in await connection.execute(statement)]
 
 
+async def compared_feedback(
+    connection: AsyncConnection, service: str, release: str, attempt: int, step: int, *, limit: int = 100_000
+) -> list[StoredFeedback]:
+    """The newest verdicts that compare the arms of one step."""
+    where = {"service": service, "release": release, "attempt": attempt, "step": step, "counted": Counts.COMPARED}
+    conditions = [feedback.c[column] == value for column, value in where.items()]
+    statement = sa.select(feedback).where(*conditions).order_by(feedback.c.at_us.desc()).limit(limit)
+    return [_stored(row) for row in await connection.execute(statement)]
+
+
 def cursor_of(said: StoredFeedback) -> str:
     """What continues a listing after this verdict."""
     return f"{said.at_us}-{said.id}"

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.observation import Observation
 from tidegate.errors import InvalidInputError
 from tidegate.registry.hashes import to_signed, to_unsigned
+from tidegate.registry.observations import Counts
 from tidegate.registry.schema import feedback, requests
 
 MOST_SCANNED = 10_000
@@ -102,6 +103,17 @@ async def find_requests(
     if len(rows) > limit:
         return RequestPage(rows[:limit], rows[limit - 1].cursor)
     return RequestPage(rows, await _end_of_scan(connection, newest, scanned) if choosing else None)
+
+
+async def compared_requests(connection: AsyncConnection, release: str, *, limit: int) -> list[Observation]:
+    """The newest requests of a release that compare its arms, whole and open ones, oldest first."""
+    statement = (
+        sa.select(requests.c.row)
+        .where(requests.c.release == release, requests.c.release != "", requests.c.counted == Counts.COMPARED)
+        .order_by(requests.c.started_at_us.desc())
+        .limit(limit)
+    )
+    return [_DECODER.decode(row) for row in await connection.scalars(statement)][::-1]
 
 
 async def of_requests(connection: AsyncConnection, request_ids: Collection[str]) -> dict[str, FoundCounts]:

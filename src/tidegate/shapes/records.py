@@ -234,6 +234,7 @@ class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
     keeps_format: int = -1
     is_open: bool = False
     waited_us: int = 0
+    segments: str = ""
     later_attempts_us: tuple[int, ...] = ()
     surprisal_unats: int = 0
     surprisal_tokens: int = 0

@@ -12,6 +12,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     """What the evidence says of one guardrail.
 
     Attributes:
+        variant: the arm it speaks of.
         metric: with its statistic, such as ``latency.p95``.
         verdict: ``pass``, ``fail``, ``inconclusive`` or ``no_data``.
         code: stable reason; ``sentence`` says the same for people.
@@ -27,6 +28,7 @@ class MetricVerdict(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     sentence: str
     limit: float
+    variant: str = "candidate"
     estimate: float | None = None
     lower: float | None = None
     upper: float | None = None

@@ -7,13 +7,13 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Reader
 from tidegate.api.replies import answers, plain, reply
+from tidegate.controller.results.declared import thresholds_of
 from tidegate.registry import audit
 from tidegate.registry.observations import read_counts
 from tidegate.registry.releases import read_release
-from tidegate.shapes.requests import ArmCounts, ReleaseCounts, ThresholdChange
+from tidegate.shapes.requests import ArmCounts, ReleaseCounts
 
 router = APIRouter(tags=["releases"])
-_DECLARED = "release.submitted"
 
 
 @router.get("/releases/{release}/counts", responses=answers(ReleaseCounts, "Thresholds and counts."))
@@ -37,11 +37,7 @@ async def read_release_counts(plane: Behind, caller: Reader, release: str) -> Re
         )
         for (_, attempt, step, number, variant), found in sorted(counted.items())
     )
-    declared = tuple(
-        ThresholdChange(seq=each.seq, at=each.at, actor=each.actor, action=each.action, detail=each.detail)
-        for each in reversed(rows)
-        if each.action == _DECLARED
-    )
+    declared = thresholds_of(rows[::-1])
     return reply(
         ReleaseCounts(release=row.id, service=row.service, spec=plain(row.spec), thresholds=declared, arms=arms)
     )

@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx2
 
+from tidegate.client.asynchronous.experiments import ExperimentsOperations
 from tidegate.client.asynchronous.feedback import FeedbackOperations
 from tidegate.client.asynchronous.installation import InstallationOperations
 from tidegate.client.asynchronous.planning import PlanningOperations
@@ -25,6 +26,7 @@ class AsyncClient(
     VersionsOperations,
     ServicesOperations,
     ReleasesOperations,
+    ExperimentsOperations,
     PlanningOperations,
     TrafficOperations,
     RequestsOperations,

@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx2
 
+from tidegate.client.blocking.experiments import ExperimentsOperations
 from tidegate.client.blocking.feedback import FeedbackOperations
 from tidegate.client.blocking.installation import InstallationOperations
 from tidegate.client.blocking.planning import PlanningOperations
@@ -25,6 +26,7 @@ class Client(
     VersionsOperations,
     ServicesOperations,
     ReleasesOperations,
+    ExperimentsOperations,
     PlanningOperations,
     TrafficOperations,
     RequestsOperations,

@@ -34,7 +34,7 @@ def standings(
     experiment = state.experiment
     if experiment is None or counts is None:
         return ()
-    alpha = spec.analysis.alpha / (len(state.arms) * len(spec.objectives))
+    alpha = shared_alpha(spec, state)
     thresholds = {threshold.metric: threshold for threshold in experiment.thresholds}
     return tuple(
         arm_effect(
@@ -48,6 +48,11 @@ def standings(
         for arm in state.arms
         for objective in spec.objectives
     )
+
+
+def shared_alpha(spec: ReleaseSpec, state: ReleaseState) -> float:
+    """The level of each bound, with which all of them hold together."""
+    return spec.analysis.alpha / (len(state.arms) * len(spec.objectives))
 
 
 def rounds_of(state: ReleaseState, experiment: Experiment, arm: str, counts: Sequence[StepCounts]) -> list[Round]:

@@ -1,0 +1,38 @@
+"""What came out of experiments, at any time and after their end.
+
+Written by :mod:`tidegate.client.surface` from :mod:`tidegate.client.calls.experiments`.
+"""
+
+from __future__ import annotations
+
+from tidegate.client.calls import experiments
+from tidegate.client.transport import AsyncTransport
+from tidegate.shapes.experiments import Results, SegmentedResults
+
+
+class ExperimentsOperations:
+    """The operations of :mod:`tidegate.client.calls.experiments`; part of :class:`~tidegate.client.AsyncClient`."""
+
+    _transport: AsyncTransport
+
+    async def results(self, release: str) -> Results:
+        """Where an experiment stands: every objective of every arm, valid at every look.
+
+        Raises:
+            NotFoundError: no such release, or it is no experiment.
+            ConflictError: the experiment has not begun.
+        """
+        return await self._transport.run(experiments.results(release))
+
+    async def results_by_segment(self, release: str, *, by: str = "segment") -> SegmentedResults:
+        """The objectives among the units of each segment: to look into, not to decide by.
+
+        Args:
+            release: its id.
+            by: ``segment``, ``key``, ``path`` or ``stream``.
+
+        Raises:
+            NotFoundError: no such release, or it is no experiment.
+            ConflictError: the experiment has not begun.
+        """
+        return await self._transport.run(experiments.results_by_segment(release, by=by))

@@ -1,0 +1,173 @@
+"""What the API tells of an experiment: where each arm stands in each objective, at any time and after its end."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from tidegate.shapes.releases import Event, MetricVerdict
+from tidegate.shapes.requests import ThresholdChange
+
+
+class ArmEffect(msgspec.Struct, frozen=True, kw_only=True):
+    """One metric of one arm against control; bounds and e-value hold at every look.
+
+    Attributes:
+        metric: with its statistic.
+        variant: the arm.
+        role: ``objective`` chooses or vetoes a winner; ``watched`` is what a guardrail is about, and is only told here.
+        better: ``higher``, ``lower``, or ``neither`` where both directions are harm.
+        standing: ``better``, ``worse`` (by more than the margin), ``no_worse`` (surely within it), ``undecided``,
+            ``no_data``; ``void`` while a sample-ratio mismatch makes every comparison meaningless.
+        unit: of ``estimate``, ``control_estimate`` and ``effect``: ``share`` (parts of one), ``s``, ``USD`` …
+        effect: arm minus control, with ``lower`` and ``upper``.
+        lift: the same in parts of control's value.
+        probability: of being better, of a normal posterior; nothing is decided by it.
+        e_value: against "no difference"; ``p_value`` is its inverse, at most 1.
+        samples, control_samples: units or values it rests on.
+        sentence: all of it in words; ``change`` says what would alter the standing, "" when nothing does.
+    """
+
+    metric: str
+    variant: str
+    role: str
+    better: str
+    standing: str
+    unit: str
+    estimate: float | None
+    control_estimate: float | None
+    effect: float | None
+    lower: float | None
+    upper: float | None
+    lift: float | None
+    lift_lower: float | None
+    lift_upper: float | None
+    probability: float | None
+    e_value: float
+    p_value: float
+    samples: int
+    control_samples: int
+    sentence: str
+    change: str
+
+
+class ExperimentArm(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant, control among them.
+
+    Attributes:
+        weight: basis points now; ``declared`` those it began with.
+        requests, units: assigned since the experiment began.
+        compared: units that compare the arms, and ``share`` their part of all of them (``None`` without any).
+        failures: requests that the variant itself failed.
+        cost_usd: of its answers, as far as prices are known.
+        is_winner: it won.
+        removed_at: when it was taken out, and ``removed_because`` of what.
+    """
+
+    variant: str
+    version: str
+    weight: int
+    declared: int
+    requests: int
+    units: int
+    compared: int
+    share: float | None
+    failures: int
+    cost_usd: float
+    is_winner: bool
+    removed_at: datetime | None
+    removed_because: str
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """One condition of the experiment, in the words of its file.
+
+    Attributes:
+        role: ``objective`` or ``guardrail``.
+        words: ``max_increase 2%, hard > 5%``; "" for an objective that must be surely better.
+    """
+
+    metric: str
+    role: str
+    words: str
+
+
+class Results(msgspec.Struct, frozen=True, kw_only=True):
+    """Where an experiment stands.
+
+    A strategy that has more to tell adds a block of its own here, ``None`` for the others.
+
+    Attributes:
+        strategy: ``ab_test`` and the like.
+        unit: what is randomised.
+        audience: segment that takes part, ``None`` for everybody.
+        alpha: of the whole experiment; each bound has ``shared_alpha``, so that all of them hold together.
+        mode: ``promote_winner`` or ``report_only``.
+        is_sequential: it ends as soon as the evidence decides.
+        horizon_seconds: how long it runs at most; ``ends_at`` is when, while it runs.
+        is_void: the variants did not get the units they should have: nothing can be concluded.
+        outcome: ``winner_found``, ``winner_forced``, ``stable_kept``, ``reported``, or "" while it goes on.
+        winner: the arm that won, or would win now.
+        headline: what came out so far, in one sentence; ``sentences`` what follows from it.
+        effects: objectives first, the one that chooses before all others, then what guardrails watch.
+        guardrails: what the last analysis said of each of them, for each arm on trial.
+        bounds: what is decided by; ``thresholds`` who declared it when, in order.
+        interventions: what people did to it since.
+    """
+
+    release: str
+    service: str
+    strategy: str
+    attempt: int
+    phase: str
+    unit: str
+    audience: str | None
+    alpha: float
+    shared_alpha: float
+    mode: str
+    is_sequential: bool
+    began_at: datetime
+    horizon_seconds: float
+    ends_at: datetime | None
+    ended_at: datetime | None
+    is_void: bool
+    outcome: str
+    winner: str | None
+    headline: str
+    sentences: tuple[str, ...]
+    arms: tuple[ExperimentArm, ...]
+    effects: tuple[ArmEffect, ...]
+    guardrails: tuple[MetricVerdict, ...]
+    bounds: tuple[Bound, ...]
+    thresholds: tuple[ThresholdChange, ...]
+    interventions: tuple[Event, ...]
+
+
+class SegmentEffects(msgspec.Struct, frozen=True, kw_only=True):
+    """The objectives among the units of one segment; bounds share alpha over all segments that are told.
+
+    Attributes:
+        segment: its name.
+        units: that compare the arms, of all variants.
+    """
+
+    segment: str
+    units: int
+    effects: tuple[ArmEffect, ...]
+
+
+class SegmentedResults(msgspec.Struct, frozen=True, kw_only=True):
+    """An experiment by segment: to look into, not to decide by.
+
+    Attributes:
+        by: ``segment``, ``key``, ``path`` or ``stream``.
+        units: that were read; ``is_partial`` when there are more of them than are read at once (the newest are).
+    """
+
+    release: str
+    service: str
+    by: str
+    units: int
+    is_partial: bool
+    segments: tuple[SegmentEffects, ...]
