@@ -45,7 +45,7 @@ test-slow: $(VENV)/.dev system-packages ## long simulations and heavy real parts
 
 .PHONY: test-load
 test-load: $(VENV)/.dev system-packages ## releases, restarts, crashes and takeovers under load, one after the other (about 15 minutes)
-	$(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_zero_downtime.py tests/e2e/test_release_traffic.py tests/e2e/test_two_controls.py
+	$(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_zero_downtime.py tests/e2e/test_release_traffic.py tests/e2e/test_two_controls.py tests/e2e/test_conversations.py
 
 # A real model needs PyTorch and a server for it: an environment of their own, outside everything that is shipped.
 # torch stands alone because its builds differ by platform; everything else is pinned with hashes.
@@ -149,6 +149,10 @@ bench-ingest: $(VENV)/.dev ## observations a second of one control process
 .PHONY: bench-reconcile
 bench-reconcile: $(VENV)/.dev ## CPU of a pass over 500 running releases of five metrics each
 	$(BIN)/python bench/reconcile.py
+
+.PHONY: bench-cut-off
+bench-cut-off: $(VENV)/.dev ## how long a candidate that dies still gets requests, over two gateway processes
+	$(BIN)/python bench/cut_off.py
 
 .PHONY: soak
 soak: $(VENV)/.dev ## ten minutes at 80 % of one worker's capacity; fails if memory, descriptors or tasks grow

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
-import socket
-import subprocess
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 from tests.fakes.json_endpoint import json_endpoint
+from tests.fakes.real_prometheus import NOT_INSTALLED, PROMETHEUS, RealPrometheus
 
 from tidegate.metrics.kinds import source_of
 from tidegate.metrics.settings import MetricsSettings, PrometheusSettings
 from tidegate.metrics.source import NoValueError, Subject, Tools
 
-PROMETHEUS = shutil.which("prometheus")
-pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed (Debian package prometheus)")
+pytestmark = pytest.mark.skipif(PROMETHEUS is None, reason=NOT_INSTALLED)
 
 PAGE = b"""\
 gpu_util{service="bot",version="bot/v1.1.0-22222222",gpu="0"} 90
@@ -29,40 +26,18 @@ CANDIDATE = Subject("bot", "bot/v1.1.0-22222222", "candidate", 60)
 STABLE = Subject("bot", "bot/v1.0.0-11111111", "stable", 60)
 
 
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture
 async def tools(tmp_path) -> AsyncIterator[Tools]:
     async with json_endpoint() as endpoint, httpx2.AsyncClient(trust_env=False) as client:
         endpoint.answers["/metrics"] = (200, PAGE)
-        target = endpoint.url.removeprefix("http://")
-        (tmp_path / "prometheus.yml").write_text(
-            "global: {scrape_interval: 1s}\n"
-            f"scrape_configs: [{{job_name: a, static_configs: [{{targets: ['{target}']}}]}}]\n"
-        )
-        port = free_port()
-        process = subprocess.Popen(
-            [
-                str(PROMETHEUS),
-                f"--config.file={tmp_path}/prometheus.yml",
-                f"--storage.tsdb.path={tmp_path}/data",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--log.level=error",
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        server = RealPrometheus(tmp_path, endpoint.url)
         try:
-            made = Tools(client, MetricsSettings(prometheus=PrometheusSettings(url=f"http://127.0.0.1:{port}")))
+            await server.start()
+            made = Tools(client, MetricsSettings(prometheus=PrometheusSettings(url=server.url)))
             await until_scraped(made)
             yield made
         finally:
-            process.kill()
-            process.wait()
+            await server.stop()
 
 
 async def until_scraped(tools: Tools) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from tests.fakes.json_endpoint import json_endpoint
+from tests.scenarios.half_way import half_way, release_id
 from tests.scenarios.world import World
 
 from tidegate.delivery.evidence import analysis
+from tidegate.delivery.release_file import parse_release
 
 
 @pytest.fixture
@@ -67,3 +71,33 @@ async def test_reads_stay_and_evaluations_grow_with_the_releases(world, monkeypa
     many = await work_of_a_pass(world, monkeypatch)
     assert (few[1], many[1]) == (2, 12)
     assert many[0] - few[0] <= 5  # one for each release whose state is written, none to gather or decide
+
+
+METRICS = [{"metric": "error_rate", "hard": "> 20%"}, {"metric": "latency", "max_increase": "50%"}]
+
+
+@pytest.mark.slow
+async def test_one_hanging_source_among_five_hundred_releases_delays_no_other_rollback(world):
+    """The endpoint never answers, so whatever waited for it would wait for ever."""
+    async with json_endpoint() as endpoint:
+        endpoint.answers["/gpu"] = None
+        gpu = {"metric": "gpu_util", "source": {"http": f"{endpoint.url}/gpu"}, "hard": "> 95"}
+        strategy = {"canary": {"steps": [{"split": "50%", "soak": "1d"}]}}
+        common = {"version": "v1.1.0", "strategy": strategy, "analysis": {"interval": "1s", "min_samples": 10}}
+        common["rollback"] = {"deadline": "10d"}
+        documents = [{"service": f"bot-{n}", "guardrails": METRICS, **common} for n in range(500)]
+        documents[250]["guardrails"] = [gpu, *METRICS]
+        await half_way(world, [parse_release(each) for each in documents])
+        await world.control.controller.reconcile()
+        while not endpoint.seen:
+            await asyncio.sleep(0)
+        bad = release_id(499)  # the last of all
+        await world.gateways[0].serve("bot-499", 60, fails=lambda version: "v1.1.0" in version)
+        world.clock.advance(timedelta(seconds=1))
+        world.beat()
+        await world.control.controller.reconcile()
+        world.beat()
+        assert (await world.look(bad)).phase == "rolling_back"
+        assert world.weights("bot-499") == {"bot-499/v1.0.0-00000000": 10_000}
+        hanging = await world.look(release_id(250))
+        assert (hanging.phase, len(endpoint.seen)) == ("progressing", 1)

@@ -197,6 +197,7 @@ class World:
         self.settings: dict[str, Any] = {}  # of every control process
         self.told: list[httpx2.Request] = []  # what went to addresses outside
         self.outside: Callable[[httpx2.Request], httpx2.Response] = lambda _: httpx2.Response(200)
+        self.judge: Callable[[httpx2.Request], httpx2.Response] = lambda _: httpx2.Response(503)
         self.control: Control
 
     @classmethod
@@ -259,7 +260,9 @@ class World:
             return self.outside(request)
         if self.unanswered:
             raise httpx2.ConnectError("refused")
-        reference = request.headers["x-tidegate-force-version"]
+        reference = request.headers.get("x-tidegate-force-version")
+        if reference is None:
+            return self.judge(request)
         self.probed.append(reference)
         headers = {"x-tidegate-version": reference, "x-tidegate-attempts": "1"}
         if reference in self.broken:
@@ -267,10 +270,12 @@ class World:
         answer = {"choices": [{"message": {"role": "assistant", "content": "ready"}, "finish_reason": "stop"}]}
         return httpx2.Response(200, headers=headers, json=answer)
 
-    async def service(self, name: str, *numbers: str, stable: bool = True) -> list[str]:
+    async def service(
+        self, name: str, *numbers: str, stable: bool = True, spec: ServiceSpec | None = None
+    ) -> list[str]:
         """A service with versions, the first of them stable; returns their references."""
         async with self.control.state.write() as connection:
-            await put_service(connection, name, ServiceSpec(), actor="test", at=self.clock.now())
+            await put_service(connection, name, spec or ServiceSpec(), actor="test", at=self.clock.now())
         references = [await self.version(name, number) for number in numbers]
         if stable:
             async with self.control.state.write() as connection:
