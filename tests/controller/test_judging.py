@@ -21,6 +21,7 @@ from tidegate.controller.judging import JudgeStanding, Judging
 from tidegate.controller.probe import JUDGE_KEY, OwnCredential
 from tidegate.controller.record_ingest import RecordIngest
 from tidegate.delivery.evidence.opinions import Opinions
+from tidegate.delivery.evidence.votes import Votes
 from tidegate.delivery.judging import JudgeSpec
 from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, RecordBatch, encode_record
@@ -29,6 +30,7 @@ from tidegate.registry.database import Database
 from tidegate.registry.feedback import attribute, pending
 from tidegate.registry.judges import put_judge
 from tidegate.registry.observations import Counts, read_counts
+from tidegate.registry.pairs import read_pair_counts
 from tidegate.registry.requests import of_requests
 from tidegate.wire.prompt_text import Turn
 
@@ -237,10 +239,10 @@ async def test_a_fresh_answer_waits_and_only_the_sample_is_judged(court):
     assert await court.judging.judge() == 0
 
 
-async def pair(court, number: int, stable: str, candidate: str) -> None:
+async def pair(court, number: int, stable: str, candidate: str, **fields) -> None:
     """One mirrored request with both texts kept."""
-    await court.answer(number, stable, variant="stable", propensity=10_000)
-    users, theirs = request(number, "stable"), request(number, "candidate")
+    await court.answer(number, stable, variant="stable", propensity=10_000, **fields)
+    users, theirs = request(number, "stable", **fields), request(number, "candidate", **fields)
     await court.records(PairRecord(stable=users, candidate=theirs), content(copy_id(f"req_{number}"), candidate))
 
 
@@ -251,6 +253,24 @@ async def test_of_two_answers_the_better_wins_whatever_its_place(court):
     await pair(court, 3, "a day", "a day")
     assert await court.judging.judge() == 3
     assert await court.opinions(part="window") == Opinions.of(1) + Opinions.of(0) + Opinions.of(0.5)
+
+
+async def votes(court) -> Votes:
+    async with court.observed.read() as connection:
+        counted = (await read_pair_counts(connection, ["rel_1"]))["rel_1"]["rel_1", 1, 0]
+    return counted.window.votes.get("judge:kind", Votes())
+
+
+async def test_a_preference_is_a_vote_on_the_pair_and_each_unit_has_one(court):
+    await court.declare(mode="pairwise")
+    await pair(court, 1, "an awful day", "a lovely day")
+    await pair(court, 2, "a lovely day", "an awful day")
+    await pair(court, 3, "a day", "a day")
+    assert await court.judging.judge() == 3
+    assert await votes(court) == Votes(wins=1, ties=1, losses=1, first=2, second=2)
+    await pair(court, 4, "an awful day", "a lovely day", unit_hash=1)
+    assert await court.judging.judge() == 1
+    assert await votes(court) == Votes(wins=1, ties=1, losses=1, first=2, second=2, repeated=1)
 
 
 async def test_a_judge_in_love_with_the_first_place_makes_ties_and_shows(court, simulate):  # noqa: F811

@@ -20,8 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
 from tidegate.controller.gateways import GatewayRegistry
+from tidegate.controller.judges_of_releases import judges_of
 from tidegate.controller.probe import OwnCredential, choose_gateway, origin_of
-from tidegate.delivery.evidence.metrics import JUDGE
 from tidegate.delivery.judging import (
     Budget,
     JudgeSpec,
@@ -34,13 +34,10 @@ from tidegate.delivery.judging import (
 )
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
-from tidegate.delivery.release_spec import ReleaseSpec
-from tidegate.delivery.service import ServiceSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.errors import InvalidInputError
 from tidegate.registry.database import Database
 from tidegate.registry.judgements import Judgement, Unjudged, keep_judgement, pinned_version, spent_since, unjudged
-from tidegate.registry.judges import find_judge, list_judges
+from tidegate.registry.judges import list_judges
 from tidegate.registry.observations import Counts
 from tidegate.registry.releases import ReleaseRow, active_releases
 
@@ -246,34 +243,6 @@ class Judging:
         standing = self.standings.get(task.name, JudgeStanding())
         self.standings[task.name] = JudgeStanding(standing.failed + 1, problem)
         _LOG.info("no_verdict", judge=task.name, request_id=task.found.kept.request_id, problem=problem)
-
-
-def judges_of(spec: ReleaseSpec) -> list[str]:
-    """The judges whose scores a release is judged by, each once."""
-    metrics = (guardrail.metric for guardrail in (*spec.guardrails, *spec.objectives))
-    return list(dict.fromkeys(metric.removeprefix(JUDGE) for metric in metrics if metric.startswith(JUDGE)))
-
-
-async def need_judges(connection: AsyncConnection, spec: ReleaseSpec, service: ServiceSpec) -> None:
-    """Make sure that the judges a release is judged by exist and will have something to judge.
-
-    Raises:
-        InvalidInputError: there is no such judge, or the service keeps no prompts and answers.
-    """
-    for name in judges_of(spec):
-        judge = await find_judge(connection, name)
-        if judge is None:
-            known = ", ".join(await list_judges(connection)) or "none"
-            raise InvalidInputError(
-                f"there is no judge {name!r}", code="unknown_judge", where="guardrails", remedy=f"known are: {known}"
-            )
-        if service.content.keep == "off":
-            raise InvalidInputError(
-                f"the judge {name!r} needs kept prompts and answers, and {spec.service} keeps none",
-                code="judge_needs_content",
-                where=f"services.{spec.service}.content",
-                remedy="set keep: redacted (or sampled) and a sample",
-            )
 
 
 def is_sampled(request_id: str, judge: str, share: float) -> bool:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.allowance import Allowance
 from tidegate.controller.arms import resolve_arms
 from tidegate.controller.capabilities import check_capabilities
-from tidegate.controller.judging import need_judges
+from tidegate.controller.judges_of_releases import need_judges, with_win_rates
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.strategy import strategy_name
@@ -39,6 +39,7 @@ async def accept_release(
     """
     service = await get_service(connection, spec.service)
     await need_judges(connection, spec, service.spec)
+    spec = await with_win_rates(connection, spec)
     arms = await resolve_arms(connection, spec, service, actor=actor, now=now)
     version = await resolve(connection, next(iter(arms.values()), spec.version), spec.service)
     candidate = version.ref

@@ -14,6 +14,7 @@ from tidegate.delivery.evidence.readings import Readings, look
 from tidegate.delivery.evidence.rules import broken_rules
 from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.evidence.win_rates import is_of_votes
 from tidegate.delivery.experiments.thresholds import freeze_thresholds
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.release import (
@@ -136,7 +137,7 @@ def _judge_arm(draft: Draft, arm: str) -> tuple[tuple[MetricVerdict, ...], Summa
     readings = _readings(draft)
     _look_at_rules(draft, concurrent, window, least, readings, arm)
     verdicts = judge_guardrails(
-        draft.spec.guardrails,
+        [guardrail for guardrail in draft.spec.guardrails if not is_of_votes(guardrail)],
         total,
         window,
         alpha=alpha / draft.program.judgings / len(draft.state.arms),

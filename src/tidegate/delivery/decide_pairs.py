@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from tidegate.delivery.draft import Draft
-from tidegate.delivery.evidence.analysis import step_verdict
+from tidegate.delivery.evidence.analysis import metric_name, step_verdict
 from tidegate.delivery.evidence.pair_analysis import judge_pairs
 from tidegate.delivery.evidence.pair_counts import PairCounts
 from tidegate.delivery.evidence.rules import broken_rules
+from tidegate.delivery.evidence.win_rates import is_of_votes
 from tidegate.delivery.release import MetricVerdict
 from tidegate.stats.verdict import Verdict
 
@@ -49,7 +50,8 @@ def judge_mirror(draft: Draft, least: int) -> None:
 
 
 def judge_beside(draft: Draft, least: int) -> tuple[MetricVerdict, ...]:
-    """Verdicts of pairs in a step that splits too: they can fail it, but it never waits for them."""
+    """Verdicts of pairs in a step that splits too: they can fail it, but it never waits for them. Votes on them it does
+    wait for, since nothing else tells a win rate."""
     step = draft.program.step_at(draft.state.step)
     if step is None or getattr(step, "mirroring", None) is None:
         return ()
@@ -63,13 +65,15 @@ def judge_beside(draft: Draft, least: int) -> tuple[MetricVerdict, ...]:
         least=least,
         pass_alpha=draft.spec.analysis.alpha,
     )
-    return tuple(
-        msgspec.structs.replace(
-            verdict,
-            metric=verdict.metric + OF_PAIRS,
-            is_dry_run=verdict.is_dry_run or verdict.verdict is not Verdict.FAIL,
-        )
-        for verdict in verdicts
+    voted = {metric_name(guardrail) for guardrail in plain if is_of_votes(guardrail)}
+    return tuple(verdict if verdict.metric in voted else _beside_users(verdict) for verdict in verdicts)
+
+
+def _beside_users(verdict: MetricVerdict) -> MetricVerdict:
+    return msgspec.structs.replace(
+        verdict,
+        metric=verdict.metric + OF_PAIRS,
+        is_dry_run=verdict.is_dry_run or verdict.verdict is not Verdict.FAIL,
     )
 
 

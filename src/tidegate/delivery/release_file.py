@@ -175,7 +175,10 @@ def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
 def _check_pairs(read: Document, spec: ReleaseSpec, program: Program, name: str) -> None:
     """A step that can never pass by evidence is refused, not passed."""
     deciding = {metric for each in spec.guardrails if can_decide(each) for metric in (each.metric, metric_name(each))}
-    remedy = "latency is measured under another load there; add a guardrail on error_rate or cost_per_request"
+    remedy = (
+        "latency is measured under another load there; add a guardrail on error_rate or cost_per_request, or on a "
+        "judge that compares, with stat: win_rate"
+    )
     if not deciding:
         message = f"no guardrail can be decided by the copies of {name}"
         raise InvalidInputError(message, where=read.where(("guardrails",)), remedy=remedy)

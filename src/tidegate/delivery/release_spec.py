@@ -23,7 +23,7 @@ from tidegate.delivery.quantities import (
 from tidegate.delivery.strategy import StrategySpec
 from tidegate.wire.insertion import Message
 
-Stat = Literal["mean", "p50", "p90", "p95", "p99"]
+Stat = Literal["mean", "p50", "p90", "p95", "p99", "win_rate"]
 
 
 class AssignmentSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):

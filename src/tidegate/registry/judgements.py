@@ -10,11 +10,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.evidence.metrics import JUDGE
 from tidegate.delivery.evidence.opinions import MICRO, Opinions
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.evidence.votes import Vote, Votes
+from tidegate.delivery.judging import LOSS, WIN, Preference
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import copy_id
 from tidegate.registry.hashes import to_signed
 from tidegate.registry.kept_content import Kept, kept_of
 from tidegate.registry.observations import Counted, Counts, add_counts
+from tidegate.registry.pairs import add_votes
 from tidegate.registry.schema import content, feedback, judgements, pairs, requests
 
 
@@ -83,6 +86,7 @@ async def unjudged(
 async def keep_judgement(connection: AsyncConnection, said: Judgement) -> None:
     """Store and count a judgement; the arms are compared by the first of each unit."""
     row, counted = said.row, said.counted
+    is_first = bool(said.candidate_first) and not await _has_unit_voted(connection, said)
     if counted is Counts.COMPARED and await _is_unit_judged(connection, said):
         counted = Counts.WINDOW
     await connection.execute(
@@ -106,6 +110,10 @@ async def keep_judgement(connection: AsyncConnection, said: Judgement) -> None:
     )
     if counted is not Counts.NONE:
         await add_counts(connection, {_key(row): _share(said, counted)})
+        if said.candidate_first:
+            is_sample = counted is not Counts.EARLY
+            key = row.release, row.attempt, row.step
+            await add_votes(connection, key, JUDGE + said.judge, _votes(said, is_first=is_first), is_sample=is_sample)
 
 
 async def pinned_version(connection: AsyncConnection, judge: str, release: str, attempt: int) -> str | None:
@@ -151,6 +159,20 @@ async def spent_since(connection: AsyncConnection, service: str, since_us: int) 
     return int(spent), int(unknown)
 
 
+async def _has_unit_voted(connection: AsyncConnection, said: Judgement) -> bool:
+    """Whether a pair of the same unit was judged before, in the same part of the counts."""
+    row, is_early = said.row, said.counted is Counts.EARLY
+    where = (
+        judgements.c.release == row.release,
+        judgements.c.attempt == row.attempt,
+        judgements.c.judge == said.judge,
+        judgements.c.step == row.step,
+        judgements.c.unit_hash == to_signed(row.unit_hash),
+        judgements.c.counted == Counts.EARLY if is_early else judgements.c.counted > Counts.EARLY,
+    )
+    return await connection.scalar(sa.select(judgements.c.id).where(*where).limit(1)) is not None
+
+
 async def _is_unit_judged(connection: AsyncConnection, said: Judgement) -> bool:
     row = said.row
     where = (
@@ -175,6 +197,18 @@ def _share(said: Judgement, counted: Counts) -> Counted:
         early=added if counted is Counts.EARLY else nothing,
         window=added if counted in {Counts.WINDOW, Counts.COMPARED} else nothing,
         compared=added if counted is Counts.COMPARED else nothing,
+    )
+
+
+def _votes(said: Judgement, *, is_first: bool) -> Votes:
+    """A judge's vote on a pair, and which places it preferred; the first of each unit decides."""
+    if not is_first:
+        return Votes(repeated=1)
+    places = (Preference(said.candidate_first), Preference(said.candidate_second))
+    return Votes.of(
+        {WIN: Vote.WIN, LOSS: Vote.LOSS}.get(said.micro, Vote.TIE),
+        first=places.count(Preference.FIRST),
+        second=places.count(Preference.SECOND),
     )
 
 

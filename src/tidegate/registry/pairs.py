@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.delivery.evidence.pair_counts import PairCounts
+from tidegate.delivery.evidence.votes import Votes
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
 from tidegate.errors import InvalidInputError
@@ -68,6 +69,17 @@ async def keep_pairs(
         added[key] = added.get(key, CountedPairs()) + counted
     for key, counted in added.items():
         await _add(connection, key, counted)
+
+
+async def add_votes(connection: AsyncConnection, key: PairKey, question: str, votes: Votes, *, is_sample: bool) -> None:
+    """Count votes on the pairs of one step; negative ones take earlier ones back.
+
+    Args:
+        question: ``judge:NAME`` or ``feedback:NAME``.
+        is_sample: whether the pair's request began in the window of the step.
+    """
+    one = PairCounts(votes={question: votes})
+    await _add(connection, key, CountedPairs(window=one) if is_sample else CountedPairs(early=one))
 
 
 async def read_pair_counts(

@@ -22,6 +22,7 @@ from tidegate.delivery.evidence.metrics import (
     Quantity,
     metric_of,
 )
+from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.documents import Document, Path, nearest
@@ -138,9 +139,10 @@ def check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
     if name.startswith(FEEDBACK):
         is_known, kind = stat == "mean", "a share of yes, or a mean,"
     elif name.startswith(JUDGE):
-        is_known, kind = stat == "mean", "a mean of scores"
+        is_known, kind = stat in {"mean", WIN_RATE}, "a mean of scores, or a win rate,"
     else:
-        is_known, kind = isinstance(METRICS[name].reading, Quantity), f"a {METRICS[name].kind}"
+        is_known = isinstance(METRICS[name].reading, Quantity) and stat != WIN_RATE
+        kind = f"a {METRICS[name].kind}"
     if not is_known:
         raise InvalidInputError(
             f"{name} is {kind} and has no {stat}",

@@ -8,7 +8,8 @@ Each metric has a unit, says which way is harm, and is of one kind:
 - a *ratio* of two sums over requests;
 - a *score*: the mean of numbers that users or applications gave.
 
-``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score; ``judge:NAME`` is a score.
+``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score; ``judge:NAME`` is a score, or with ``stat:
+win_rate`` the win rate of the pairs that a judge compared.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@
 - a mean (cost, tokens): fail by the shift of each pair (``stats.paired``) or by the mean excess over the margin
   (``stats.asymptotic``), each at half the guardrail's alpha: the first is not blinded by a few huge values, the second
   not by many small ones. Pass by the mean excess;
+- what judges voted on both answers: by the win rate (:mod:`~tidegate.delivery.evidence.win_rates`);
 - latency, time to first token, time per token, and quantiles: shown, and decide nothing. A mirror is served under
   another load and from another cache than users are.
 
@@ -27,6 +28,8 @@ from tidegate.delivery.evidence.pair_counts import MICRO, PairCounts, PairedSums
 from tidegate.delivery.evidence.reasons import REASONS
 from tidegate.delivery.evidence.rules import finite, unreadable
 from tidegate.delivery.evidence.showing import show_change, show_interval, show_margin
+from tidegate.delivery.evidence.votes import Votes
+from tidegate.delivery.evidence.win_rates import is_of_votes, judge_win_rate
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import asymptotic, betting, paired
@@ -73,38 +76,64 @@ def judge_pairs(
         rules: how plain rules were judged lately.
         objectives: judged the same way, and marked.
     """
-    judged = [_shown_only(guardrail) for guardrail in (*guardrails, *objectives)]
-    acting = sum((g.hard is not None) + g.compares for g in judged if not g.dry_run)
-    part = alpha / max(1, acting)
-    alone_only = [_without_comparison(guardrail) for guardrail in judged]
+    every = [_shown_only(guardrail) for guardrail in (*guardrails, *objectives)]
+    part = alpha / max(1, sum((g.hard is not None) + g.compares for g in every if not g.dry_run))
+    own, others = every[: len(guardrails)], every[len(guardrails) :]
+    watched = _judge_own(own, total, window, part, least, pass_alpha, rules)
+    asked = _judge_own(others, total, window, part, least, pass_alpha, rules)
+    return (*watched, *(msgspec.structs.replace(verdict, is_objective=True) for verdict in asked))
+
+
+def _judge_own(
+    guardrails: Sequence[GuardrailSpec],
+    total: PairCounts | None,
+    window: PairCounts,
+    part: float,
+    least: int,
+    pass_alpha: float,
+    rules: Mapping[str, Sequence[bool]],
+) -> list[MetricVerdict]:
+    """Limits and rules by one side alone, comparisons pair by pair, win rates by votes; ``part`` is alpha of each."""
+    measured = [guardrail for guardrail in guardrails if not is_of_votes(guardrail)]
     alone = judge_guardrails(
-        alone_only[: len(guardrails)],
+        [_without_comparison(guardrail) for guardrail in measured],
         None if total is None else total.candidate,
         window.candidate,
-        alpha=part * max(1, sum(g.hard is not None for g in judged if not g.dry_run)),
+        alpha=part * max(1, sum(g.hard is not None for g in measured if not g.dry_run)),
         least=least,
         concurrent=_sides_as_arms(total, window),
         rules=rules,
-        objectives=alone_only[len(guardrails) :],
     )
-    compared = (
-        msgspec.structs.replace(
-            unreadable(guardrail) if total is None else _compare(guardrail, window, part, pass_alpha, least),
-            is_objective=index >= len(guardrails),
-        )
-        for index, guardrail in enumerate(judged)
-        if guardrail.compares
-    )
-    return (*map(_noted, alone), *compared)
+    found = [*map(_noted, alone)]
+    for guardrail in guardrails:
+        if is_of_votes(guardrail):
+            votes = _votes(guardrail, total, window)
+            found += judge_win_rate(guardrail, *votes, alpha=part, pass_alpha=pass_alpha)
+        elif guardrail.compares:
+            is_known = total is not None
+            found.append(
+                _compare(guardrail, window, part, pass_alpha, least) if is_known else unreadable(guardrail)
+            )
+    return found
 
 
 def can_decide(guardrail: GuardrailSpec) -> bool:
     """Whether pairs tell anything that a release may act upon."""
-    if guardrail.source is not None or guardrail.dry_run or guardrail.stat not in {None, "mean"}:
+    if guardrail.source is not None or guardrail.dry_run:
+        return False
+    if is_of_votes(guardrail):
+        return True
+    if guardrail.stat not in {None, "mean"}:
         return False
     reading = metric_of(guardrail).reading
     is_told = bool(reading.outcomes) if isinstance(reading, Rate) else guardrail.metric in _QUANTITIES
     return is_told and guardrail.metric not in SHOWN
+
+
+def _votes(guardrail: GuardrailSpec, total: PairCounts | None, window: PairCounts) -> tuple[Votes | None, Votes]:
+    """All votes on the guardrail's question, and those of the window."""
+    everything = None if total is None else total.votes.get(guardrail.metric, Votes())
+    return everything, window.votes.get(guardrail.metric, Votes())
 
 
 def _shown_only(guardrail: GuardrailSpec) -> GuardrailSpec:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from tidegate.delivery.evidence.summary import UNJUDGED, Summary
+from tidegate.delivery.evidence.votes import Votes, merged
 from tidegate.delivery.observation import FAILURES, Observation
 from tidegate.delivery.pairs import PairRecord
 from tidegate.stats.distribution import Distribution
@@ -84,6 +85,7 @@ class PairCounts(msgspec.Struct, frozen=True, omit_defaults=True):
         quantities: latency, ttft and tpot in microseconds, output_tokens, cost in nano-USD.
         compared: pairs whose texts could be compared; ``exact`` of them were equal.
         similarity: of the texts, in millionths.
+        votes: question -> preferences between both answers; ``judge:NAME``, ``feedback:NAME``.
     """
 
     copies: int = 0
@@ -97,6 +99,7 @@ class PairCounts(msgspec.Struct, frozen=True, omit_defaults=True):
     compared: int = 0
     exact: int = 0
     similarity: Distribution = Distribution()
+    votes: dict[str, Votes] = {}
 
     @classmethod
     def of(cls, pair: PairRecord) -> PairCounts:
@@ -136,6 +139,7 @@ class PairCounts(msgspec.Struct, frozen=True, omit_defaults=True):
             self.compared + other.compared,
             self.exact + other.exact,
             self.similarity + other.similarity,
+            merged(self.votes, other.votes),
         )
 
     @property

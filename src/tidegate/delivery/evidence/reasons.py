@@ -54,4 +54,17 @@ READINGS: dict[str, str] = {
     "not_read": "{metric} has no value: {detail}",
 }
 
-REASONS: dict[str, str] = {**LIMITS, **COMPARISONS, **PAIRS, **READINGS}
+# Of votes on pairs.
+VOTES: dict[str, str] = {
+    "surely_disliked": "{metric} is {estimate} over {samples} votes ({wins} won, {ties} tied, {losses} lost; "
+    "{interval}), surely below {limit}",
+    "surely_liked_enough": "{metric} is {estimate} over {samples} votes ({wins} won, {ties} tied, {losses} lost; "
+    "{interval}), surely above {limit}",
+    "not_surely_disliked": "{metric} is {estimate} over {samples} votes ({wins} won, {ties} tied, {losses} lost; "
+    "{interval}), not surely below {limit}",
+    "votes_undecided": "{metric} is {estimate} over {samples} votes ({wins} won, {ties} tied, {losses} lost; "
+    "{interval}), surely neither above nor below {limit}; more votes decide it",
+    "too_few_votes": "{metric} rests on {samples} votes and needs {least}",
+}
+
+REASONS: dict[str, str] = {**LIMITS, **COMPARISONS, **PAIRS, **READINGS, **VOTES}
