@@ -81,7 +81,7 @@ def test_a_strategy_may_be_written_in_several_ways(written):
         ({"kind": "Bundle"}, "kind is 'Bundle', not Release"),
         (
             {"strategy": "cnary"},
-            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary, shadow, ab_test)",
+            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary, shadow, ab_test, interleave)",
         ),
         ({"strategy": {"direct": {"promot": {}}}}, "unknown key 'promot' (did you mean 'promote'?)"),
         ({"strategy": {"direct": {"promote": {"bake": "5x"}}}}, "promote.bake: '5x' is not a duration"),

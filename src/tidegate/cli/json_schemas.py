@@ -8,6 +8,7 @@ from typing import Any
 from tidegate.cli.struct_schema import Schema, StructSchemas
 from tidegate.config import Settings
 from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, METRICS
+from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.quantities import Change, Comparison, Dollars, Repeats, Rule, Seconds, Share
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.strategy import STRATEGIES
@@ -88,7 +89,10 @@ def _complete_guardrails(part: Schema) -> None:
     """Without a source of its own a metric is one that gateways and feedback report."""
     own: Schema = {"type": "object", "minProperties": 1, "maxProperties": 1}
     part["properties"]["source"] = {"anyOf": [own, {"const": "gateway"}, {"type": "null"}], "default": None}
-    known = [{"enum": list(METRICS)}, {"type": "string", "pattern": f"^({FEEDBACK}|{JUDGE})[A-Za-z0-9_.\\-]{{1,64}}$"}]
+    known = [
+        {"enum": [*METRICS, WIN_RATE]},
+        {"type": "string", "pattern": f"^({FEEDBACK}|{JUDGE})[A-Za-z0-9_.\\-]{{1,64}}$"},
+    ]
     part["if"] = {"properties": {"source": own}, "required": ["source"]}
     part["else"] = {"properties": {"metric": {"anyOf": known}}}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 
@@ -11,10 +11,13 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
+from tidegate.delivery.evidence.opinions import FEEDBACK
+from tidegate.delivery.steps import Interleave
 from tidegate.registry import feedback, requests
 from tidegate.registry.database import Database
 from tidegate.registry.feedback import StoredFeedback
 from tidegate.registry.observations import Counts
+from tidegate.registry.pairs import shown_pairs
 from tidegate.registry.requests import FoundCounts
 
 EVERY_SECONDS = 1.0
@@ -31,11 +34,16 @@ _AT_ONCE = 500
 _LOG = structlog.get_logger("tidegate.feedback")
 
 
+async def _not_interleaved(_release: str, _step: int) -> Interleave | None:
+    return None
+
+
 class Attribution:
     """Attributes verdicts, a bounded number in each transaction.
 
     Args:
         is_leading: only the leader does this.
+        step_of: finds the step of a release that asks for votes.
     """
 
     def __init__(
@@ -44,10 +52,12 @@ class Attribution:
         clock: Clock,
         *,
         is_leading: Callable[[], bool] = lambda: True,
+        step_of: Callable[[str, int], Awaitable[Interleave | None]] = _not_interleaved,
     ) -> None:
         self._database = database
         self._clock = clock
         self._is_leading = is_leading
+        self._step_of = step_of
 
     async def run(self) -> None:
         """Attribute until cancelled."""
@@ -87,9 +97,19 @@ class Attribution:
     async def _some(self, connection: AsyncConnection, after_us: int) -> tuple[list[StoredFeedback], int]:
         waiting = await feedback.pending(connection, received_after_us=after_us, limit=_AT_ONCE)
         found = await self._requests_of(connection, waiting)
+        shown = await shown_pairs(connection, {observation.request_id for _, (observation, _) in found})
+        done = 0
         for said, (observation, counted) in found:
-            await feedback.attribute(connection, said, observation, Counts(counted))
-        return waiting, len(found)
+            step = await self._step_of(observation.release, observation.step) if observation.release else None
+            is_asked = step is not None and step.question == FEEDBACK + said.name
+            if not is_asked or step is None or step.mirroring is None:
+                await feedback.attribute(connection, said, observation, Counts(counted), is_of_turns=is_asked)
+            elif (pair := shown.get(observation.request_id)) is not None:
+                await feedback.attribute_preference(connection, said, observation, Counts(counted), pair)
+            else:
+                continue  # its pair is on the way, or it was not shown two answers
+            done += 1
+        return waiting, done
 
     async def _requests_of(
         self, connection: AsyncConnection, waiting: Sequence[StoredFeedback]

@@ -7,7 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.canary import segments_of
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.release_spec import ReleaseSpec
-from tidegate.delivery.steps import Mirror, Split
 from tidegate.delivery.strategy import compile_program
 from tidegate.errors import InvalidInputError
 from tidegate.registry.providers import find_provider
@@ -32,7 +31,7 @@ async def check_capabilities(
             remedy="release the first version with strategy direct",
         )
     _check_segments(spec, service)
-    mirrors = (step.mirroring for step in program.steps if isinstance(step, Split | Mirror))
+    mirrors = (getattr(step, "mirroring", None) for step in program.steps)
     await _check_price(connection, [mirroring for mirroring in mirrors if mirroring is not None], candidate)
 
 

@@ -25,6 +25,7 @@ from tidegate.controller.gates.running import Gates
 from tidegate.controller.gateways import GatewayRegistry
 from tidegate.controller.gathering import Gatherer
 from tidegate.controller.ingest import Ingest
+from tidegate.controller.interleavings import Interleavings
 from tidegate.controller.judging import Judging
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
@@ -142,7 +143,12 @@ class Control:
         )
         self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
-        self.attribution = Attribution(self.observed, clock, is_leading=lambda: self.leadership.epoch is not None)
+        self.attribution = Attribution(
+            self.observed,
+            clock,
+            is_leading=lambda: self.leadership.epoch is not None,
+            step_of=Interleavings(state).step_of,
+        )
         self.said = Said(state, self.observed, clock, self.publisher, self.attribution)
         self.judging = Judging(
             state,

@@ -10,15 +10,17 @@ from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.judging import JudgeSpec
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.service import ServiceSpec
+from tidegate.delivery.steps import Interleave
 from tidegate.delivery.strategy import compile_program
 from tidegate.errors import InvalidInputError
 from tidegate.registry.judges import find_judge, list_judges
 
 
 def judges_of(spec: ReleaseSpec) -> list[str]:
-    """The judges whose scores a release is judged by, each once."""
+    """The judges by whom a release is judged, each once."""
     metrics = (guardrail.metric for guardrail in (*spec.guardrails, *spec.objectives))
-    return list(dict.fromkeys(metric.removeprefix(JUDGE) for metric in metrics if metric.startswith(JUDGE)))
+    asked = (step.question for step in compile_program(spec.strategy).steps if isinstance(step, Interleave))
+    return list(dict.fromkeys(each.removeprefix(JUDGE) for each in (*metrics, *asked) if each.startswith(JUDGE)))
 
 
 async def need_judges(connection: AsyncConnection, spec: ReleaseSpec, service: ServiceSpec) -> None:
@@ -46,14 +48,15 @@ async def need_judges(connection: AsyncConnection, spec: ReleaseSpec, service: S
 
 def _check_mode(spec: ReleaseSpec, name: str, judge: JudgeSpec) -> None:
     """Only a judge that compares has a win rate, and it has something to compare only where requests are copied."""
-    is_pairwise, asked = judge.mode == "pairwise", [each for each in _of_judge(spec, name) if each.stat == WIN_RATE]
-    if asked and not is_pairwise:
+    steps = compile_program(spec.strategy).steps
+    is_pairwise, voters = judge.mode == "pairwise", {getattr(step, "question", None) for step in steps}
+    is_asked = JUDGE + name in voters or any(each.stat == WIN_RATE for each in _of_judge(spec, name))
+    if is_asked and not is_pairwise:
         raise InvalidInputError(
             f"the judge {name!r} scores single answers, and has no win rate",
             where="guardrails",
             remedy="leave stat out, or declare the judge with mode: pairwise",
         )
-    steps = compile_program(spec.strategy).steps
     if is_pairwise and not any(getattr(step, "mirroring", None) for step in steps):
         raise InvalidInputError(
             f"the judge {name!r} compares both answers to a copied request, and this release copies none",
@@ -69,7 +72,9 @@ async def with_win_rates(connection: AsyncConnection, spec: ReleaseSpec) -> Rele
 
     def completed(guardrails: tuple[GuardrailSpec, ...]) -> tuple[GuardrailSpec, ...]:
         return tuple(
-            msgspec.structs.replace(each, stat=WIN_RATE) if each.metric in pairwise and each.stat is None else each
+            msgspec.structs.replace(each, stat=WIN_RATE)
+            if each.metric in pairwise and not (each.stat or each.rule)
+            else each
             for each in guardrails
         )
 

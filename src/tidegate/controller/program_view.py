@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Decide, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Decide, Interleave, Split, TrafficStep
 from tidegate.delivery.strategy import compile_program
 from tidegate.registry.audit import AuditRow
 from tidegate.shapes.traffic import ProgramStep
@@ -72,7 +72,16 @@ def _traffic_step(step: TrafficStep) -> _Planned:
     if isinstance(step, Decide):
         shares = ", ".join(f"{arm} {weight / 100:g} %" for arm, weight in step.weights.items())
         return _Planned(kind, f"Decide between control and {shares}", sum(step.weights.values()), float(step.horizon))
+    if isinstance(step, Interleave):
+        return _Planned(kind, _INTERLEAVED[step.mode], None, float(step.horizon))
     return _Planned(kind, f"Mirror {step.mirroring.share / 100:g} %", None, float(step.soak))
+
+
+_INTERLEAVED = {
+    "side_by_side": "Interleave side by side",
+    "turn": "Interleave turns",
+    "judged": "Interleave, judged",
+}
 
 
 def _begins_a_step(event: AuditRow, attempt: int) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tidegate.delivery.steps import Mirror, Program, Split
+from tidegate.delivery.steps import Interleave, Mirror, Program, Split
 from tidegate.errors import InvalidInputError
 
 
@@ -52,7 +52,7 @@ def check_chain(links: Sequence[tuple[Any, Program]]) -> None:
         if not is_last:
             _check_continues(spec, name, program, where)
         for step in program.steps:
-            if isinstance(step, Mirror) and reached:
+            if isinstance(step, Mirror | Interleave) and reached:
                 raise InvalidInputError(
                     f"{name} comes too late: the candidate serves users by then",
                     where=where,

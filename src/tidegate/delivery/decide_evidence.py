@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from tidegate.delivery.decide_pairs import judge_beside, judge_mirror
+from tidegate.delivery.decide_pairs import judge_beside, judge_mirror, judge_votes
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
 from tidegate.delivery.evidence.comparisons import Concurrent, freeze
@@ -28,7 +28,7 @@ from tidegate.delivery.release import (
 )
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Mirror
+from tidegate.delivery.steps import is_of_pairs
 
 _WATCHED = frozenset({Phase.PROGRESSING, Phase.PROMOTING, Phase.DRAINING})
 _SPOOL_SILENCE = timedelta(seconds=60)  # batches that wait so long do not reach control
@@ -80,7 +80,7 @@ def judge_now(draft: Draft) -> None:
     Each step is judged by its own counts: units that return in the next one are the same units, so steps are no
     independent evidence, and alpha is divided among them instead.
     """
-    if isinstance(draft.program.step_at(draft.state.step), Mirror):
+    if is_of_pairs(draft.program.step_at(draft.state.step)):
         judge_mirror(draft, min_samples(draft))
         return
     _freeze_objectives(draft)
@@ -90,7 +90,7 @@ def judge_now(draft: Draft) -> None:
     mismatch = _sample_ratio(draft) if _is_compared(draft) else None
     if mismatch is not None:
         verdicts = set_aside(verdicts, mismatch)
-    verdicts += judge_beside(draft, min_samples(draft))
+    verdicts += judge_beside(draft, min_samples(draft)) + judge_votes(draft)
     exposed = draft.facts.exposed(draft.state)
     required = draft.program.required_at(draft.state.step)
     draft.change(

@@ -19,10 +19,11 @@ from tidegate.delivery.decide_gates import are_gates_done
 from tidegate.delivery.decide_overlay import is_verified
 from tidegate.delivery.decide_pairs import is_spent
 from tidegate.delivery.decide_steps import enter_step, extend, show_duration, soak_of
+from tidegate.delivery.decide_votes import is_settled, settle, voting
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.release import Moment, PauseReason, Phase, SubPhase, promoted_arm
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Mirror
+from tidegate.delivery.steps import Mirror, is_of_pairs
 from tidegate.delivery.transitions import Place
 from tidegate.stats.verdict import Verdict
 
@@ -144,7 +145,7 @@ def _end_soak(draft: Draft) -> None:
     if state.sub_phase is not SubPhase.SOAKING:
         return
     is_skipped = state.is_full and state.phase is Phase.PROGRESSING
-    if is_decided(draft):
+    if is_decided(draft) or is_settled(draft):
         draft.fire("decided", (state.phase, SubPhase.JUDGING), soak_until=None)
     elif is_skipped or (state.soak_until is not None and draft.now >= state.soak_until):
         draft.fire("soak_skipped" if is_skipped else "soaked", (state.phase, SubPhase.JUDGING), soak_until=None)
@@ -167,9 +168,9 @@ def _judge(draft: Draft) -> None:
     judge_now(draft)
     if draft.state.verdict is Verdict.FAIL:
         _miss_objective(draft)
-    elif conclude(draft):
+    elif conclude(draft) or settle(draft):
         return
-    elif draft.state.verdict is Verdict.PASS:
+    elif draft.state.verdict is Verdict.PASS and voting(draft) is None:  # guardrails alone choose nobody
         _pass(draft, "step_passed", "promoted")
     elif draft.state.is_forced or draft.state.is_full:
         _pass(draft, "step_forced", "promoted_forced")
@@ -208,7 +209,7 @@ def _finish(draft: Draft, code: str) -> None:
 
 def _follow_policy(draft: Draft, policy: str, reason: PauseReason) -> None:
     state = draft.state
-    is_over = isinstance(draft.program.step_at(state.step), Mirror) and state.mirroring is None
+    is_over = is_of_pairs(draft.program.step_at(state.step)) and state.mirroring is None
     if policy == "extend" and (is_over or state.extensions >= draft.spec.analysis.max_extensions):
         policy = draft.spec.analysis.then
     match policy:

@@ -9,8 +9,10 @@ from tidegate.delivery.evidence.analysis import metric_name, step_verdict
 from tidegate.delivery.evidence.pair_analysis import judge_pairs
 from tidegate.delivery.evidence.pair_counts import PairCounts
 from tidegate.delivery.evidence.rules import broken_rules
+from tidegate.delivery.evidence.votes import WIN_RATE, Votes
 from tidegate.delivery.evidence.win_rates import is_of_votes
 from tidegate.delivery.release import MetricVerdict
+from tidegate.delivery.steps import Interleave
 from tidegate.stats.verdict import Verdict
 
 OF_PAIRS = " (pairs)"
@@ -24,7 +26,7 @@ def judge_mirror(draft: Draft, least: int) -> None:
     """
     total, window = _counted(draft)
     is_final = draft.program.is_final(draft.state.step)
-    objectives = draft.spec.objectives if is_final else ()
+    objectives = draft.spec.objectives if is_final and not draft.program.is_experiment else ()
     if draft.state.analysed_at != draft.now and total is not None:
         looked = broken_rules(
             (*draft.spec.guardrails, *objectives), window.candidate, window.stable, draft.state.rules, least
@@ -46,6 +48,7 @@ def judge_mirror(draft: Draft, least: int) -> None:
         verdicts=verdicts,
         verdict=step_verdict(verdicts, window.candidate, least, required, is_final=is_final),
         samples=window.pairs,
+        exposed_requests=max(draft.state.exposed_requests, _shown(draft, total)),
     )
 
 
@@ -77,6 +80,18 @@ def _beside_users(verdict: MetricVerdict) -> MetricVerdict:
     )
 
 
+def judge_votes(draft: Draft) -> tuple[MetricVerdict, ...]:
+    """Bounds on the win rate where turns alternate, so that there are votes and no pairs."""
+    step = draft.program.step_at(draft.state.step)
+    if not isinstance(step, Interleave) or step.mirroring is not None:
+        return ()
+    total, window = _counted(draft)
+    voted = [guardrail for guardrail in draft.spec.guardrails if is_of_votes(guardrail)]
+    alpha = draft.spec.analysis.alpha
+    part = alpha / draft.program.judgings
+    return judge_pairs(voted, total, window, alpha=part, least=1, pass_alpha=alpha)
+
+
 def is_spent(draft: Draft) -> bool:
     """Whether the bounds of this step's mirror leave nothing for more copies."""
     mirroring, pairs = draft.state.mirroring, draft.facts.pairs_of_step(draft.state)
@@ -86,10 +101,27 @@ def is_spent(draft: Draft) -> bool:
     return mirroring.is_spent(total.cost, total.tokens, total.copies, gateways)
 
 
+def _shown(draft: Draft, total: PairCounts | None) -> int:
+    """Answers of the candidate that were shown to users beside stable's."""
+    mirroring = getattr(draft.program.step_at(draft.state.step), "mirroring", None)
+    is_shown = mirroring is not None and mirroring.patience is not None
+    return total.copies if is_shown and total is not None else 0
+
+
 def _counted(draft: Draft) -> tuple[PairCounts | None, PairCounts]:
     """Every pair of the step and those of its window; ``None`` when they could not be read."""
     pairs = draft.facts.pairs_of_step(draft.state)
     total = pairs.total if pairs else PairCounts() if draft.facts.pairs is not None else None
     if total is not None:
         draft.change(mirror_cost=total.cost, mirror_tokens=total.tokens)
-    return total, pairs.window if pairs and draft.state.window_opened_at else PairCounts()
+    window = pairs.window if pairs and draft.state.window_opened_at else PairCounts()
+    step = draft.program.step_at(draft.state.step)
+    if not isinstance(step, Interleave):
+        return total, window
+    return None if total is None else _with_win_rate(total, step), _with_win_rate(window, step)
+
+
+def _with_win_rate(counts: PairCounts, step: Interleave) -> PairCounts:
+    """The votes on the step's question are what ``win_rate`` is about."""
+    asked = counts.votes.get(step.question, Votes())
+    return msgspec.structs.replace(counts, votes=counts.votes | {WIN_RATE: asked})

@@ -10,7 +10,7 @@ from tidegate.delivery.draft import Draft
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import CANDIDATE, Experiment, PauseReason, Phase, ReleaseState, SubPhase, promoted_arm
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Approve, Decide, Mirror, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Decide, Interleave, Mirror, Split, TrafficStep
 from tidegate.delivery.transitions import Place
 
 
@@ -20,7 +20,7 @@ def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = No
     found = program.steps[step] if step < len(program.steps) else None
     target: Place
     match found:
-        case Split() | Mirror() | Decide():
+        case Split() | Mirror() | Decide() | Interleave():
             target = (Phase.PROGRESSING, SubPhase.APPLYING)
         case Approve():
             target = (Phase.PROGRESSING, SubPhase.WAITING)
@@ -28,8 +28,9 @@ def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = No
             target = (Phase.PROMOTING, SubPhase.APPLYING)
     draft.fire(code, target, intent=intent, **fields)
     draft.change(step=step, **_given(draft.state, found), **fresh_evidence(), **fresh_window())
-    if isinstance(found, Decide):
-        draft.change(experiment=Experiment(step=step, shares=(found.weights,), round_at=draft.now))
+    if isinstance(found, Decide | Interleave):
+        shares = (found.weights,) if isinstance(found, Decide) else ()
+        draft.change(experiment=Experiment(step=step, shares=shares, round_at=draft.now))
     draft.notify("progressed")
     if isinstance(found, Approve):
         draft.change(approve_until=draft.now + timedelta(seconds=found.timeout))
@@ -50,6 +51,11 @@ def _given(state: ReleaseState, step: TrafficStep | None) -> dict[str, Any]:
                 "mirroring": step.mirroring,
             }
         case Mirror():
+            return {"mirroring": step.mirroring}
+        case Interleave(mirroring=None):
+            half = {promoted_arm(state): TOTAL_WEIGHT // 2}
+            return {"split": half, "shares": half, "targets": {}, "mirroring": None}
+        case Interleave():
             return {"mirroring": step.mirroring}
         case Decide(audience=None):
             return {"split": step.weights, "shares": step.weights, "targets": {}, "mirroring": None}

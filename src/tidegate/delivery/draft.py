@@ -17,7 +17,7 @@ from tidegate.delivery.decision import TransitionRecord
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Breach, MetricVerdict, PauseReason, ReleaseSpec, ReleaseState, SubPhase
-from tidegate.delivery.steps import Mirror, Program, Split
+from tidegate.delivery.steps import Interleave, Mirror, Program, Split
 from tidegate.delivery.transitions import NOTES, Place, Transition, find
 from tidegate.errors import InternalError
 from tidegate.stats.verdict import Verdict
@@ -175,6 +175,8 @@ class Draft:
     def _share(self) -> str:
         steps, step = self.program.steps, self.state.step
         found = steps[step] if step < len(steps) else None
+        if isinstance(found, Interleave):
+            return _INTERLEAVED[found.mode]
         if isinstance(found, Mirror):
             return f"copies of {found.mirroring.share / 100:g} % of stable's requests"
         audience = found.audience if isinstance(found, Split) else None
@@ -193,6 +195,11 @@ class Draft:
         }
 
 
+_INTERLEAVED = {
+    "side_by_side": "a place beside stable's answer, where a client can show two",
+    "turn": "every other turn of a conversation",
+    "judged": "copies of stable's requests, for a judge to compare",
+}
 _WHY = {
     PauseReason.MANUAL: "by hand",
     PauseReason.STEP_PAUSE: "the step asks for it",

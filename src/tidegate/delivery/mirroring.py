@@ -1,4 +1,4 @@
-"""What a mirror may do: how many requests it copies, and what that may cost."""
+"""What second answers to a request may be: how many there are, what they may cost, and whether users see them."""
 
 from __future__ import annotations
 
@@ -13,19 +13,23 @@ _NANO = 10**9
 
 
 class Mirroring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Copies of requests that stable answers, sent to the candidate; no user ever sees its answers.
+    """Copies of requests that stable answers, sent to the candidate; no user sees its answers, unless they are shown
+    side by side to somebody who asked for two.
 
     Attributes:
         share: basis points of stable's requests; beside the weights, never counted in them (I1).
         max_concurrency: copies under way at once in each gateway process.
         max_cost: nano-USD that the copies of the step may cost over all gateways, ``None`` without a bound.
         max_tokens: tokens read and written by them, likewise.
+        patience: seconds that stable's answer, once it is whole, waits for the candidate's, which is shown beside it;
+            ``None`` where nobody sees the candidate's.
     """
 
     share: int
     max_concurrency: int = DEFAULT_CONCURRENCY
     max_cost: int | None = None
     max_tokens: int | None = None
+    patience: float | None = None
 
     @property
     def is_bounded(self) -> bool:
@@ -46,7 +50,13 @@ class Mirroring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def mirroring_of(
-    share: float, *, max_concurrency: int | None, max_cost: Dollars | None, max_tokens: int | None, where: str
+    share: float,
+    *,
+    max_concurrency: int | None,
+    max_cost: Dollars | None,
+    max_tokens: int | None,
+    where: str,
+    patience: float | None = None,
 ) -> Mirroring:
     """What a person declared, checked.
 
@@ -72,4 +82,5 @@ def mirroring_of(
         max_concurrency=DEFAULT_CONCURRENCY if max_concurrency is None else max_concurrency,
         max_cost=None if max_cost is None else int(max_cost * _NANO),
         max_tokens=max_tokens,
+        patience=patience,
     )

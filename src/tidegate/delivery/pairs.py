@@ -1,4 +1,4 @@
-"""A pair: one request answered by stable for its user, and by the candidate for nobody."""
+"""A pair: one request answered by stable and by the candidate, whose answer nobody sees or somebody beside stable's."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ class PairRecord(msgspec.Struct, tag_field="kind", tag="pair", frozen=True, kw_o
         is_exact: whether both texts are equal, white space at their ends aside; ``None`` where they cannot be
             compared: one is missing, was cut, or has no text (embeddings).
         similarity: of the texts in millionths (:func:`tidegate.delivery.similarity.similarity`), ``None`` likewise.
+        shown: variants in the order their answers were shown side by side; empty where the user saw stable's alone.
     """
 
     stable: Observation
     candidate: Observation
     is_exact: bool | None = None
     similarity: int | None = None
+    shown: tuple[str, ...] = ()
 
 
 def copy_id(request_id: str) -> str:

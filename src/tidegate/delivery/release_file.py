@@ -23,11 +23,12 @@ from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.pair_analysis import can_decide
 from tidegate.delivery.experiments.ab_test import AbTestSpec, check_ab_test
 from tidegate.delivery.experiments.declared import complete_experiment, with_variants
+from tidegate.delivery.experiments.interleave import InterleaveSpec, check_interleave
 from tidegate.delivery.gates import check_gate
 from tidegate.delivery.notifying import check_notify
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.steps import Mirror, Program
+from tidegate.delivery.steps import Mirror, Program, is_of_pairs
 from tidegate.delivery.strategy import PLANNED, STRATEGIES, compile_program, program_of, strategy_name
 from tidegate.documents import Document, Path, decode, nearest
 from tidegate.errors import InvalidInputError
@@ -128,6 +129,8 @@ def _strategy(read: Document, value: Any, path: Path) -> dict[str, Any]:
         _checked(f"{read.where(whole)}.", lambda: check_canary(spec))
     if isinstance(spec, AbTestSpec):
         _checked(f"{read.where(whole)}.", lambda: check_ab_test(spec))
+    if isinstance(spec, InterleaveSpec):
+        _checked(f"{read.where(whole)}.", lambda: check_interleave(spec))
     _checked(f"{read.where(whole)}.", lambda: program_of(spec))
     return {"name": name, **msgspec.to_builtins(spec, enc_hook=encode_quantity)}
 
@@ -152,7 +155,7 @@ def _check_program(read: Document, spec: ReleaseSpec, program: Program) -> None:
                 where=read.where((kind, index)),
                 remedy='use a hard limit such as hard: "> 5%", or the strategy canary',
             )
-    if any(isinstance(step, Mirror) for step in program.steps):
+    if any(map(is_of_pairs, program.steps)):
         _check_pairs(read, spec, program, name)
     known = {bound.metric for _, _, bound in bounds} | {metric_name(bound) for _, _, bound in bounds}
     for step in range(len(program.steps)):
@@ -183,7 +186,7 @@ def _check_pairs(read: Document, spec: ReleaseSpec, program: Program, name: str)
         message = f"no guardrail can be decided by the copies of {name}"
         raise InvalidInputError(message, where=read.where(("guardrails",)), remedy=remedy)
     for index, step in enumerate(program.steps):
-        for metric in (program.required_at(index) or ()) if isinstance(step, Mirror) else ():
+        for metric in (program.required_at(index) or ()) if is_of_pairs(step) else ():
             if metric not in deciding:
                 message = f"copies cannot decide {metric!r}, which a step of {name} requires"
                 raise InvalidInputError(message, where=read.where(("strategy",)), remedy=remedy)

@@ -23,7 +23,7 @@ from tidegate.delivery.snapshot import (
     Timeouts,
     VariantRoute,
 )
-from tidegate.delivery.steps import OWN_LAYER
+from tidegate.delivery.steps import OWN_LAYER, Interleave
 from tidegate.delivery.strategy import compile_program
 from tidegate.wire.insertion import Insertion
 
@@ -68,7 +68,8 @@ def service_route(
     ]
     if before is not None:
         variants.insert(0, variant_route(STABLE, *before, TOTAL_WEIGHT - state.weight, service))
-    unit, context = spec.assignment.unit or service.unit, _context(state, before is None)
+    unit = spec.assignment.unit or service.unit
+    context = _context(state, before is None, is_alternating=_alternates(spec, state))
     route = _route(name, service, salt, tuple(variants), unit, context, state.targets)
     return msgspec.structs.replace(route, layer=_layer(spec, state))
 
@@ -144,7 +145,14 @@ def _alone(service: ServiceSpec, stable: Versioned | None) -> tuple[VariantRoute
     return (variant_route(STABLE, *stable, TOTAL_WEIGHT, service),) if stable else ()
 
 
-def _context(state: ReleaseState, is_first: bool) -> ReleaseContext:
+def _alternates(spec: ReleaseSpec, state: ReleaseState) -> bool:
+    """Whether the turns of a conversation go to both versions now."""
+    step = compile_program(spec.strategy).step_at(state.step)
+    is_asked = isinstance(step, Interleave) and step.mirroring is None
+    return is_asked and state.phase is Phase.PROGRESSING and bool(state.weight)
+
+
+def _context(state: ReleaseState, is_first: bool, *, is_alternating: bool) -> ReleaseContext:
     """Once committed the candidate *is* stable, and without a stable there is nothing to revert to: gateways
     cut off from control then hold what they have."""
     is_held = is_first or state.phase is Phase.DRAINING
@@ -155,7 +163,8 @@ def _context(state: ReleaseState, is_first: bool) -> ReleaseContext:
         round=state.round,
         on_lease_expiry="hold" if is_held else "stable",
         mirroring=None if is_first else state.mirroring,
-        pins=not is_first and _pins(state),
+        pins=not (is_first or is_alternating) and _pins(state),
+        alternates=is_alternating,
     )
 
 

@@ -109,6 +109,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
         round: how often the weights of the step were set anew.
         mirroring: copies of stable's requests for the candidate, ``None`` where nothing is mirrored.
         pins: conversations keep the variant of their first turn.
+        alternates: the turns of a conversation go to both variants in turn.
     """
 
     id: str
@@ -119,6 +120,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
     on_lease_expiry: Literal["stable", "hold"] = "stable"
     mirroring: Mirroring | None = None
     pins: bool = False
+    alternates: bool = False
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):

@@ -68,7 +68,27 @@ class Decide(msgspec.Struct, frozen=True, kw_only=True, tag="decide", tag_field=
     is_sequential: bool = True
 
 
-TrafficStep = Split | Mirror | Approve | Decide
+class Interleave(msgspec.Struct, frozen=True, kw_only=True, tag="interleave", tag_field="kind"):
+    """Have both versions answer within one conversation until the votes on their answers decide, or time is up.
+
+    Attributes:
+        mode: both answers to one request are shown, turns alternate, or a judge compares copies.
+        question: whose votes decide, ``feedback:NAME`` or ``judge:NAME``.
+        mirroring: second answers to requests that stable answers; ``None`` where turns alternate.
+        horizon: when it ends at the latest.
+        promotes: whether a preferred candidate is promoted; else it ends with stable whatever came out.
+        is_sequential: whether it ends as soon as the votes decide.
+    """
+
+    mode: Literal["side_by_side", "turn", "judged"]
+    question: str
+    horizon: Seconds
+    mirroring: Mirroring | None = None
+    promotes: bool = True
+    is_sequential: bool = True
+
+
+TrafficStep = Split | Mirror | Approve | Decide | Interleave
 OWN_LAYER = "*"  # a salt of its own for each release
 
 
@@ -130,7 +150,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_experiment(self) -> bool:
         """Whether it decides between arms, by objectives of which the first chooses."""
-        return any(isinstance(step, Decide) for step in self.steps)
+        return any(isinstance(step, Decide | Interleave) for step in self.steps)
 
     def criteria_at(self, step: int) -> Criteria:
         """How step ``step`` is judged, or promoting after the last one."""
@@ -141,7 +161,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     def soak_at(self, step: int) -> float:
         """Seconds that step ``step`` is watched, or the bake after the last one."""
         found = self.step_at(step)
-        if isinstance(found, Decide):
+        if isinstance(found, Decide | Interleave):
             return found.horizon
         return found.soak if isinstance(found, Split | Mirror) else self.promote.bake
 
@@ -158,7 +178,7 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def judgings(self) -> int:
         """How many times it is judged anew: each split, each mirror, and the bake. They share alpha."""
-        splits = sum(isinstance(step, Split | Decide) for step in self.steps)
+        splits = sum(isinstance(step, Split | Decide) or _alternates(step) for step in self.steps)
         mirrors = sum(getattr(step, "mirroring", None) is not None for step in self.steps)
         return splits + mirrors + (not self.finishes)
 
@@ -169,3 +189,12 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
             step.timeout if isinstance(step, Approve) else self.soak_at(index) for index, step in enumerate(self.steps)
         )
         return sum(lengths) + (0.0 if self.finishes else self.promote.bake)
+
+
+def _alternates(step: TrafficStep) -> bool:
+    return isinstance(step, Interleave) and step.mirroring is None
+
+
+def is_of_pairs(step: TrafficStep | None) -> bool:
+    """Whether pairs of answers to the same requests are the only samples of ``step``."""
+    return isinstance(step, Mirror) or (isinstance(step, Interleave) and step.mirroring is not None)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidegate.gateway.app import Gateway
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.http.server import Request, Responder
-    from tidegate.gateway.mirror.copying import Copy
+    from tidegate.gateway.mirror.second_answer import SecondAnswer
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
     from tidegate.gateway.transcript import Transcript
     from tidegate.gateway.upstreams import Deployment
@@ -53,7 +53,7 @@ class Call:
         surprisal: of a whole answer, where the client asked for log probabilities.
         waited_us: age at which it was last reported as under way, 0 if never.
         outcome: the user's; ``None`` while it is not known.
-        copy: of the request for a candidate, if it is mirrored; the user's answer never depends on it.
+        copy: the candidate's answer to the same request, if it is asked for one; the user's never depends on it.
     """
 
     # Slots, all of them filled on arrival: a default in the class would be found by two failed look-ups each time.
@@ -144,7 +144,7 @@ class Call:
         self.finish_reason = self.model = self.answer_id = ""
         self.assigned_outcome: Outcome | None = None
         self.outcome: Outcome | None = None
-        self.copy: Copy | None = None
+        self.copy: SecondAnswer | None = None
 
     @property
     def is_sent(self) -> bool:

@@ -2,7 +2,8 @@
 
 Deciding is synchronous and cannot be interrupted; carrying out is the one place that waits; recording
 happens on every way out, also when the client leaves or we have a bug. Between deciding and carrying out some requests
-are copied for a candidate that no user meets (:mod:`tidegate.gateway.mirror`); nothing below knows of it.
+are copied for a candidate that no user meets (:mod:`tidegate.gateway.mirror`); nothing below knows of it. A client that
+asked to see two answers may get one of each version (:mod:`tidegate.gateway.interleave`).
 """
 
 from __future__ import annotations
@@ -46,9 +47,10 @@ async def serve(call: Call) -> None:
         if call.propensity and call.route.route.release is not None:  # type: ignore[union-attr]  # found above
             call.gateway.overdue.begin(call)
         plan = call.route.mirror  # type: ignore[union-attr]  # find_service has set it
-        if plan is not None:
-            call.gateway.mirrors.fork(call, plan)
-        await CARRY_OUT(call)
+        if plan is not None and (both := call.gateway.mirrors.fork(call, plan)) is not None:
+            await both.answer()
+        else:
+            await CARRY_OUT(call)
     except Refusal as refusal:
         refuse(call, refusal)
     except CancelledError:

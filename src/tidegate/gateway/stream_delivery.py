@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 MOST_HELD_BYTES = 1 << 20
 
-_EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
-_UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
+EVENT_STREAM = (b"content-type", b"text/event-stream; charset=utf-8")
+UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
 
 
 class _Stop(Exception):  # noqa: N818 - it ends the reading, nothing failed in here
@@ -112,8 +112,8 @@ class StreamDelivery:
         self._is_committed = True
         call.served = self._leg
         call.status = 200
-        headers = call.headers(self._leg, _EVENT_STREAM)
-        headers += _UNBUFFERED
+        headers = call.headers(self._leg, EVENT_STREAM)
+        headers += UNBUFFERED
         responder.start(200, headers, length=None)
         responder.write(b"".join(self._held))
         self._held.clear()

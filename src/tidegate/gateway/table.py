@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tidegate.delivery.snapshot import Price, ServiceRoute, Snapshot, Timeouts, VariantRoute
+    from tidegate.gateway.interleave.turns import TurnPlan
     from tidegate.gateway.mirror.plan import MirrorPlan
     from tidegate.gateway.pins import PinKey, PinPlan
     from tidegate.gateway.telemetry import Series
@@ -117,7 +118,8 @@ class CompiledRoute:
         stable: the arm that rescues, ``None`` without one.
         targeted: segments whose units have weights of their own, in the order they are asked.
         mirror: which of stable's requests are copied, ``None`` where none are.
-        pins: keeps conversations at their first variant, ``None`` where the hash alone decides.
+        pins: keeps conversations at their first variant, or lets their turns alternate; ``None`` where the hash alone
+            decides.
     """
 
     __slots__ = (
@@ -141,7 +143,7 @@ class CompiledRoute:
         weights: Arms | None,
         targeted: Sequence[tuple[str, Arms]] = (),
         mirror: MirrorPlan | None = None,
-        pins: PinPlan | None = None,
+        pins: PinPlan | TurnPlan | None = None,
     ) -> None:
         self.route = route
         self.mirror = mirror
@@ -214,7 +216,8 @@ class RoutingTable:
 
     def pins(self) -> Iterable[PinKey]:
         """Attempts whose conversations are pinned."""
-        return (route.pins.key for route in self.routes.values() if route.pins is not None)
+        keys = (route.pins.key for route in self.routes.values() if route.pins is not None)
+        return (key for key in keys if key is not None)
 
     def problems(self) -> tuple[str, ...]:
         """One sentence for each provider that a service uses and that cannot be used, for the operator's log."""

@@ -11,6 +11,7 @@ from tidegate.delivery.snapshot import Price, Provider, ServiceRoute, Snapshot, 
 from tidegate.delivery.traffic import Arms, arms_of, targeted_arms
 from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
+from tidegate.gateway.interleave.turns import TurnPlan
 from tidegate.gateway.mirror.plan import MirrorPlan
 from tidegate.gateway.mirror.tally import MirrorKey
 from tidegate.gateway.pins import PinKey, PinPlan, Pins
@@ -78,8 +79,10 @@ class _Compiler:
         arms = tuple(self._arm(route, variant, rescue) for variant in route.variants)
         return CompiledRoute(route, arms, weights, targeted, self._mirror(route, arms), self._pin_plan(route, weights))
 
-    def _pin_plan(self, route: ServiceRoute, weights: Arms | None) -> PinPlan | None:
+    def _pin_plan(self, route: ServiceRoute, weights: Arms | None) -> PinPlan | TurnPlan | None:
         release = route.release
+        if release is not None and release.alternates and weights is not None and len(route.variants) == 2:
+            return TurnPlan(route, weights)
         if release is None or not release.pins or weights is None:
             return None
         return PinPlan(route, weights, self._pins.table(PinKey(route.name, release.id, release.attempt)))
@@ -92,7 +95,10 @@ class _Compiler:
         arm = next((arm for arm in arms if arm.route.name != route.stable), None)
         if arm is None:
             return None
+        key = MirrorKey(route.name, release.id, release.attempt, release.step)
         own, provider = arm.order[0], self._providers[arm.route.provider]
+        if release.mirroring.patience is not None:  # users see it: it has a place among their requests
+            return MirrorPlan(key, Arm(arm.route, (own,), arm.trial), release.mirroring, own.account.load)
         account = self._upstreams.beside(own.account)
         deployment = self._upstreams.deployment(provider, account, f"{own.insertion.model} (mirror)")
         series = Series(route.name, own.version, "mirror")  # shown nowhere: copies are no user's requests
@@ -107,7 +113,6 @@ class _Compiler:
             series,
             own.timeouts,
         )
-        key = MirrorKey(route.name, release.id, release.attempt, release.step)
         return MirrorPlan(key, Arm(arm.route, (leg,), None), release.mirroring, own.account.load)
 
     def _arm(self, route: ServiceRoute, variant: VariantRoute, rescue: tuple[Leg, ...]) -> Arm:

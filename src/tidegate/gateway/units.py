@@ -19,6 +19,7 @@ class _Turn(msgspec.Struct):
 
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _TURN = msgspec.json.Decoder(_Turn)
+_TURNS = msgspec.json.Decoder(list[_Turn])
 
 
 def unit_for(
@@ -31,6 +32,15 @@ def unit_for(
         conversation = opening_of(body)
     named = header[:LONGEST_UNIT].decode("latin-1") if header else None
     return unit_of(route.route.unit, header=named, conversation=conversation, user=user, request_id=request_id)
+
+
+def user_turns(body: JsonObject) -> int:
+    """How many messages of the user a conversation has so far; 0 where that cannot be read."""
+    raw = body.fields.get("messages")
+    try:
+        return sum(turn.role == "user" for turn in _TURNS.decode(raw)) if raw is not None else 0
+    except msgspec.DecodeError:
+        return 0
 
 
 def opening_of(body: JsonObject) -> str | None:

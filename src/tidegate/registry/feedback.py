@@ -17,8 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.delivery.evidence.opinions import MICRO, Opinions
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.experiments.interleave import PREFERENCE
 from tidegate.delivery.observation import Observation
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import FeedbackRecord
+from tidegate.registry import votes
 from tidegate.registry.hashes import to_signed, to_unsigned
 from tidegate.registry.observations import Counted, CountKey, Counts, add_counts
 from tidegate.registry.requests import mark_rated, read_cursor
@@ -35,6 +38,7 @@ _UNATTRIBUTED: dict[str, Any] = {
     "served": "",
     "served_version": "",
     "counted": Counts.NONE,
+    "vote": "",
 }
 
 
@@ -55,6 +59,7 @@ class StoredFeedback(msgspec.Struct, frozen=True, kw_only=True):
         micro: yes is 10**6 and no is 0, a number its millionths; ``None`` for categories and words.
         category: ``yes``, ``no`` or the category; ``None`` for numbers and words.
         services: those the sender's key covers; empty for all.
+        vote: on both versions' answers that rests on it, see :mod:`tidegate.registry.votes`.
     """
 
     id: int
@@ -80,6 +85,7 @@ class StoredFeedback(msgspec.Struct, frozen=True, kw_only=True):
     served: str
     served_version: str
     counted: Counts
+    vote: str = ""
 
     @property
     def count_key(self) -> CountKey:
@@ -131,10 +137,13 @@ async def pending(connection: AsyncConnection, *, received_after_us: int, limit:
     return [_stored(row) for row in await connection.execute(statement)]
 
 
-async def attribute(connection: AsyncConnection, said: StoredFeedback, row: Observation, counted: Counts) -> None:
+async def attribute(
+    connection: AsyncConnection, said: StoredFeedback, row: Observation, counted: Counts, *, is_of_turns: bool = False
+) -> None:
     """The request of a pending verdict is known: count it for the variant assigned.
 
     Args:
+        is_of_turns: verdicts of this name are compared between the turns of a conversation.
         counted: the part of the counts that its request is in. The arms are compared by the first verdict of each
             unit on a name: further ones of the same unit are alike, and would make chance look like evidence.
     """
@@ -144,28 +153,32 @@ async def attribute(connection: AsyncConnection, said: StoredFeedback, row: Obse
     if not said.request_id and not await _takes_place(connection, said, row.request_id):
         return
     counted = Counts.NONE if said.opinion is None else counted
-    attributed = msgspec.structs.replace(
-        said,
-        request_id=row.request_id,
-        service=row.service,
-        unit_hash=row.unit_hash,
-        standing=Standing.COUNTED if counted else Standing.UNCOUNTED,
-        release=row.release,
-        attempt=row.attempt,
-        step=row.step,
-        round=row.round,
-        variant=row.variant,
-        version=row.version,
-        served=row.served,
-        served_version=row.served_version,
-        counted=counted,
-    )
+    attributed = _attributed(said, row, counted)
     if counted is Counts.COMPARED and await _is_unit_counted(connection, attributed):
         attributed = msgspec.structs.replace(attributed, counted=Counts.WINDOW)
     await _write(connection, attributed)
     await mark_rated(connection, row.request_id)
     if counted:
         await add_counts(connection, {attributed.count_key: attributed.share})
+        if is_of_turns:
+            await votes.compare_turns(connection, attributed)
+
+
+async def attribute_preference(
+    connection: AsyncConnection, said: StoredFeedback, row: Observation, counted: Counts, pair: PairRecord
+) -> None:
+    """Both answers of a pending verdict are known: it is a vote on them, and counts as nothing else."""
+    if said.services and row.service not in said.services:
+        await _settle(connection, said, Standing.FOREIGN)
+        return
+    if not said.request_id and not await _takes_place(connection, said, row.request_id):
+        return
+    vote = votes.vote_on(pair, said)
+    attributed = _attributed(said, row, Counts.NONE if vote is None else min(counted, Counts.WINDOW))
+    await _write(connection, attributed)
+    await mark_rated(connection, row.request_id)
+    if vote is not None and attributed.counted:
+        await votes.cast(connection, attributed, vote, is_placed=True)
 
 
 async def give_up(connection: AsyncConnection, received_before_us: int, limit: int = 1_000) -> int:
@@ -186,7 +199,10 @@ async def forget_feedback(connection: AsyncConnection, before_us: int, chunk: in
 
 async def uncount(connection: AsyncConnection, said: StoredFeedback) -> None:
     """Take a verdict out of the counts, because another takes its place or it is erased."""
+    is_placed = said.name == PREFERENCE and said.vote != ""
     if said.standing is Standing.COUNTED:
+        await votes.retract(connection, said, is_placed=is_placed)
+    if said.standing is Standing.COUNTED and not is_placed:
         key = said.count_key
         await add_counts(connection, {key: Counted()}, {key: said.share})
 
@@ -235,6 +251,25 @@ async def compared_feedback(
 def cursor_of(said: StoredFeedback) -> str:
     """What continues a listing after this verdict."""
     return f"{said.at_us}-{said.id}"
+
+
+def _attributed(said: StoredFeedback, row: Observation, counted: Counts) -> StoredFeedback:
+    return msgspec.structs.replace(
+        said,
+        request_id=row.request_id,
+        service=row.service,
+        unit_hash=row.unit_hash,
+        standing=Standing.COUNTED if counted else Standing.UNCOUNTED,
+        release=row.release,
+        attempt=row.attempt,
+        step=row.step,
+        round=row.round,
+        variant=row.variant,
+        version=row.version,
+        served=row.served,
+        served_version=row.served_version,
+        counted=counted,
+    )
 
 
 async def _is_first(connection: AsyncConnection, record: FeedbackRecord) -> bool:

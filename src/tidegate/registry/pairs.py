@@ -120,6 +120,13 @@ async def newest_pairs(
     return [StoredPair(cursor=str(row.id), pair=_DECODER.decode(row.row)) for row in rows]
 
 
+async def shown_pairs(connection: AsyncConnection, request_ids: Iterable[str]) -> dict[str, PairRecord]:
+    """Of ``request_ids`` those whose answers were shown side by side, with both."""
+    rows = await connection.execute(sa.select(pairs.c.row).where(pairs.c.request_id.in_(list(request_ids))))
+    found = (_DECODER.decode(row.row) for row in rows)
+    return {pair.stable.request_id: pair for pair in found if pair.shown}
+
+
 async def kept_answers(connection: AsyncConnection, request_ids: Sequence[str]) -> dict[str, str]:
     """What was answered to each of ``request_ids``, as far as it was kept."""
     statement = sa.select(content.c.request_id, content.c.answer).where(content.c.request_id.in_(request_ids))

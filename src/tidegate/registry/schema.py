@@ -282,6 +282,7 @@ pairs = sa.Table(
     sa.Column("row", sa.Text, nullable=False),  # delivery.pairs.PairRecord as JSON
 )
 sa.Index("pairs_by_release", pairs.c.release, pairs.c.id)
+sa.Index("pairs_by_request", pairs.c.request_id)
 
 pair_counts = sa.Table(
     "pair_counts",

@@ -36,6 +36,7 @@ feedback = sa.Table(
     sa.Column("served", sa.Text, nullable=False),
     sa.Column("served_version", sa.Text, nullable=False),
     sa.Column("counted", sa.SmallInteger, nullable=False),  # registry.observations.Counts
+    sa.Column("vote", sa.Text, nullable=False),  # on both versions' answers: registry.votes
 )
 sa.Index(
     "one_verdict_of_each_source",

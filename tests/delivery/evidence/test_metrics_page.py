@@ -7,7 +7,7 @@ import yaml
 
 from tidegate.config import parse_settings
 from tidegate.delivery.drift import PREFIX, SIGNALS, index_meaning
-from tidegate.delivery.evidence.metrics import TABLE, Metric, feedback_metric, judge_metric
+from tidegate.delivery.evidence.metrics import TABLE, WIN_RATE_METRIC, Metric, feedback_metric, judge_metric
 from tidegate.delivery.release_file import parse_release
 
 PAGE = Path(__file__).parents[3] / "docs/explanation/metrics.md"
@@ -23,7 +23,11 @@ def rendered() -> str:
     drifts = "".join(
         f"| `{PREFIX}{signal.name}` | index |  | increase |  | {index_meaning(signal)} |\n" for signal in SIGNALS
     )
-    return head + "".join(map(line, (*TABLE, feedback_metric("NAME", None), judge_metric("NAME")))) + drifts
+    return (
+        head
+        + "".join(map(line, (*TABLE, feedback_metric("NAME", None), judge_metric("NAME"), WIN_RATE_METRIC)))
+        + drifts
+    )
 
 
 def test_the_page_holds_the_table():

@@ -42,12 +42,12 @@ def check_metric(read: Document, guardrail: Any, path: Path) -> None:
     if not isinstance(guardrail, dict):
         return
     name, has_source = guardrail.get("metric"), guardrail.get("source") not in (None, _GATEWAY)
-    if not isinstance(name, str) or name in METRICS or (name in DRIFTS and not has_source):
+    if not isinstance(name, str) or name in METRICS or name == WIN_RATE or (name in DRIFTS and not has_source):
         return
     said, plain = name.startswith((FEEDBACK, JUDGE)), name.removeprefix(FEEDBACK).removeprefix(JUDGE)
     if (said or has_source) and _NAME.fullmatch(plain):
         return
-    known = [*METRICS, f"{FEEDBACK}NAME", f"{JUDGE}NAME", *DRIFTS]
+    known = [*METRICS, WIN_RATE, f"{FEEDBACK}NAME", f"{JUDGE}NAME", *DRIFTS]
     raise InvalidInputError(
         f"unknown metric {name!r}",
         code="unknown_metric",
@@ -79,6 +79,12 @@ def check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> Non
         _check_foreign(read, guardrail, guardrail.source, path)
         return
     check_stat(read, guardrail, path)
+    if WIN_RATE in {guardrail.metric, guardrail.stat} and guardrail.rule is not None:
+        raise InvalidInputError(
+            "a win rate has no value of stable to stand beside, so no rule compares it",
+            where=read.where((*path, "rule")),
+            remedy='use max_decrease: 5%, counted from one half, or hard: "< 0.4"',
+        )
     metric = metric_of(guardrail)
     if guardrail.hard is not None:
         _check_hard(read, guardrail, metric, guardrail.hard, path)
@@ -88,7 +94,7 @@ def check_guardrail(read: Document, guardrail: GuardrailSpec, path: Path) -> Non
 
 def with_stat(guardrail: GuardrailSpec) -> GuardrailSpec:
     """The guardrail with the statistic it is about: p95 of times, the mean of cost and tokens, unless the file says."""
-    if guardrail.source is not None or guardrail.stat is not None or guardrail.metric.startswith((FEEDBACK, JUDGE)):
+    if guardrail.source is not None or guardrail.stat is not None or guardrail.metric not in METRICS:
         return guardrail
     stat: Any = METRICS[guardrail.metric].stat
     return msgspec.structs.replace(guardrail, stat=stat)
@@ -140,6 +146,8 @@ def check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
         is_known, kind = stat == "mean", "a share of yes, or a mean,"
     elif name.startswith(JUDGE):
         is_known, kind = stat in {"mean", WIN_RATE}, "a mean of scores, or a win rate,"
+    elif name == WIN_RATE:
+        is_known, kind = False, "a share of votes"
     else:
         is_known = isinstance(METRICS[name].reading, Quantity) and stat != WIN_RATE
         kind = f"a {METRICS[name].kind}"

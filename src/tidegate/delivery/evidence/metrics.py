@@ -18,17 +18,18 @@ from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
 
+from tidegate.delivery.evidence import opinions
 from tidegate.delivery.evidence.opinions import MICRO, Opinions
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.observation import FAILURES, Outcome
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.comparison import Tail
 from tidegate.stats.distribution import Distribution
 from tidegate.stats.ratio import Ratio
 
+FEEDBACK, JUDGE = opinions.FEEDBACK, opinions.JUDGE
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-FEEDBACK = "feedback:"
-JUDGE = "judge:"  # also of its scores among the opinions
 
 
 class Kind(StrEnum):
@@ -274,12 +275,24 @@ JUDGE_MEANING = (
 )
 
 
+WIN_RATE_METRIC = Metric(
+    WIN_RATE,
+    Kind.SCORE,
+    "points",
+    Harm.DECREASE,
+    "how often the candidate's answer is preferred to stable's, a tie as half a time; of an interleaving alone",
+    Score(lambda _: Distribution(), 1.0),  # votes are counted with pairs, not with a variant's requests
+)
+
+
 def metric_of(guardrail: GuardrailSpec) -> Metric:
     """The row of the table that a checked guardrail is about; only of those read from observations and feedback."""
     if guardrail.metric.startswith(FEEDBACK):
         return feedback_metric(guardrail.metric.removeprefix(FEEDBACK), guardrail.stat)
     if guardrail.metric.startswith(JUDGE):
         return judge_metric(guardrail.metric.removeprefix(JUDGE))
+    if guardrail.metric == WIN_RATE:
+        return WIN_RATE_METRIC
     return METRICS[guardrail.metric]
 
 

@@ -6,6 +6,8 @@ import msgspec
 
 from tidegate.stats.distribution import Distribution
 
+FEEDBACK = "feedback:"  # before a name: what metrics and votes are about
+JUDGE = "judge:"  # also of its scores among the opinions
 MICRO = 1_000_000  # numbers are counted in millionths, so that sums are exact
 
 

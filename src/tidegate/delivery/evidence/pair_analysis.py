@@ -111,9 +111,7 @@ def _judge_own(
             found += judge_win_rate(guardrail, *votes, alpha=part, pass_alpha=pass_alpha)
         elif guardrail.compares:
             is_known = total is not None
-            found.append(
-                _compare(guardrail, window, part, pass_alpha, least) if is_known else unreadable(guardrail)
-            )
+            found.append(_compare(guardrail, window, part, pass_alpha, least) if is_known else unreadable(guardrail))
     return found
 
 
@@ -131,7 +129,7 @@ def can_decide(guardrail: GuardrailSpec) -> bool:
 
 
 def _votes(guardrail: GuardrailSpec, total: PairCounts | None, window: PairCounts) -> tuple[Votes | None, Votes]:
-    """All votes on the guardrail's question, and those of the window."""
+    """All votes that the guardrail is about, and those of the window."""
     everything = None if total is None else total.votes.get(guardrail.metric, Votes())
     return everything, window.votes.get(guardrail.metric, Votes())
 

@@ -143,6 +143,12 @@ class PairCounts(msgspec.Struct, frozen=True, omit_defaults=True):
         )
 
     @property
+    def void(self) -> int:
+        """Pairs that lack an answer to compare: one version failed, or the user left."""
+        both = sum(count for told, count in self.outcomes.items() if FAILURES.isdisjoint(told.split("/")))
+        return self.copies - both
+
+    @property
     def pairs(self) -> int:
         """Judged pairs: what ``min_samples`` counts."""
         return self.candidate.judged

@@ -41,8 +41,9 @@ def judge_win_rate(
     found = []
     if guardrail.hard is not None:
         found.append(_judge_limit(guardrail, guardrail.hard.value, total, window, alpha))
-    if guardrail.max_decrease is not None:
-        least = _EQUAL - float(guardrail.max_decrease)
+    margins = [float(each) for each in (guardrail.max_decrease, guardrail.max_change) if each is not None]
+    if margins:
+        least = _EQUAL - min(margins)
         found.append(_judge_margin(guardrail, least, None if total is None else window, alpha, pass_alpha))
     return found
 

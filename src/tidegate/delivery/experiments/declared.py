@@ -12,6 +12,11 @@ import msgspec
 
 from tidegate.delivery.evidence.checks import check_stat, with_stat
 from tidegate.delivery.evidence.metrics import Harm, Quotient, metric_of
+from tidegate.delivery.experiments.interleave_declared import (
+    complete_interleaving,
+    interleaving_step,
+    refuse_win_rates,
+)
 from tidegate.delivery.experiments.variants import DerivedSpec, VariantSpec, arms_declared
 from tidegate.delivery.release_spec import AssignmentSpec, GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Decide
@@ -58,6 +63,9 @@ def complete_experiment(read: Document, spec: ReleaseSpec) -> ReleaseSpec:
     Raises:
         InvalidInputError: objectives without an experiment, an unknown metric, or no version to try.
     """
+    if interleaving_step(spec) is not None:
+        return complete_interleaving(read, spec, variants_of(spec))
+    refuse_win_rates(read, spec)
     is_experiment = any(isinstance(step, Decide) for step in compile_program(spec.strategy).steps)
     if not is_experiment:
         if not spec.version:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.snapshot import MirrorSpending
+from tidegate.gateway.interleave.side_by_side import SideBySide, obstacle, wants_two
 from tidegate.gateway.mirror.copying import Copy
 from tidegate.gateway.mirror.harmless import harm_of
 from tidegate.gateway.mirror.pulse import Pulse
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tidegate.delivery.snapshot import MirrorGrant
     from tidegate.gateway.call import Call
     from tidegate.gateway.mirror.plan import MirrorPlan
+    from tidegate.gateway.mirror.second_answer import SecondAnswer
 
 MOST_HELD_BYTES = 32 << 20
 """Bodies that copies may hold together after their users were answered."""
@@ -40,28 +42,32 @@ class Mirrors:
         self._pulse = pulse or Pulse()
         self._tallies: dict[MirrorKey, Tally] = {}
         self.totals: dict[tuple[str, str], MirrorTotals] = {}
-        self._copies: set[Copy] = set()
+        self._copies: set[SecondAnswer] = set()
         self._held_bytes = 0
         self._is_stopped = False
         self._plans: tuple[MirrorPlan, ...] = ()
 
-    def fork(self, call: Call, plan: MirrorPlan) -> None:
-        """Copy the request if it is one of the sampled and nothing stands against it.
+    def fork(self, call: Call, plan: MirrorPlan) -> SideBySide | None:
+        """Ask the candidate too if the request is one of the sampled and nothing stands against it; returns both answers
+        where the client is to see both.
 
         Only what stable answers is copied, and only under a lease: without control nobody counts the cost.
         """
         assert call.route is not None
         if call.arm is not call.route.stable or call.is_forced or not plan.samples(call.request_id):
-            return
+            return None
+        if plan.is_shown and not wants_two(call):
+            return None
         tally = self.tally(plan)
-        reason = self._obstacle(call, plan, tally)
+        reason = (obstacle(call) if plan.is_shown else "") or self._obstacle(call, plan, tally)
         if reason:
             tally.count(reason)
-            return
-        copy = Copy(call, plan, tally, self._record, self._ended)
-        call.copy = copy
-        self._copies.add(copy)
-        self._held_bytes += copy.body_bytes
+            return None
+        made = (SideBySide if plan.is_shown else Copy)(call, plan, tally, self._record, self._ended)
+        call.copy = made
+        self._copies.add(made)
+        self._held_bytes += made.body_bytes
+        return made if isinstance(made, SideBySide) else None
 
     def tally(self, plan: MirrorPlan) -> Tally:
         """The tally of the plan's step."""
@@ -116,7 +122,7 @@ class Mirrors:
 
     def _obstacle(self, call: Call, plan: MirrorPlan, tally: Tally) -> str:
         """Why the request is not copied, "" when it is; the cheapest questions first."""
-        leg, bounds, users = plan.leg, plan.mirroring, plan.users
+        leg, bounds = plan.leg, plan.mirroring
         if self._is_stopped or not call.gateway.holder.is_lease_valid:
             return "no_lease"
         if tally.in_flight >= bounds.max_concurrency:
@@ -128,15 +134,17 @@ class Mirrors:
             return "rate_limited"
         if leg.account.origin is None or not leg.deployment.breaker.admits(now):
             return "unavailable"
-        if users.bound and 2 * (users.in_flight + leg.account.load.in_flight) >= users.bound:
-            return "provider_busy"  # half of the places are the users' alone
+        if plan.arm.trial is not None and call.gateway.trials.reason(plan.arm.trial):
+            return "cut_off"
+        if plan.is_provider_busy:
+            return "provider_busy"
         if self._held_bytes + len(call.request.body) > MOST_HELD_BYTES:
             return "memory"
         if not tally.affords(bounds, *_likely(call, plan)):
             return "spent"
         return harm_of(call)
 
-    def _ended(self, copy: Copy) -> None:
+    def _ended(self, copy: SecondAnswer) -> None:
         self._copies.discard(copy)
         self._held_bytes -= copy.body_bytes
 

@@ -33,6 +33,20 @@ class MirrorPlan:
         self.users = users
 
     @property
+    def is_shown(self) -> bool:
+        """Whether the second answer is for the user, beside stable's."""
+        return self.mirroring.patience is not None
+
+    @property
+    def is_provider_busy(self) -> bool:
+        """Whether users need the places at the provider: half of them are theirs alone, where nobody sees the second
+        answers; side by side, both answers of one request must have a place."""
+        bound, load = self.users.bound, self.leg.account.load
+        if load is self.users:
+            return bool(bound) and load.in_flight + 2 > bound
+        return bool(bound) and 2 * (self.users.in_flight + load.in_flight) >= bound
+
+    @property
     def leg(self) -> Leg:
         """The one that is asked."""
         return self.arm.order[0]

@@ -93,6 +93,7 @@ def upgrade() -> None:
         sa.Column("served", sa.Text(), nullable=False),
         sa.Column("served_version", sa.Text(), nullable=False),
         sa.Column("counted", sa.SmallInteger(), nullable=False),
+        sa.Column("vote", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index("feedback_by_service_time", "feedback", ["service", "at_us"], unique=False)
@@ -161,6 +162,7 @@ def upgrade() -> None:
         sa.Column("row", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("pairs_by_request", "pairs", ["request_id"], unique=False)
     op.create_index("pairs_by_release", "pairs", ["release", "id"], unique=False)
     op.create_table(
         "requests",
