@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1] / "src")]
 
 from methods import ALPHA, LOOK, WINDOW, Method, Tidegate, Windows, ZTest, errors_times, mann_whitney, p95_times  # noqa: E402
-from worlds import MEDIAN_US, SIGMA, World, exceedances, fewest, requests  # noqa: E402
+from worlds import MEDIAN_US, World, exceedances, fewest, requests  # noqa: E402
 
 from tidegate.delivery.quantities import Change  # noqa: E402
 from tidegate.delivery.release_spec import GuardrailSpec  # noqa: E402
@@ -30,8 +30,12 @@ from tidegate.stats.distribution import bucket, upper_edge  # noqa: E402
 
 HORIZON = 20_000  # requests of both arms that a harmless candidate is watched for
 FARTHEST = 200_000  # until a harmful one must have been found
-# stable's p95, frozen in the step before, as the histogram holds it
-P95_US = upper_edge(bucket(round(MEDIAN_US * math.exp(1.6448536269514722 * SIGMA))))
+
+
+def p95_of(world: World) -> float:
+    """Stable's p95 in microseconds, frozen in the step before, as the histogram holds it."""
+    return upper_edge(bucket(round(MEDIAN_US * math.exp(1.6448536269514722 * world.sigma))))
+
 
 ERRORS = GuardrailSpec(metric="error_rate", max_increase=Change(0))
 ERRORS_TIMES = GuardrailSpec(metric="error_rate", max_ratio=1.5)
@@ -64,20 +68,21 @@ def error_methods(own: GuardrailSpec, share: float) -> dict[str, Callable[[], Me
     }
 
 
-def latency_methods(own: GuardrailSpec, share: float) -> dict[str, Callable[[], Method]]:
+def latency_methods(own: GuardrailSpec, world: World) -> dict[str, Callable[[], Method]]:
+    p95 = p95_of(world)
     return {
-        "Tidegate": lambda: Tidegate(own, share, P95_US),
+        "Tidegate": lambda: Tidegate(own, world.share, p95),
         "p95 × 1.2, every window": lambda: Windows(p95_times(1.2)),
         "p95 × 1.2, 2 of 3 windows": lambda: Windows(p95_times(1.2), 2, 3),
         "Mann–Whitney, every window": lambda: Windows(mann_whitney(lambda r: float(r.latency_us))),
-        "z-test of exceedances at every look": lambda: ZTest(lambda r: r.latency_us > P95_US),
+        "z-test of exceedances at every look": lambda: ZTest(lambda r: r.latency_us > p95),
     }
 
 
 def cases() -> list[Case]:
     found = [
         Case("equal, 2 % errors", World(0.5, 0.02, 0.02), error_methods(ERRORS, 0.5)),
-        Case("equal latency", World(0.5), latency_methods(P95, 0.5)),
+        Case("equal latency", World(0.5), latency_methods(P95, World(0.5))),
         Case(
             "errors × 1.5, which `max_ratio: 1.5` tolerates",
             World(0.5, 0.02, 0.03),
@@ -91,7 +96,7 @@ def cases() -> list[Case]:
         Case(
             "p95 + 15 %, which `max_increase: 15%` tolerates",
             World(0.5, slower=1.15),
-            {"Tidegate": lambda: Tidegate(P95_TOLERANT, 0.5, P95_US)},
+            {"Tidegate": lambda: Tidegate(P95_TOLERANT, 0.5, p95_of(World(0.5)))},
         ),
     ]
     for base in (0.01, 0.02, 0.05):
@@ -103,7 +108,10 @@ def cases() -> list[Case]:
         Case("errors 2% → 4%, 5 % of traffic", small, error_methods(ERRORS, 0.05), fewest(0.02, 0.04, 0.05, ALPHA))
     )
     slow = World(0.5, slower=1.2)
-    found.append(Case("p95 + 20 %", slow, latency_methods(P95, 0.5), fewest(*exceedances(slow, 0.95), 0.5, ALPHA)))
+    found.append(Case("p95 + 20 %", slow, latency_methods(P95, slow), fewest(*exceedances(slow, 0.95), 0.5, ALPHA)))
+    even = World(0.5, slower=1.2, sigma=0.6)
+    least = fewest(*exceedances(even, 0.95), 0.5, ALPHA)
+    found.append(Case("p95 + 20 %, σ = 0.6", even, {"Tidegate": lambda: Tidegate(P95, 0.5, p95_of(even))}, least))
     tolerant = World(0.5, 0.02, 0.06)
     found.append(
         Case(
@@ -118,7 +126,7 @@ def cases() -> list[Case]:
         Case(
             "p95 + 50 % against `max_increase: 15%`",
             slower,
-            {"Tidegate": lambda: Tidegate(P95_TOLERANT, 0.5, P95_US)},
+            {"Tidegate": lambda: Tidegate(P95_TOLERANT, 0.5, p95_of(World(0.5)))},
             fewest(*exceedances(slower, 0.95, 1.15), 0.5, ALPHA),
         )
     )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from statistics import NormalDist
 from typing import NamedTuple
 
-SIGMA = 0.7  # of the log of latency
+SIGMA = 0.7  # of the log of latency, unless a world says otherwise
 MEDIAN_US = 1_000_000
 _NORMAL = NormalDist()
 
@@ -20,12 +20,14 @@ class World(NamedTuple):
         share: of requests that go to the candidate.
         stable_errors, candidate_errors: probabilities of a failed request.
         slower: factor of the candidate's latency.
+        sigma: of the log of latency, of both.
     """
 
     share: float
     stable_errors: float = 0.0
     candidate_errors: float = 0.0
     slower: float = 1.0
+    sigma: float = SIGMA
 
 
 class Request(NamedTuple):
@@ -42,14 +44,14 @@ def requests(world: World, seed: int) -> Iterator[Request]:
     while True:
         is_candidate = chance.random() < world.share
         rate = world.candidate_errors if is_candidate else world.stable_errors
-        latency = chance.lognormvariate(0, SIGMA) * (world.slower if is_candidate else 1)
+        latency = chance.lognormvariate(0, world.sigma) * (world.slower if is_candidate else 1)
         yield Request(is_candidate, chance.random() < rate, round(MEDIAN_US * latency))
 
 
 def exceedances(world: World, q: float, tolerated: float = 1.0) -> tuple[float, float]:
     """Probabilities that stable exceeds its own ``q`` quantile x0, and the candidate ``tolerated`` times x0."""
-    threshold = _NORMAL.inv_cdf(q) * SIGMA
-    return 1 - q, 1 - _NORMAL.cdf((threshold + math.log(tolerated) - math.log(world.slower)) / SIGMA)
+    threshold = _NORMAL.inv_cdf(q) * world.sigma
+    return 1 - q, 1 - _NORMAL.cdf((threshold + math.log(tolerated) - math.log(world.slower)) / world.sigma)
 
 
 def fewest(stable: float, candidate: float, share: float, alpha: float, tolerated_ratio: float = 1.0) -> float:

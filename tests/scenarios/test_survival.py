@@ -8,6 +8,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 import sqlalchemy as sa
+from tests.fakes.observations import batch, observation
 from tests.scenarios.world import ALICE, BOB, World
 
 from tidegate.errors import InvalidInputError, OperatorError
@@ -358,3 +359,26 @@ async def test_what_the_service_cannot_do_is_refused_when_it_is_submitted(world)
     steps = [{"split": "1%", "soak": "1s", "to": {"segment": "internl"}}]
     with pytest.raises(InvalidInputError, match="no segment 'internl'"):
         await world.release("bot", "v1.1.0", strategy={"canary": {"steps": steps}})
+
+
+def unnamed(count: int) -> list:
+    return [
+        observation(request_id=f"req_{n}", unit_hash=n, has_own_unit=True, propensity=10_000, started_at_us=n)
+        for n in range(count)
+    ]
+
+
+async def test_a_unit_that_no_caller_names_is_refused_once_that_is_known(world):
+    await world.service("bot", "1.0.0", "1.1.0")
+    asked = {"strategy": SPLIT, "assignment": {"unit": "conversation"}}
+    await world.control.store(batch(unnamed(99), 1))
+    early = await world.release("bot", "v1.1.0", **asked)  # too few requests to tell anything
+    await world.control.operations.command(early.id, "abort", actor=ALICE)
+    await world.until(early.id, "rejected", "rolled_back")
+    await world.control.store(batch(unnamed(100), 2))
+    with pytest.raises(InvalidInputError, match="names a conversation") as caught:
+        await world.release("bot", "v1.1.0", **asked)
+    assert caught.value.code == "unnamed_units"
+    assert "metadata.conversation_id" in caught.value.remedy
+    await world.control.store(batch([msgspec.structs.replace(unnamed(1)[0], has_own_unit=False)], 3))
+    assert (await world.release("bot", "v1.1.0", **asked)).phase == "pending"  # somebody does

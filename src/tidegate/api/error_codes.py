@@ -36,6 +36,7 @@ CODES: dict[str, str] = {
     "unknown_kind": "A document of a kind that cannot be applied.",
     "not_available_yet": "Designed, and not built into this version.",
     "unknown_price": "Nobody knows what the model costs, so a bound of money could not be kept.",
+    "unnamed_units": "No caller of the service names the unit that the release would randomise.",
     "unknown_segment": "A step names a segment that the service does not declare.",
     "unknown_metric": "No metric has this name.",
     "unknown_source": "There is no metric source of this kind.",

@@ -53,6 +53,7 @@ from tidegate.controller.telemetry.model_servers import ModelServers
 from tidegate.controller.telemetry.page import ControlTelemetry
 from tidegate.controller.telemetry.stored import read_figures
 from tidegate.controller.traffic import TrafficQueries
+from tidegate.controller.unit_names import UnitNames
 from tidegate.controller.windows import WindowReader, Windows
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.observation import ObservationBatch
@@ -226,6 +227,7 @@ class Control:
             self.notifier.wake,
             self._wanted.set,
             self.measurer.check,
+            UnitNames(self.observed, self.publisher).check,
         )
         self.experiments = Experiments(state, self.observed)
         self.queries = Queries(state, self.observed, clock, self.publisher, self.gateways, news, self.pins.pin_of)

@@ -77,6 +77,7 @@ class Operations:
         wake_notifier: makes the notifier look at once.
         wake: makes the controller look at once.
         check_sources: refuses a release whose numbers no source can give.
+        check_units: refuses a release whose units nobody names.
     """
 
     def __init__(
@@ -88,7 +89,8 @@ class Operations:
         alerts: AlertSettings,
         wake_notifier: Callable[[], None],
         wake: Callable[[], None],
-        check_sources: Callable[[ReleaseSpec], None] = lambda _: None,
+        check_sources: Callable[[ReleaseSpec], None],
+        check_units: Callable[[ReleaseSpec], Awaitable[None]],
     ) -> None:
         self._database = database
         self._clock = clock
@@ -98,6 +100,7 @@ class Operations:
         self._wake_notifier = wake_notifier
         self._wake = wake
         self._check_sources = check_sources
+        self._check_units = check_units
 
     async def submit_release(
         self, spec: ReleaseSpec, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
@@ -108,13 +111,14 @@ class Operations:
 
         Raises:
             NotFoundError: no such service or version.
-            InvalidInputError: the strategy needs a stable version and the service has none, or a source of numbers
-                is unknown or wrong.
+            InvalidInputError: the strategy needs a stable version and the service has none, a source of numbers
+                is unknown or wrong, or the unit is one that callers do not name.
             ConflictError: another release is running and this one is to be rejected then, or the version is
                 stable or on trial already.
         """
 
         self._check_sources(spec)
+        await self._check_units(spec)
 
         async def change(connection: AsyncConnection) -> Release:
             now = self._clock.now()

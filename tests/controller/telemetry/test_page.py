@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
-from tests.scenarios.world import World
+from tests.scenarios.world import ALICE, World
 
 from tidegate.delivery.quantities import Dollars, Seconds, Share
 from tidegate.delivery.service import ObjectivesSpec
@@ -36,6 +36,23 @@ async def test_the_page_follows_a_release(world):
     assert page["tidegate_snapshot_revision"] == world.control.publisher.current.revision
     assert page["tidegate_gateways_live"] == 2
     assert page["tidegate_observations_stored_total"] == 10
+    assert page["tidegate_observations_late_total"] == 0
+
+
+async def test_observations_of_a_step_that_is_over_are_late(world):
+    await world.service("bot", "1.0.0", "1.1.0")
+    steps = [{"split": "20%", "soak": "1h"}, {"split": "50%", "soak": "1h"}]
+    submitted = await world.release("bot", "v1.1.0", strategy={"canary": {"steps": steps}})
+    await world.until(submitted.id, "progressing.soaking")
+    before = world.gateways[0].observe("bot", 7)
+    seen = await world.look(submitted.id)
+    await world.control.operations.command(submitted.id, "promote", actor=ALICE, if_match=seen.etag)
+    while (await world.look(submitted.id)).step == 0:
+        await world.advance(1)
+    await world.control.store(before)
+    await world.gateways[0].serve("bot", 5)
+    page = await samples(world)
+    assert (page["tidegate_observations_late_total"], page["tidegate_observations_stored_total"]) == (7, 12)
 
 
 async def test_after_a_restart_the_page_still_knows_the_latest_release(world):

@@ -81,6 +81,11 @@ class ControlTelemetry(Collector):
         yield CounterMetricFamily(
             "tidegate_observations_stored", "Observations stored by this process.", value=self._ingest.stored
         )
+        yield CounterMetricFamily(
+            "tidegate_observations_late",
+            "Of those, of requests whose step was over when they came: they decide nothing any more.",
+            value=self._ingest.late,
+        )
         if self.audit_head is not None:
             yield self._audit()
 
