@@ -32,7 +32,15 @@ def test_every_example_parses_and_survives_json(path):
 
 
 def test_there_is_an_example_of_each_strategy():
-    assert {path.stem for path in EXAMPLES} >= {"canary", "blue-green", "direct", "shadow", "chain"}
+    assert {path.stem for path in EXAMPLES} >= {
+        "canary",
+        "blue-green",
+        "direct",
+        "shadow",
+        "chain",
+        "ab-test",
+        "bandit",
+    }
 
 
 @pytest.mark.parametrize("written", ["canary", {"canary": {}}, {"canary": {"preset": "careful"}}])

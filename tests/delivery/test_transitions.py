@@ -15,7 +15,7 @@ from tidegate.errors import InternalError
 # What every sentence may name (Draft) and what single transitions add.
 ALWAYS = {"candidate", "service", "samples", "answered", "share", "actor", "reason"}
 ADDED = {"variant", "cost", "tokens", "gate", "other", "failed", "detail", "revision", "soak", "failures", "since"}
-NOTED = {"variant", "version", "cost", "tokens", "why", "seconds", "role", "gate", "detail"}
+NOTED = {"round", "weights", "variant", "version", "cost", "tokens", "why", "seconds", "role", "gate", "detail"}
 
 
 def test_every_transition_of_the_design_is_there_and_nothing_else():
@@ -35,7 +35,7 @@ def test_every_transition_has_a_constant_code_and_a_constant_sentence(row):
 @pytest.mark.parametrize("code", NOTES)
 def test_every_note_has_a_constant_code_and_a_constant_sentence(code):
     number, sentence = NOTES[code]
-    assert number in {"P1", "P2", "C1", "G1", "A1", "N1"}
+    assert number in {"P1", "P2", "C1", "G1", "A1", "A2", "N1"}
     assert {name for _, name, _, _ in Formatter().parse(sentence) if name} <= ALWAYS | NOTED
     assert sentence.endswith((".", "{reason}"))
 

@@ -18,7 +18,7 @@ from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.operations import Actor
 from tidegate.delivery.bundle import Bundle, Lineage
 from tidegate.delivery.observation import ObservationBatch
-from tidegate.delivery.records import RecordBatch, encode_record
+from tidegate.delivery.records import FeedbackRecord, RecordBatch, encode_record
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.snapshot import Cutoff, Heartbeat, Snapshot
@@ -49,6 +49,7 @@ class FakeGateway:
         self.in_flight: dict[str, int] = {}
         self.cutoffs: tuple[Cutoff, ...] = ()
         self.sequence = 0
+        self.answered: dict[str, str] = {}  # request id -> version, of the latest requests served
 
     def beat(self, **more: Any) -> None:
         """One second of a gateway's life: take the newest snapshot, tell control."""
@@ -107,7 +108,7 @@ class FakeGateway:
         """
         assert self.snapshot is not None
         route = self.snapshot.services[service]
-        rows = []
+        rows, self.answered = [], {}
         arms = next((own for name, own in targeted_arms(route) if name in segments), arms_of(route))
         for unit in range(units):
             found = arms.assign(f"{self.name}-{self.sequence}-{unit}")
@@ -117,6 +118,7 @@ class FakeGateway:
             if drops(variant.name, unit):
                 continue
             is_failure = fails(variant.version)
+            self.answered[f"req_{self.name}_{self.sequence}_{unit}"] = variant.version
             rows.append(
                 observation(
                     request_id=f"req_{self.name}_{self.sequence}_{unit}",
@@ -140,6 +142,18 @@ class FakeGateway:
             )
         self.sequence += 1
         return ObservationBatch.of(self.name, self.boot_id, self.sequence, rows)
+
+    async def say(self, answers: dict[str, bool], name: str = "thumbs_up") -> None:
+        """Feedback on answers by request id, attributed as control does each second."""
+        at_us = int(self.world.clock.now().timestamp() * 1_000_000)
+        said = [
+            FeedbackRecord(request_id=request, name=name, value=value, key="", at_us=at_us)
+            for request, value in answers.items()
+        ]
+        self.sequence += 1
+        encoded = [encode_record(each) for each in said]
+        await self.world.control.store_records(RecordBatch.of(self.name, self.boot_id, self.sequence, encoded))
+        await self.world.control.attribution.attribute()
 
     async def mirror(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -164,3 +165,15 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(lower, width, margin):
     verdict = judge_harm(lower, lower + width, margin)
     assert (verdict is Verdict.FAIL) == (lower > margin)
     assert (verdict is Verdict.PASS) == (lower + width < margin)
+
+
+def test_sample_ratios_over_rounds_with_shares_of_their_own():
+    """Lost units of one arm show although every single round is small; shares that move are no mismatch."""
+    generator = np.random.default_rng(4)
+    shares = [(0.2 + 0.02 * k, 0.8 - 0.02 * k) for k in range(30)]
+    fair = [[int(n := generator.binomial(80, share)), 80 - int(n)] for share, _ in shares]
+    assert sample_ratio.log_mismatch_of_rounds(fair, shares) < -math.log(sample_ratio.ALARM)
+    lossy = [[round(a * 0.7), b] for a, b in fair]
+    assert sample_ratio.log_mismatch_of_rounds(lossy, shares) > -math.log(sample_ratio.ALARM)
+    assert sample_ratio.log_mismatch_of_rounds([], []) == 0
+    assert sample_ratio.log_mismatch_of_rounds([[0, 7]], [(0.0, 1.0)]) == 0

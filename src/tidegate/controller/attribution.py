@@ -14,6 +14,7 @@ from tidegate.controller.clock import Clock
 from tidegate.delivery.evidence.opinions import FEEDBACK
 from tidegate.delivery.steps import Interleave
 from tidegate.registry import feedback, requests
+from tidegate.registry.crediting import credited
 from tidegate.registry.database import Database
 from tidegate.registry.feedback import StoredFeedback
 from tidegate.registry.observations import Counts
@@ -98,12 +99,15 @@ class Attribution:
         waiting = await feedback.pending(connection, received_after_us=after_us, limit=_AT_ONCE)
         found = await self._requests_of(connection, waiting)
         shown = await shown_pairs(connection, {observation.request_id for _, (observation, _) in found})
+        places = await credited(connection, [place for _, place in found])
         done = 0
-        for said, (observation, counted) in found:
+        for (said, (observation, counted)), place in zip(found, places, strict=True):
             step = await self._step_of(observation.release, observation.step) if observation.release else None
             is_asked = step is not None and step.question == FEEDBACK + said.name
-            if not is_asked or step is None or step.mirroring is None:
-                await feedback.attribute(connection, said, observation, Counts(counted), is_of_turns=is_asked)
+            if not is_asked or step is None:
+                await feedback.attribute(connection, said, place.observation, Counts(place.counted))
+            elif step.mirroring is None:
+                await feedback.attribute(connection, said, observation, Counts(counted), is_of_turns=True)
             elif (pair := shown.get(observation.request_id)) is not None:
                 await feedback.attribute_preference(connection, said, observation, Counts(counted), pair)
             else:

@@ -18,7 +18,7 @@ from tidegate.delivery.evidence.summary import UNJUDGED, Summary, reported
 from tidegate.delivery.observation import FAILURES, Observation, perplexity_thousandths
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.registry.observations import Counted, CountKey
-from tidegate.registry.units import First, FirstKey
+from tidegate.registry.units import First, FirstKey, first_key
 from tidegate.stats.distribution import Distribution, bucket
 from tidegate.stats.ratio import Ratio
 
@@ -39,7 +39,7 @@ class Sorted(NamedTuple):
 
     def returning(self) -> set[FirstKey]:
         """Units that may have been counted before."""
-        return {_first_key(row) for rows in self.window.values() for row in rows if not row.has_own_unit}
+        return {first_key(row) for rows in self.window.values() for row in rows if not row.has_own_unit}
 
 
 class Change(NamedTuple):
@@ -101,15 +101,11 @@ def _count_key(row: Observation) -> CountKey:
     return row.release, row.attempt, row.step, row.round, row.variant
 
 
-def _first_key(row: Observation) -> FirstKey:
-    return (row.release, row.attempt, row.step, row.variant), row.unit_hash
-
-
 def _firsts_of(groups: Iterable[list[Observation]], known: Firsts) -> dict[FirstKey, First]:
     """The units whose first request is another now, or of whose first request more is known."""
     changed: dict[FirstKey, First] = {}
     for row in (row for rows in groups for row in rows if not row.has_own_unit):
-        at = _first_key(row)
+        at = first_key(row)
         first = changed.get(at) or known.get(at)
         began = (row.started_at_us, row.request_id)
         if first is None or began < first.began:

@@ -35,11 +35,13 @@ from tidegate.delivery.judging import (
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
+from tidegate.registry.crediting import credited
 from tidegate.registry.database import Database
 from tidegate.registry.judgements import Judgement, Unjudged, keep_judgement, pinned_version, spent_since, unjudged
 from tidegate.registry.judges import list_judges
 from tidegate.registry.observations import Counts
 from tidegate.registry.releases import ReleaseRow, active_releases
+from tidegate.registry.requests import FoundCounts
 
 EVERY_SECONDS = 2.0
 AT_ONCE = 4  # questions under way
@@ -199,7 +201,8 @@ class Judging:
             pinned = await pinned_version(connection, said.judge, said.row.release, said.row.attempt)
             if pinned is not None and pinned != said.judge_version:
                 return pinned
-            await keep_judgement(connection, said)
+            (place,) = await credited(connection, [FoundCounts(said.row, said.counted)])
+            await keep_judgement(connection, said._replace(row=place.observation, counted=Counts(place.counted)))
             return None
 
         pinned = await self._observed.transact(keep)

@@ -22,7 +22,7 @@ from tidegate.controller.rollback_targets import rollback_targets
 from tidegate.controller.views import event_view, freeze_view, gateway_view, incident_view, release_view
 from tidegate.delivery.release import PauseReason, Phase
 from tidegate.delivery.snapshot import TOTAL_WEIGHT, Pin, ServiceRoute, VariantRoute
-from tidegate.delivery.traffic import SegmentRule, Unit, arms_of, targeted_arms, unit_of
+from tidegate.delivery.traffic import SegmentRule, Unit, arms_of, pinned_kinds, targeted_arms, unit_of
 from tidegate.errors import NotFoundError
 from tidegate.registry import incidents
 from tidegate.registry.database import Database
@@ -34,7 +34,6 @@ from tidegate.shapes.records import Gateway
 from tidegate.shapes.releases import ActualTraffic, Event, Explanation, Incident, Release, RouteExplanation, Status
 from tidegate.shapes.traffic import ReleaseProgram
 
-_PINNED = frozenset({"conversation", "header"})
 _PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting
 
 
@@ -308,9 +307,9 @@ class Queries:
         )
 
     def _pinned(self, route: ServiceRoute, unit: Unit) -> VariantRoute | None:
-        """The variant that the unit's conversation began with, where gateways keep it."""
+        """The variant that the unit began with, where gateways keep it."""
         release = route.release
-        if release is None or not release.pins or route.unit != "conversation" or unit.kind not in _PINNED:
+        if release is None or unit.kind not in pinned_kinds(route):
             return None
         pin = self._pin_of(release.id, release.attempt, arms_of(route).assign(unit.id).unit_hash)
         return next((arm for arm in route.variants if pin is not None and arm.name == pin.variant), None)

@@ -36,6 +36,9 @@ class Windows:
         for place, window in state.windows.items():
             step, _, number = place.partition(".")
             self._open((row.id, state.attempt, int(step)), int(number), window.opened_at, window.shares)
+        if state.experiment is not None:
+            for of_round, shares in enumerate(state.experiment.shares):
+                self._shares.setdefault((row.id, state.attempt, state.experiment.step, of_round), _with_stable(shares))
         if state.window_opened_at is None:
             self._opened.pop(key, None)
         else:
@@ -43,7 +46,7 @@ class Windows:
 
     def _open(self, key: _Key, number: int, opened_at: datetime, shares: Mapping[str, int]) -> None:
         self._opened[key] = int(opened_at.timestamp() * 1_000_000)
-        self._shares[*key, number] = {STABLE: TOTAL_WEIGHT - sum(shares.values())} | dict(shares)
+        self._shares[*key, number] = _with_stable(shares)
 
     def is_late(self, observation: Observation) -> bool:
         """Whether the request's step or attempt is over: it still counts there, and decides nothing any more."""
@@ -88,3 +91,7 @@ class WindowReader:
             return
         for row in rows:
             self._windows.learn(row)
+
+
+def _with_stable(shares: Mapping[str, int]) -> dict[str, int]:
+    return {STABLE: TOTAL_WEIGHT - sum(shares.values())} | dict(shares)

@@ -15,6 +15,7 @@ from datetime import datetime
 
 from tidegate.delivery.decide_backward import go_backward
 from tidegate.delivery.decide_effects import effects
+from tidegate.delivery.decide_epochs import keep_epoch
 from tidegate.delivery.decide_evidence import remember_window, weigh_evidence
 from tidegate.delivery.decide_forward import go_forward
 from tidegate.delivery.decide_gates import hear_gates
@@ -51,6 +52,7 @@ def decide(spec: ReleaseSpec, state: ReleaseState, intents: Sequence[Intent], fa
     answer_intents(draft, remaining)
     keep_overlay(draft)
     go_forward(draft)
+    keep_epoch(draft)
     close_removals(draft)
     remember_window(draft)
     commands = (*draft.records, *effects(spec, state, draft.state, facts))

@@ -12,6 +12,7 @@ from tidegate.delivery.decide_removal import deciding
 from tidegate.delivery.decide_steps import enter_step
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import step_verdict
+from tidegate.delivery.experiments.bandit.evidence import beats_everybody
 from tidegate.delivery.experiments.effects import ArmEffect, Standing
 from tidegate.delivery.experiments.standings import is_lost, is_void, leader, standings, winner
 from tidegate.delivery.release import Phase
@@ -24,7 +25,8 @@ def is_decided(draft: Draft) -> bool:
     if step is None or not step.is_sequential or state.analysed_at != draft.now:
         return False
     effects = _effects(draft)
-    return _winner(draft, effects) is not None or is_lost(effects, state)
+    won = _winner(draft, effects)
+    return is_lost(effects, state) if won is None else step.reweighting is None or _beats_everybody(draft, won)
 
 
 def conclude(draft: Draft) -> bool:
@@ -64,6 +66,11 @@ def _winner(draft: Draft, effects: Sequence[ArmEffect]) -> str | None:
     counts = draft.facts.of_step(draft.state, found)
     passes = counts is not None and step_verdict(own, counts.window, min_samples(draft)) is Verdict.PASS
     return found if passes else None
+
+
+def _beats_everybody(draft: Draft, arm: str) -> bool:
+    """What a bandit goes on for though an arm is better than control already: to find the best one."""
+    return beats_everybody(draft.spec, draft.state, draft.facts.counts or (), arm, min_samples(draft))
 
 
 def _promote(draft: Draft, code: str, arm: str, detail: str) -> None:

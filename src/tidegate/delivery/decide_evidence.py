@@ -11,14 +11,18 @@ from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
 from tidegate.delivery.evidence.comparisons import Concurrent, freeze
 from tidegate.delivery.evidence.readings import Readings, look
+from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.rules import broken_rules
-from tidegate.delivery.evidence.sample_ratios import judge_sample_ratio, set_aside
+from tidegate.delivery.evidence.sample_ratios import judge_rounds, judge_sample_ratio, set_aside
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.evidence.win_rates import is_of_votes
+from tidegate.delivery.experiments.bandit.rewards import sights
+from tidegate.delivery.experiments.standings import rounds_of
 from tidegate.delivery.experiments.thresholds import freeze_thresholds
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.release import (
     STABLE,
+    Baseline,
     MetricVerdict,
     Phase,
     ReleaseState,
@@ -157,6 +161,8 @@ def remember_window(draft: Draft) -> None:
     state = draft.state
     if state.window_opened_at is None or state.phase.is_terminal:
         return
+    if state.round and state.experiment is not None:
+        return  # an experiment knows the shares of all its rounds
     key, window = f"{state.step}.{state.round}", StepWindow(opened_at=state.window_opened_at, shares=state.shares)
     if state.windows.get(key) != window:
         kept = [(known, each) for known, each in state.windows.items() if known != key][-_KEPT_WINDOWS:]
@@ -188,8 +194,10 @@ def _concurrent(draft: Draft, arm: str) -> Concurrent | None:
     stable = beside.compared if beside else Summary()
     before = facts.before_step(state, STABLE)
     known = tuple(baseline for baseline in state.baselines if baseline.variant == arm)
-    found = freeze(_bounds(draft), known, before.compared if before else None, candidate, stable)
-    frozen = tuple(msgspec.structs.replace(baseline, variant=arm) for baseline in found)
+    rounds = _rounds(draft, arm)
+    latest = (rounds[-1].arm, rounds[-1].control) if rounds else (candidate, stable)
+    found = freeze(_bounds(draft), known, before.compared if before else None, *latest)
+    frozen = tuple(_of_arm(baseline, arm, state.round) if baseline not in known else baseline for baseline in found)
     if frozen != known:
         others = tuple(baseline for baseline in state.baselines if baseline.variant != arm)
         draft.change(baselines=others + frozen)
@@ -200,7 +208,21 @@ def _concurrent(draft: Draft, arm: str) -> Concurrent | None:
         share=own / (own + TOTAL_WEIGHT - sum(state.shares.values())),
         baselines={baseline.metric: baseline for baseline in frozen},
         stable_total=beside.total if beside else Summary(),
+        rounds=rounds,
     )
+
+
+def _rounds(draft: Draft, arm: str) -> tuple[Round, ...]:
+    """The arm and stable by round, where weights were set anew in this step; else nothing needs to be kept apart."""
+    state = draft.state
+    if not state.round or state.experiment is None:
+        return ()
+    return tuple(rounds_of(state, state.experiment, arm, draft.facts.counts or ()))
+
+
+def _of_arm(baseline: Baseline, arm: str, number: int) -> Baseline:
+    """One that was frozen now; what chose it lies in the round under way."""
+    return msgspec.structs.replace(baseline, variant=arm, round=number if baseline.stable.count else 0)
 
 
 def _bounds(draft: Draft) -> tuple[GuardrailSpec, ...]:
@@ -239,9 +261,14 @@ def _look_at_rules(
 def _sample_ratio(draft: Draft) -> MetricVerdict | None:
     state, facts = draft.state, draft.facts
     versions = {STABLE: state.stable or "", **state.arms}
+    under_way = {variant: facts.in_flight(version) for variant, version in versions.items()}
+    if state.round and state.experiment is not None:
+        seen = sights(state.experiment, state.attempt, facts.counts or ())
+        units = [{variant: summary.units for variant, summary in each.seen.items()} for each in seen]
+        known = (STABLE, *state.on_trial)
+        return judge_rounds(units, [each.shares for each in seen], known, under_way, state.accepted_units)
     drawn = {arm: state.shares.get(arm, 0) for arm in state.on_trial}
     shares = {STABLE: TOTAL_WEIGHT - sum(state.shares.values())} | drawn
-    under_way = {variant: facts.in_flight(version) for variant, version in versions.items()}
     return judge_sample_ratio(compared_units(draft), shares, under_way, state.accepted_units)
 
 

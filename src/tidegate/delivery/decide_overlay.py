@@ -9,7 +9,7 @@ import msgspec
 
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.reasons import MISMATCH
-from tidegate.delivery.release import PauseReason, Phase, SubPhase
+from tidegate.delivery.release import Experiment, PauseReason, Phase, SubPhase
 from tidegate.delivery.steps import Approve
 
 _SERVING = frozenset({Phase.PROGRESSING, Phase.PROMOTING})
@@ -41,9 +41,19 @@ def shift_clock(draft: Draft) -> None:
     moved = {name: at + jump for name in _INSTANTS if (at := getattr(state, name)) is not None}
     if state.breach is not None and state.stable_at is None:
         moved["breach"] = msgspec.structs.replace(state.breach, at=state.breach.at + jump)
+    if state.experiment is not None and state.phase is Phase.PROGRESSING:
+        moved["experiment"] = _shifted(state.experiment, jump)
     if moved:
         draft.change(**moved)
         draft.note("clock_jump", seconds=f"{jump.total_seconds():+g}")
+
+
+def _shifted(experiment: Experiment, jump: timedelta) -> Experiment:
+    """An experiment whose next epoch is as far ahead as it was."""
+    learning = experiment.learning
+    if learning is not None and learning.epoch_at is not None:
+        learning = msgspec.structs.replace(learning, epoch_at=learning.epoch_at + jump)
+    return msgspec.structs.replace(experiment, round_at=experiment.round_at + jump, learning=learning)
 
 
 def keep_overlay(draft: Draft) -> None:

@@ -3,9 +3,8 @@ knows*, never zero and never good news."""
 
 from __future__ import annotations
 
-import operator
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -108,7 +107,7 @@ class NewerRelease(msgspec.Struct, frozen=True, kw_only=True):
     when_running: Literal["queue", "supersede", "reject"]
 
 
-class Facts(msgspec.Struct, frozen=True, kw_only=True):
+class Facts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The world as one pass sees it.
 
     Attributes:
@@ -171,14 +170,16 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     def of_step(self, state: ReleaseState, variant: str) -> StepCounts | None:
         """Counts of a variant in the state's attempt and step, over all its rounds."""
-        found = self.rounds_of_step(state, variant)
-        return reduce(operator.add, found) if found else None
+        return self._over_rounds.get((state.attempt, state.step, variant))
 
-    def rounds_of_step(self, state: ReleaseState, variant: str) -> list[StepCounts]:
-        """The same by round, oldest first."""
-        wanted = (state.attempt, state.step, variant)
-        found = (c for c in self.counts or () if (c.attempt, c.step, c.variant) == wanted)
-        return sorted(found, key=lambda counts: counts.round)
+    @cached_property
+    def _over_rounds(self) -> dict[tuple[int, int, str], StepCounts]:
+        """Added up once a pass: a bandit has hundreds of rounds."""
+        found: dict[tuple[int, int, str], StepCounts] = {}
+        for each in self.counts or ():
+            key = each.attempt, each.step, each.variant
+            found[key] = found[key] + each if key in found else each
+        return found
 
     def pairs_of_step(self, state: ReleaseState) -> StepPairs | None:
         """Pairs of the state's attempt and step."""

@@ -1,7 +1,7 @@
 """The release file: ``kind: Release`` as a person writes it, checked and completed.
 
-What exists in the design and not yet here is refused by name, never ignored: a release that silently lacks its
-gate is worse than one that is not accepted.
+What is not known is refused by name, never ignored: a release that silently lacks its gate is worse than one that is not
+accepted.
 
 A release without guardrails gets one, ``error_rate`` with the hard limit ``> 5%``; where the candidate serves beside
 stable, with ``max_increase: 2%`` too. Requests that warm a ``blue_green`` candidate up are added to the probes'. A
@@ -22,6 +22,7 @@ from tidegate.delivery.evidence.checks import check_guardrail, check_metric, pla
 from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.pair_analysis import can_decide
 from tidegate.delivery.experiments.ab_test import AbTestSpec, check_ab_test
+from tidegate.delivery.experiments.bandit.declared import BanditSpec, check_bandit
 from tidegate.delivery.experiments.declared import complete_experiment, with_variants
 from tidegate.delivery.experiments.interleave import InterleaveSpec, check_interleave
 from tidegate.delivery.gates import check_gate
@@ -29,7 +30,7 @@ from tidegate.delivery.notifying import check_notify
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Mirror, Program, is_of_pairs
-from tidegate.delivery.strategy import PLANNED, STRATEGIES, compile_program, program_of, strategy_name
+from tidegate.delivery.strategy import STRATEGIES, compile_program, program_of, strategy_name
 from tidegate.documents import Document, Path, decode, nearest
 from tidegate.errors import InvalidInputError
 
@@ -86,12 +87,6 @@ def _bounds(read: Document, name: str, value: Any) -> Any:
     return [plain_source(entry) for entry in entries] if isinstance(value, list) else value
 
 
-def _not_yet(read: Document, path: Path, what: str, remedy: str = "leave it out") -> InvalidInputError:
-    return InvalidInputError(
-        f"{what} is not available yet", code="not_available_yet", where=read.where(path), remedy=remedy
-    )
-
-
 def _strategies(read: Document, value: Any) -> list[dict[str, Any]]:
     """``direct``, ``{direct: {...}}`` or a list of them, as tagged values."""
     if value == []:
@@ -111,14 +106,12 @@ def _strategy(read: Document, value: Any, path: Path) -> dict[str, Any]:
         )
     ((name, settings),) = named.items()
     available = f"available are {', '.join(STRATEGIES)}"
-    if name in PLANNED:
-        raise _not_yet(read, path, f"the strategy {name!r}", available)
     if name not in STRATEGIES:
         raise InvalidInputError(
             f"unknown strategy {name!r}",
             code="unknown_strategy",
             where=read.where(path),
-            remedy=f"{nearest(str(name), [*STRATEGIES, *PLANNED])}; {available}",
+            remedy=f"{nearest(str(name), list(STRATEGIES))}; {available}",
         )
     settings = {} if settings is None else settings
     whole = (*path, name)
@@ -131,6 +124,8 @@ def _strategy(read: Document, value: Any, path: Path) -> dict[str, Any]:
         _checked(f"{read.where(whole)}.", lambda: check_ab_test(spec))
     if isinstance(spec, InterleaveSpec):
         _checked(f"{read.where(whole)}.", lambda: check_interleave(spec))
+    if isinstance(spec, BanditSpec):
+        _checked(f"{read.where(whole)}.", lambda: check_bandit(spec))
     _checked(f"{read.where(whole)}.", lambda: program_of(spec))
     return {"name": name, **msgspec.to_builtins(spec, enc_hook=encode_quantity)}
 

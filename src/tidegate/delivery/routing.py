@@ -23,7 +23,7 @@ from tidegate.delivery.snapshot import (
     Timeouts,
     VariantRoute,
 )
-from tidegate.delivery.steps import OWN_LAYER, Interleave
+from tidegate.delivery.steps import OWN_LAYER, Decide, Interleave
 from tidegate.delivery.strategy import compile_program
 from tidegate.wire.insertion import Insertion
 
@@ -69,7 +69,7 @@ def service_route(
     if before is not None:
         variants.insert(0, variant_route(STABLE, *before, TOTAL_WEIGHT - state.weight, service))
     unit = spec.assignment.unit or service.unit
-    context = _context(state, before is None, is_alternating=_alternates(spec, state))
+    context = _context(spec, state, before is None)
     route = _route(name, service, salt, tuple(variants), unit, context, state.targets)
     return msgspec.structs.replace(route, layer=_layer(spec, state))
 
@@ -152,7 +152,7 @@ def _alternates(spec: ReleaseSpec, state: ReleaseState) -> bool:
     return is_asked and state.phase is Phase.PROGRESSING and bool(state.weight)
 
 
-def _context(state: ReleaseState, is_first: bool, *, is_alternating: bool) -> ReleaseContext:
+def _context(spec: ReleaseSpec, state: ReleaseState, is_first: bool) -> ReleaseContext:
     """Once committed the candidate *is* stable, and without a stable there is nothing to revert to: gateways
     cut off from control then hold what they have."""
     is_held = is_first or state.phase is Phase.DRAINING
@@ -163,8 +163,9 @@ def _context(state: ReleaseState, is_first: bool, *, is_alternating: bool) -> Re
         round=state.round,
         on_lease_expiry="hold" if is_held else "stable",
         mirroring=None if is_first else state.mirroring,
-        pins=not (is_first or is_alternating) and _pins(state),
-        alternates=is_alternating,
+        pins=not (is_first or _alternates(spec, state)) and _pins(state),
+        pins_units=not is_first and _is_reweighted(spec, state),
+        alternates=_alternates(spec, state),
     )
 
 
@@ -174,6 +175,12 @@ def _pins(state: ReleaseState) -> bool:
     if state.phase is Phase.PROGRESSING:
         return bool(state.weight or state.targets)
     return state.phase in {Phase.PROMOTING, Phase.DRAINING} and state.step > 0
+
+
+def _is_reweighted(spec: ReleaseSpec, state: ReleaseState) -> bool:
+    """Whether the weights of the step under way go up and down, so that the hash alone would move units about."""
+    step = compile_program(spec.strategy).step_at(state.step)
+    return state.phase is Phase.PROGRESSING and isinstance(step, Decide) and step.reweighting is not None
 
 
 def _fallbacks(bundle: Bundle, service: ServiceSpec) -> tuple[Target, ...]:

@@ -109,6 +109,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
         round: how often the weights of the step were set anew.
         mirroring: copies of stable's requests for the candidate, ``None`` where nothing is mirrored.
         pins: conversations keep the variant of their first turn.
+        pins_units: and so does every unit that may return, because weights go up and down.
         alternates: the turns of a conversation go to both variants in turn.
     """
 
@@ -120,6 +121,7 @@ class ReleaseContext(msgspec.Struct, frozen=True, kw_only=True):
     on_lease_expiry: Literal["stable", "hold"] = "stable"
     mirroring: Mirroring | None = None
     pins: bool = False
+    pins_units: bool = False
     alternates: bool = False
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from tidegate.delivery.experiments.bandit.reweighting import Reweighting
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.quantities import Seconds
 
@@ -59,6 +60,7 @@ class Decide(msgspec.Struct, frozen=True, kw_only=True, tag="decide", tag_field=
         audience: only units of this segment.
         promotes: whether a winner is promoted; else it ends with stable whatever came out.
         is_sequential: whether it ends as soon as the evidence decides.
+        reweighting: how the weights follow what is learnt; ``None`` holds them.
     """
 
     weights: dict[str, int]
@@ -66,6 +68,7 @@ class Decide(msgspec.Struct, frozen=True, kw_only=True, tag="decide", tag_field=
     audience: str | None = None
     promotes: bool = True
     is_sequential: bool = True
+    reweighting: Reweighting | None = None
 
 
 class Interleave(msgspec.Struct, frozen=True, kw_only=True, tag="interleave", tag_field="kind"):

@@ -7,7 +7,7 @@ A new strategy is a spec struct, a function that makes its program, and a line i
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
@@ -15,6 +15,7 @@ from tidegate.delivery.blue_green import BlueGreenSpec, blue_green_program
 from tidegate.delivery.canary import CanarySpec, canary_program
 from tidegate.delivery.chain import chained
 from tidegate.delivery.experiments.ab_test import AbTestSpec, ab_test_program
+from tidegate.delivery.experiments.bandit.declared import BanditSpec, bandit_program
 from tidegate.delivery.experiments.interleave import InterleaveSpec, interleave_program
 from tidegate.delivery.quantities import Seconds
 from tidegate.delivery.shadow import ShadowSpec, shadow_program
@@ -35,7 +36,7 @@ class DirectSpec(
     promote: Promote = Promote()
 
 
-StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec | ShadowSpec | AbTestSpec | InterleaveSpec
+StrategySpec = DirectSpec | BlueGreenSpec | CanarySpec | ShadowSpec | AbTestSpec | BanditSpec | InterleaveSpec
 
 
 class Strategy(msgspec.Struct, frozen=True):
@@ -63,11 +64,9 @@ STRATEGIES: dict[str, Strategy] = {
     "canary": Strategy(CanarySpec, canary_program),
     "shadow": Strategy(ShadowSpec, shadow_program),
     "ab_test": Strategy(AbTestSpec, ab_test_program),
+    "bandit": Strategy(BanditSpec, bandit_program),
     "interleave": Strategy(InterleaveSpec, interleave_program),
 }
-
-# Designed, not built: named here so that a file asking for one is told so instead of "unknown".
-PLANNED: tuple[Literal["bandit"], ...] = ("bandit",)
 
 
 def compile_program(strategy: tuple[StrategySpec, ...]) -> Program:

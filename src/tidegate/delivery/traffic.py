@@ -159,6 +159,21 @@ def unit_of(
     return Unit("request", request_id)
 
 
+_CONVERSATIONS = frozenset(("conversation", "header"))
+_RETURNING = frozenset(("conversation", "header", "user"))
+
+
+def pinned_kinds(route: ServiceRoute) -> frozenset[str]:
+    """Kinds of units that keep the variant they were drawn first: what names a conversation where the service's unit is
+    one, and whoever may return while weights go up and down."""
+    release = route.release
+    if release is None or not release.pins:
+        return frozenset()
+    if release.pins_units:
+        return _RETURNING
+    return _CONVERSATIONS if route.unit == "conversation" else frozenset()
+
+
 class SegmentRule:
     """One compiled segment: conditions are globs, and all of them must hold."""
 

@@ -140,6 +140,7 @@ NOTES: dict[str, tuple[str, str]] = {
     "paused": ("P1", "Paused: {why}."),
     "resumed": ("P2", "No longer paused: {why}."),
     "arm_removed": ("A1", "The arm {variant} ({version}) is taken out, its units go to stable: {detail}."),
+    "reweighted": ("A2", "Round {round} begins with new weights for new units: {weights}; {why}."),
     "arm_gone": ("A1", "No gateway sends anybody to the arm {variant} any more."),
     "clock_jump": ("C1", "The clock moved by {seconds} s; every deadline moved with it."),
     "gate_passed": ("G1", "{gate} passed: {detail}."),

@@ -3,7 +3,7 @@
 The hash is the rule, and while weights stand still it suffices. When they move, a conversation that began on stable
 would go to the candidate in its midst; its pin keeps it where it began, until the release is gone. The table is bounded:
 what was not asked for in the last :data:`MOST_PINS` new conversations is forgotten, the hash decides, and that is
-counted. An answer that its provider keeps (Responses) pins what names it later, whatever the unit. Pins travel to the other gateways through control, so a restarted gateway, or another one, keeps them too.
+counted. Where weights go up and down (a bandit), every unit that may return is kept like that. An answer that its provider keeps (Responses) pins what names it later, whatever the unit. Pins travel to the other gateways through control, so a restarted gateway, or another one, keeps them too.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from tidegate.delivery.snapshot import TOTAL_WEIGHT, Pin, PinReport, PinUpdate
+from tidegate.delivery.traffic import pinned_kinds
 
 if TYPE_CHECKING:
     from tidegate.delivery.snapshot import ServiceRoute
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 MOST_PINS = 50_000
 """In each of two generations: a pin is kept for at least so many newer ones after it was last asked for."""
-_CONVERSATIONS = frozenset(("conversation", "header"))
-"""Kinds of units that name a conversation, where a service's unit is the conversation."""
 MOST_TOLD = 10_000
 """Pins in one heartbeat."""
 
@@ -116,7 +115,7 @@ class PinPlan:
         release = route.release
         assert release is not None
         self.key = PinKey(route.name, release.id, release.attempt)
-        self._kinds = _CONVERSATIONS if route.unit == "conversation" else frozenset[str]()
+        self._kinds = pinned_kinds(route)
         self._hash = weights.assign
         self._step, self._round = release.step, release.round
         self._new = [Pin(variant.name, release.step, release.round) for variant in route.variants]

@@ -325,7 +325,6 @@ units = sa.Table(
     sa.Column("release", sa.Text, primary_key=True),
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("step", sa.Integer, primary_key=True),
-    sa.Column("variant", sa.Text, primary_key=True),
     sa.Column("unit_hash", sa.BigInteger, primary_key=True, autoincrement=False),  # signed
     sa.Column("rows", sa.Text, nullable=False),  # its Observations as JSON arrays
     sqlite_with_rowid=False,

@@ -2,7 +2,8 @@
 
 Where arms are compared a unit counts by the request of it that began first. Batches come in any order, so an
 earlier request may turn up later and take the place of the one that counted: what that one added must then be
-known exactly, and is kept here. Units that are one request alone never return and are not kept.
+known exactly, and is kept here. A unit that met several variants in one step (its pin was lost while weights moved) still
+counts once: for the variant of that request. Units that are one request alone never return and are not kept.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tidegate.registry.schema import units
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(tuple[Observation, ...])
-_KEY = ("release", "attempt", "step", "variant")
+_KEY = ("release", "attempt", "step")
 _CHUNK = 5_000  # units asked for in one statement
 
 
@@ -40,8 +41,13 @@ class First(msgspec.Struct, frozen=True):
         return self.rows[0].started_at_us, self.rows[0].request_id
 
 
-UnitKey = tuple[str, int, int, str]  # release, attempt, step, variant: whatever the round
+UnitKey = tuple[str, int, int]  # release, attempt, step: whatever the variant and the round
 FirstKey = tuple[UnitKey, int]  # and the unit's hash
+
+
+def first_key(row: Observation) -> FirstKey:
+    """Of the unit of a request of a release."""
+    return (row.release, row.attempt, row.step), row.unit_hash
 
 
 async def read_firsts(connection: AsyncConnection, wanted: Iterable[FirstKey]) -> dict[FirstKey, First]:

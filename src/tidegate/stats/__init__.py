@@ -19,7 +19,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from tidegate.stats.adaptive.thompson import beta_draws, normal_draws, thompson, top_two
+    from tidegate.stats.adaptive.best_arm import best_of_means, best_of_rates
+    from tidegate.stats.adaptive.contrast import Contest, Contrast, Side, contrast
+    from tidegate.stats.adaptive.thompson import beta_draws, normal_draws, thompson, top_two, top_two_shares
     from tidegate.stats.adaptive.track_and_stop import (
         characteristic_time,
         optimal_shares,
@@ -81,12 +83,14 @@ if TYPE_CHECKING:
         win_rate_interval,
     )
     from tidegate.stats.ratio import Ratio, log_ratio_of_ratios
-    from tidegate.stats.sample_ratio import chi_squared, log_mismatch
+    from tidegate.stats.sample_ratio import chi_squared, log_mismatch, log_mismatch_of_rounds
     from tidegate.stats.summaries import Covaried, Events, Moments
     from tidegate.stats.verdict import Verdict, worst
 
 _PLACES: dict[str, tuple[str, ...]] = {
-    "adaptive.thompson": ("beta_draws", "normal_draws", "thompson", "top_two"),
+    "adaptive.best_arm": ("best_of_means", "best_of_rates"),
+    "adaptive.contrast": ("Contest", "Contrast", "Side", "contrast"),
+    "adaptive.thompson": ("beta_draws", "normal_draws", "thompson", "top_two", "top_two_shares"),
     "adaptive.track_and_stop": ("characteristic_time", "optimal_shares", "stopping", "tracking_shares"),
     "adaptive.weighting": ("ArmValue", "Epoch", "arm_value"),
     "arm_prediction": (
@@ -139,7 +143,7 @@ _PLACES: dict[str, tuple[str, ...]] = {
         "win_rate_interval",
     ),
     "ratio": ("Ratio", "log_ratio_of_ratios"),
-    "sample_ratio": ("chi_squared", "log_mismatch"),
+    "sample_ratio": ("chi_squared", "log_mismatch", "log_mismatch_of_rounds"),
     "summaries": ("Covaried", "Events", "Moments"),
     "verdict": ("Verdict", "worst"),
 }

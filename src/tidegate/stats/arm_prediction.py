@@ -109,12 +109,14 @@ def log_evidence_of_frequent_harm(strata: Sequence[Stratum], predicted_rates: Se
         predicted_rates: of each stratum, within (0, 1), fixed before its first unit (the rate of the step before);
             a wrong one costs power, never validity.
     """
-    terms = []
-    for d, weight in zip(GRID, LOG_WEIGHTS, strict=True):
-        value = weight
-        for stratum, rate in zip(strata, predicted_rates, strict=True):
-            value += _frequent(stratum, rate, d)
-        terms.append(value)
+    terms = list(LOG_WEIGHTS)
+    for stratum, rate in zip(strata, predicted_rates, strict=True):
+        x, y = stratum.candidate_events, stratum.stable_events
+        without_x, without_y = stratum.candidate_trials - x, stratum.stable_trials - y
+        terms = [
+            term + x * a + without_x * b + y * c + without_y * d
+            for term, (a, b, c, d) in zip(terms, _predictions(stratum.share, rate), strict=True)
+        ]
     return log_sum(terms)
 
 
@@ -141,16 +143,16 @@ def _cost(share: float, log_ratio: float) -> float:
     return math.log1p(share * (math.exp(log_ratio) - 1))
 
 
-def _frequent(stratum: Stratum, rate: float, d: float) -> float:
-    share, odds = stratum.share, logit(rate)
-    candidate, stable = expit(odds + d * (1 - share)), expit(odds - d * share)
-    mean = share * candidate + (1 - share) * stable
-    return (
-        stratum.candidate_events * math.log(candidate / mean)
-        + (stratum.candidate_trials - stratum.candidate_events) * math.log((1 - candidate) / (1 - mean))
-        + stratum.stable_events * math.log(stable / mean)
-        + (stratum.stable_trials - stratum.stable_events) * math.log((1 - stable) / (1 - mean))
-    )
+@lru_cache(maxsize=4096)
+def _predictions(share: float, rate: float) -> tuple[tuple[float, float, float, float], ...]:
+    """What a unit adds at each point of the grid: of the candidate with the event and without, of stable likewise."""
+    odds, found = logit(rate), []
+    for d in GRID:
+        candidate, stable = expit(odds + d * (1 - share)), expit(odds - d * share)
+        mean = share * candidate + (1 - share) * stable
+        arms = [(math.log(p / mean), math.log((1 - p) / (1 - mean))) for p in (candidate, stable)]
+        found.append((*arms[0], *arms[1]))
+    return tuple(found)
 
 
 def _slope(strata: Iterable[Stratum], d: float) -> float:

@@ -44,7 +44,13 @@ _PARTS = {
         "bradley_terry",
         "drift",
     ),
-    "Allocations that learn": ("adaptive.thompson", "adaptive.track_and_stop", "adaptive.weighting"),
+    "Allocations that learn": (
+        "adaptive.best_arm",
+        "adaptive.thompson",
+        "adaptive.track_and_stop",
+        "adaptive.contrast",
+        "adaptive.weighting",
+    ),
     "Before the first unit": ("planning.sample_size", "planning.sequential_power"),
 }
 MODULES = tuple(f"{stats.__name__}.{name}" for names in _PARTS.values() for name in names)

@@ -5,7 +5,10 @@ Sequentially: with ``n_i`` units in the arm of probability ``r_i`` and the prior
     E = G(c) / G(c + n) * prod_i G(c r_i + n_i) / G(c r_i) / prod_i r_i**n_i        (G the gamma function)
 
 is an e-process under the right shares; strata multiply. Source: Lindon, Malek, NeurIPS 2022, "Anytime-valid
-inference for multinomial count data". For reports with a fixed number of units there is Pearson's chi-squared.
+inference for multinomial count data". Where shares change round by round, a product over many small strata would forget
+in each what it learnt in those before; there each arm is held against all others by the ratio of its odds, which is the
+same in every round when units are lost (:mod:`~tidegate.stats.arm_prediction` with every unit as an event). For reports
+with a fixed number of units there is Pearson's chi-squared.
 
 Assumption: units, not requests, each counted once. Not for counts from which slow units are still missing.
 """
@@ -14,6 +17,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+
+from tidegate.stats.arm_prediction import Stratum, log_evidence_of_difference
+from tidegate.stats.mixture import log_sum
 
 ALARM = 0.001  # probability of a false alarm
 _CONCENTRATION = 100.0
@@ -35,6 +41,25 @@ def log_mismatch(counts: Sequence[int], shares: Sequence[float]) -> float:
             prior = _CONCENTRATION * share
             total += math.lgamma(prior + count) - math.lgamma(prior) - count * math.log(share)
     return total
+
+
+def log_mismatch_of_rounds(counts: Sequence[Sequence[int]], shares: Sequence[Sequence[float]]) -> float:
+    """log E over rounds with shares of their own; an alarm at log(1/:data:`ALARM`). The mean of one e-process an arm.
+
+    Args:
+        counts: of each round, units of each arm; the arms are the same in all rounds.
+        shares: of each round, of each arm, summing to 1; where an arm has 0 or 1 the round tells nothing of it.
+    """
+    arms = len(counts[0]) if counts else 0
+    found = []
+    for arm in range(arms):
+        strata = [
+            Stratum(own[arm], seen[arm], seen[arm], sum(seen) - seen[arm], sum(seen) - seen[arm])
+            for seen, own in zip(counts, shares, strict=True)
+            if 0 < own[arm] < 1
+        ]
+        found.append(log_evidence_of_difference(strata))
+    return log_sum(found) - math.log(arms) if arms else 0.0
 
 
 def chi_squared(counts: Sequence[int], shares: Sequence[float]) -> tuple[float, float]:

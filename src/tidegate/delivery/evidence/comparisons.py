@@ -11,6 +11,9 @@ Three kinds of guardrails, each by the method that keeps its promise at every lo
 
 Rates of good answers are judged by the answers that are not: 2 points less of the good are 2 points more of the bad.
 To fail, harm must be surely above the margin at the guardrail's part of alpha; to pass, surely below it at alpha.
+
+While weights move (a bandit), rounds are never pooled: events and exceedances are predicted with the share of their round,
+means are compared within each, and margins in points are judged by the propensities (``stats.adaptive.contrast``).
 """
 
 from __future__ import annotations
@@ -30,10 +33,13 @@ from tidegate.delivery.evidence.metrics import (
     metric_of,
     samples_of,
 )
+from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import arm_prediction, asymptotic, comparison
+from tidegate.stats.adaptive.contrast import Contest, contrast
+from tidegate.stats.adaptive.contrast import Side as Rewards
 from tidegate.stats.arm_prediction import Stratum
 from tidegate.stats.asymptotic import Effect, Pair
 from tidegate.stats.comparison import Tail
@@ -54,6 +60,7 @@ class Concurrent(NamedTuple):
         share: probability of the candidate, within (0, 1).
         baselines: what was frozen of stable, by metric.
         stable_total: every request of stable in the step; hard limits look whether it fails, too.
+        rounds: the same by round, each with its share, where the weights were set anew.
     """
 
     candidate: Summary
@@ -61,6 +68,12 @@ class Concurrent(NamedTuple):
     share: float
     baselines: Mapping[str, Baseline]
     stable_total: Summary
+    rounds: tuple[Round, ...] = ()
+
+    @property
+    def strata(self) -> tuple[Round, ...]:
+        """What must not be pooled."""
+        return self.rounds or (Round(self.share, self.candidate, self.stable),)
 
 
 class Compared(NamedTuple):
@@ -165,9 +178,11 @@ def _compare_rates(
     stable = rate.events(both.stable), rate.trials(both.stable)
     if rate.is_of_good:
         sides = [Side(side.margin, not side.is_increase) for side in sides]
-    effect = comparison.difference_of_rates(candidate, stable, alpha)
-    lenient = comparison.difference_of_rates(candidate, stable, pass_alpha)
-    counted = Stratum(both.share, *candidate, *stable)
+    effect, lenient = (_difference_of_rates(rate, both, level) for level in (alpha, pass_alpha))
+    counted = [
+        Stratum(s.share, *(count(side) for side in (s.arm, s.control) for count in (rate.events, rate.trials)))
+        for s in both.strata
+    ]
     found = []
     for side in sides:
         ratio = tolerated_ratio(guardrail, side)
@@ -184,6 +199,19 @@ def _compare_rates(
     return effect, verdict, _code(verdict)
 
 
+def _difference_of_rates(rate: Rate, both: Concurrent, alpha: float) -> Effect:
+    """In points: exact from one-arm bounds; over rounds, which must not be pooled, by their propensities."""
+    candidate = rate.events(both.candidate), rate.trials(both.candidate)
+    stable = rate.events(both.stable), rate.trials(both.stable)
+    if not both.rounds:
+        return comparison.difference_of_rates(candidate, stable, alpha)
+    sums = contrast(
+        Contest(s.share, 0.0, *(Rewards(rate.trials(a), rate.events(a), rate.events(a)) for a in (s.arm, s.control)))
+        for s in both.rounds
+    )
+    return Effect(sums.estimate, *sums.bounds(alpha))
+
+
 def tolerated_ratio(guardrail: GuardrailSpec, side: Side) -> float | None:
     """The tolerated ratio of rates, when the margin is one, or none at all."""
     if guardrail.max_ratio is not None:
@@ -191,16 +219,16 @@ def tolerated_ratio(guardrail: GuardrailSpec, side: Side) -> float | None:
     return 1.0 if side.is_increase and not side.margin else None
 
 
-def _by_events(counted: Stratum, ratio: float, predicted: float, alpha: float, pass_alpha: float) -> Verdict:
+def _by_events(counted: Sequence[Stratum], ratio: float, predicted: float, alpha: float, pass_alpha: float) -> Verdict:
     is_frequent = ratio == 1 and FREQUENT < predicted < 1
     harm = (
-        arm_prediction.log_evidence_of_frequent_harm([counted], [predicted])
+        arm_prediction.log_evidence_of_frequent_harm(counted, [predicted] * len(counted))
         if is_frequent
-        else arm_prediction.log_evidence_of_harm([counted], ratio)
+        else arm_prediction.log_evidence_of_harm(counted, ratio)
     )
     if harm >= -math.log(alpha):
         return Verdict.FAIL
-    is_safe = arm_prediction.log_evidence_of_safety([counted], ratio) >= -math.log(pass_alpha)
+    is_safe = arm_prediction.log_evidence_of_safety(counted, ratio) >= -math.log(pass_alpha)
     return Verdict.PASS if is_safe else Verdict.INCONCLUSIVE
 
 
@@ -232,11 +260,12 @@ def _compare_means(
 def _log_ratio(reading: Quantity | Score | Quotient, both: Concurrent, alpha: float, horizon: int) -> Effect:
     """Unknown where a mean is 0 or negative: *relative to stable* means nothing then."""
     if isinstance(reading, Quotient):
-        return log_ratio_of_ratios([(reading.of(both.candidate), reading.of(both.stable))], alpha, horizon=horizon)
-    pair = Pair(reading.of(both.candidate), reading.of(both.stable))
-    if min(pair.candidate.total, pair.stable.total) <= 0:
+        ratios = [(reading.of(s.arm), reading.of(s.control)) for s in both.strata]
+        return log_ratio_of_ratios(ratios, alpha, horizon=horizon)
+    pairs = [Pair(reading.of(s.arm), reading.of(s.control)) for s in both.strata]
+    if min(reading.of(both.candidate).total, reading.of(both.stable).total) <= 0:
         return _UNKNOWN
-    return asymptotic.log_ratio_of_means([pair], alpha, horizon=horizon)
+    return asymptotic.log_ratio_of_means(pairs, alpha, horizon=horizon)
 
 
 def _compare_quantiles(
@@ -255,28 +284,39 @@ def _compare_quantiles(
     baseline = both.baselines.get(metric_name(guardrail))
     if baseline is None:
         return effect, Verdict.NO_DATA, "no_baseline"
-    verdict = worst(_by_exceedances(baseline, *arms, both.share, side, alpha, pass_alpha) for side in sides)
+    verdict = worst(_by_exceedances(baseline, metric, both, side, alpha, pass_alpha) for side in sides)
     return effect, verdict, _code(verdict)
 
 
 def _by_exceedances(
-    baseline: Baseline, candidate: Tail, stable: Tail, share: float, side: Side, alpha: float, pass_alpha: float
+    baseline: Baseline, metric: Quantity, both: Concurrent, side: Side, alpha: float, pass_alpha: float
 ) -> Verdict:
     """A bucket that the candidate's threshold cuts counts against the verdict that is sought."""
     threshold = baseline.value * (1 + side.margin if side.is_increase else max(0.0, 1 - side.margin))
-    new = candidate.values.without(baseline.candidate)
-    old = stable.values.without(baseline.stable)
-    failures = candidate.infinite - baseline.candidate_failures
-    stable_failures = stable.infinite - baseline.stable_failures
-    known = old.above(baseline.value) + stable_failures, old.count + stable_failures
-    surely = Stratum(share, new.above(threshold) + failures, new.count + failures, *known)
-    maybe = Stratum(share, new.maybe_above(threshold) + failures, new.count + failures, *known)
-    harm = arm_prediction.log_evidence_of_harm([surely])
-    safety = arm_prediction.log_evidence_of_safety([maybe], 1.0)
+    surely, maybe = [], []
+    for share, new, old in _after(baseline, metric, both):
+        known = old.values.above(baseline.value) + old.infinite, old.size
+        surely.append(Stratum(share, new.values.above(threshold) + new.infinite, new.size, *known))
+        maybe.append(Stratum(share, new.values.maybe_above(threshold) + new.infinite, new.size, *known))
+    harm = arm_prediction.log_evidence_of_harm(surely)
+    safety = arm_prediction.log_evidence_of_safety(maybe, 1.0)
     fail, fine = (harm, safety) if side.is_increase else (safety, harm)
-    if fail >= -math.log(alpha) and maybe.events >= MINIMUM_EVENTS:
+    if fail >= -math.log(alpha) and sum(each.events for each in maybe) >= MINIMUM_EVENTS:
         return Verdict.FAIL
     return Verdict.PASS if fine >= -math.log(pass_alpha) else Verdict.INCONCLUSIVE
+
+
+def _after(baseline: Baseline, metric: Quantity, both: Concurrent) -> list[tuple[float, Tail, Tail]]:
+    """Each round's share and both arms' values, but for what the threshold was chosen by."""
+    found = []
+    for share, arm, control, number in both.strata:
+        new, old = metric.tail(arm), metric.tail(control)
+        if number == baseline.round:
+            new = Tail(new.values.without(baseline.candidate), new.infinite - baseline.candidate_failures)
+            old = Tail(old.values.without(baseline.stable), old.infinite - baseline.stable_failures)
+        if number >= baseline.round:
+            found.append((share, new, old))
+    return found
 
 
 def _rate(name: str, rate: Rate, before: Summary | None) -> Baseline | None:

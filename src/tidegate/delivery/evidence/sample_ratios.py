@@ -31,22 +31,67 @@ def judge_sample_ratio(
     drawn = sum(shares[name] for name in names)
     weights = [shares[name] / drawn for name in names]
     seen = [max(0, units.get(name, 0) - accepted.get(name, 0)) for name in names]
-    full = max(count / weight for count, weight in zip(seen, weights, strict=True))
-    filled = [
-        min(count + missing.get(name, 0), max(count, round(full * weight)))
-        for name, count, weight in zip(names, seen, weights, strict=True)
-    ]
+    filled = _filled(seen, weights, [missing.get(name, 0) for name in names])
     if sample_ratio.log_mismatch(filled, weights) < -math.log(sample_ratio.ALARM):
         return None
-    on_trial = [index for index, name in enumerate(names) if name != STABLE]
+    counted = {name: units.get(name, 0) for name in names}
+    return _mismatch(counted, dict(zip(names, weights, strict=True)), dict(zip(names, seen, strict=True)))
+
+
+def judge_rounds(
+    units: Sequence[Mapping[str, int]],
+    shares: Sequence[Mapping[str, float]],
+    names: Sequence[str],
+    missing: Mapping[str, int],
+    accepted: Mapping[str, int] = MappingProxyType({}),
+) -> MetricVerdict | None:
+    """The same where weights were set anew, from one round to the next.
+
+    Args:
+        units, shares: of each round, oldest first, by variant.
+        names: the variants that are compared, stable's too; each has a share of every round.
+        missing: units that may be under way, in the last round or in the one before.
+        accepted: as above, the oldest units first.
+    """
+    left, seen, weights = dict(accepted), [], []
+    for number, (of_round, drawn) in enumerate(zip(units, shares, strict=True)):
+        whole = sum(drawn[name] for name in names)
+        weights.append([drawn[name] / whole for name in names])
+        counts = []
+        for name in names:
+            gone = min(left.get(name, 0), of_round.get(name, 0))
+            left[name] = left.get(name, 0) - gone
+            counts.append(of_round.get(name, 0) - gone)
+        is_recent = number >= len(units) - 2
+        seen.append(_filled(counts, weights[-1], [missing.get(name, 0) for name in names]) if is_recent else counts)
+    if sample_ratio.log_mismatch_of_rounds(seen, weights) < -math.log(sample_ratio.ALARM):
+        return None
+    totals = {name: sum(of_round.get(name, 0) for of_round in units) for name in names}
+    sizes = [sum(of_round.get(name, 0) for name in names) for of_round in units]
+    wanted = (sum(n * own[i] for n, own in zip(sizes, weights, strict=True)) / sum(sizes) for i in range(len(names)))
+    judged = {name: totals[name] - accepted.get(name, 0) for name in names}
+    return _mismatch(totals, dict(zip(names, wanted, strict=True)), judged)
+
+
+def _filled(seen: Sequence[int], weights: Sequence[float], missing: Sequence[int]) -> list[int]:
+    """The counts with those under way, as far as they would mend the ratio."""
+    full = max(count / weight for count, weight in zip(seen, weights, strict=True))
+    return [
+        min(count + absent, max(count, round(full * weight)))
+        for count, weight, absent in zip(seen, weights, missing, strict=True)
+    ]
+
+
+def _mismatch(units: Mapping[str, int], shares: Mapping[str, float], judged: Mapping[str, int]) -> MetricVerdict:
+    on_trial = [name for name in units if name != STABLE]
     return MetricVerdict(
         metric="sample_ratio",
         verdict=Verdict.INCONCLUSIVE,
         code=MISMATCH,
-        sentence=_mismatch_sentence({name: units.get(name, 0) for name in names}, shares),
-        limit=sum(weights[index] for index in on_trial),
-        estimate=sum(seen[index] for index in on_trial) / sum(seen),
-        samples=sum(units.get(names[index], 0) for index in on_trial),
+        sentence=_mismatch_sentence(units, shares),
+        limit=sum(shares[name] for name in on_trial),
+        estimate=sum(judged[name] for name in on_trial) / max(1, sum(judged.values())),
+        samples=sum(units[name] for name in on_trial),
         stable_samples=units.get(STABLE, 0),
     )
 
@@ -72,7 +117,7 @@ def _without_meaning(verdict: MetricVerdict, sentence: str) -> MetricVerdict:
     )
 
 
-def _mismatch_sentence(units: Mapping[str, int], shares: Mapping[str, int]) -> str:
+def _mismatch_sentence(units: Mapping[str, int], shares: Mapping[str, float]) -> str:
     found = ", ".join(f"{name} {count}" for name, count in units.items())
-    wanted = ", ".join(f"{name} {shares[name] / 100:g} %" for name in units)
+    wanted = ", ".join(f"{name} {shares[name] * 100:.4g} %" for name in units)
     return REASONS[MISMATCH].format(units=found, shares=wanted)

@@ -60,6 +60,7 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         value: stable's quantile in the integer unit of the quantity, or a rate.
         candidate, stable: values seen when it was frozen from the same step; they chose it, so they are no evidence.
         candidate_failures, stable_failures: the same of failed requests.
+        round: of the step, in which that was; earlier ones are no evidence either.
     """
 
     metric: str
@@ -69,3 +70,4 @@ class Baseline(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     stable: Distribution = Distribution()
     candidate_failures: int = 0
     stable_failures: int = 0
+    round: int = 0

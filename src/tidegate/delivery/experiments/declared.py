@@ -10,8 +10,10 @@ from typing import Any
 
 import msgspec
 
-from tidegate.delivery.evidence.checks import check_stat, with_stat
+from tidegate.delivery.evidence.checks import check_metric, check_stat, with_stat
 from tidegate.delivery.evidence.metrics import Harm, Quotient, metric_of
+from tidegate.delivery.experiments.bandit.declared import BanditSpec
+from tidegate.delivery.experiments.bandit.rewards import objective_of
 from tidegate.delivery.experiments.interleave_declared import (
     complete_interleaving,
     interleaving_step,
@@ -21,7 +23,7 @@ from tidegate.delivery.experiments.variants import DerivedSpec, VariantSpec, arm
 from tidegate.delivery.release_spec import AssignmentSpec, GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Decide
 from tidegate.delivery.strategy import compile_program
-from tidegate.documents import Document
+from tidegate.documents import Document, Path
 from tidegate.errors import InvalidInputError
 
 DEFAULT_OBJECTIVES = (GuardrailSpec(metric="error_rate"),)
@@ -72,7 +74,8 @@ def complete_experiment(read: Document, spec: ReleaseSpec) -> ReleaseSpec:
             raise InvalidInputError("which version?", where=read.where(("version",)), remedy="name it: version: v1.4.0")
         return spec
     for index, objective in enumerate(spec.objectives):
-        _check_objective(read, objective, index)
+        _check_objective(read, objective, ("objectives", index))
+    spec = _with_reward(read, spec)
     arms = variants_of(spec)
     if not spec.version and not arms:
         raise InvalidInputError(
@@ -101,9 +104,21 @@ def complete_experiment(read: Document, spec: ReleaseSpec) -> ReleaseSpec:
     )
 
 
-def _check_objective(read: Document, objective: GuardrailSpec, index: int) -> None:
+def _with_reward(read: Document, spec: ReleaseSpec) -> ReleaseSpec:
+    """A bandit's reward is its first objective."""
+    bandit = next((each for each in spec.strategy if isinstance(each, BanditSpec)), None)
+    if bandit is None:
+        return spec
+    path = ("strategy", "bandit", "reward")
+    check_metric(read, {"metric": bandit.rewarded.metric}, path)
+    reward = objective_of(bandit.rewarded)
+    _check_objective(read, reward, path)
+    return msgspec.structs.replace(spec, objectives=(reward, *spec.objectives))
+
+
+def _check_objective(read: Document, objective: GuardrailSpec, path: Path) -> None:
     """It says which way is better by its metric, and may have a margin; limits and rules are for guardrails."""
-    where = read.where(("objectives", index))
+    where = read.where(path)
     if objective.source is not None:
         raise InvalidInputError(
             f"{objective.metric} is a number from elsewhere, which no test can compare",
@@ -114,7 +129,7 @@ def _check_objective(read: Document, objective: GuardrailSpec, index: int) -> No
         raise InvalidInputError(
             "an objective of an experiment compares with control", where=where, remedy="put limits among the guardrails"
         )
-    check_stat(read, objective, ("objectives", index))
+    check_stat(read, objective, path)
     metric = metric_of(objective)
     if isinstance(metric.reading, Quotient) or metric.harm is Harm.EITHER:
         why = "is a ratio of two sums" if isinstance(metric.reading, Quotient) else "is better in neither direction"

@@ -16,6 +16,7 @@ from operator import add
 from typing import NamedTuple
 
 from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, QUANTILES, Quantity, Quotient, Rate, Score, metric_of
+from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.progress import Threshold
 from tidegate.delivery.experiments.thresholds import Tails, exceedances
@@ -30,15 +31,6 @@ from tidegate.stats.distribution import Distribution
 
 _RARE = 0.95  # quantiles from here on are exceeded so rarely that only exceedances tell anything
 _HORIZON = 20  # times min_samples: where asymptotic bounds are tightest
-
-
-class Round(NamedTuple):
-    """Both sides of one round; of the units that one of the two got, ``share`` was the arm's probability."""
-
-    share: float
-    arm: Summary
-    control: Summary
-    number: int = 0
 
 
 class Difference(NamedTuple):
@@ -85,7 +77,7 @@ def difference(
         variant: the arm, whose values the threshold has set aside.
         margin: of a quantile, relative.
     """
-    horizon = _HORIZON * max(least, MINIMUM_VALUES)
+    horizon = horizon_of(least)
     match metric_of(objective).reading:
         case Rate() as rate if is_said(objective):
             return _differences([_events(rate, each) for each in rounds], 1.0, alpha, horizon)
@@ -102,6 +94,11 @@ def difference(
             return _differences(pairs, reading.scale, alpha, horizon)
         case Quotient():
             raise InternalError(f"{objective.metric} is no objective of an experiment")
+
+
+def horizon_of(least: int) -> int:
+    """Values at which asymptotic bounds are tightest, where each side needs ``least``."""
+    return _HORIZON * max(least, MINIMUM_VALUES)
 
 
 def is_said(objective: GuardrailSpec) -> bool:

@@ -14,11 +14,10 @@ from enum import StrEnum
 import msgspec
 
 from tidegate.delivery.evidence.metrics import Harm, metric_name, metric_of
-from tidegate.delivery.experiments.differences import Difference, Round, difference
+from tidegate.delivery.evidence.rounds import Round
+from tidegate.delivery.experiments.differences import Difference, difference
 from tidegate.delivery.experiments.progress import Threshold
 from tidegate.delivery.release_spec import GuardrailSpec
-
-__all__ = ["ArmEffect", "Round", "Standing", "arm_effect", "margin", "sign"]
 
 _MOST = 700.0  # exp() of more overflows
 
@@ -93,7 +92,7 @@ def arm_effect(
         variant=variant,
         margin=margin(objective),
     )
-    return _told(objective, variant, found, alpha, least)
+    return told(objective, variant, found, alpha, least)
 
 
 def sign(objective: GuardrailSpec) -> int:
@@ -113,7 +112,8 @@ def margin(objective: GuardrailSpec) -> float | None:
     return min(known) if known else None
 
 
-def _told(objective: GuardrailSpec, variant: str, found: Difference, alpha: float, least: int) -> ArmEffect:
+def told(objective: GuardrailSpec, variant: str, found: Difference, alpha: float, least: int) -> ArmEffect:
+    """A difference as people and decisions read it; arguments as of :func:`arm_effect`."""
     e_value = (math.exp(min(found.log_higher, _MOST)) + math.exp(min(found.log_lower, _MOST))) / 2
     z = sign(objective) * found.effect.estimate / found.error if found.error else 0.0
     lifts = [_over(value, found.control) for value in found.effect]

@@ -26,6 +26,22 @@ class Threshold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     failures: dict[str, int]
 
 
+class Learning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a bandit keeps beside its shares.
+
+    Attributes:
+        epoch_at: when weights were reckoned last, changed or not; ``None`` before the first time.
+        epochs: how often they were.
+        began: when each round after the first one began.
+        predicted: the reward that was predicted before each of those, fixed for its evidence.
+    """
+
+    epoch_at: datetime | None = None
+    epochs: int = 0
+    began: tuple[datetime, ...] = ()
+    predicted: tuple[float, ...] = ()
+
+
 class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is kept of a step that decides, to the end of the attempt.
 
@@ -36,6 +52,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         outcome: code of how it ended, "" while it goes on.
         winner: the arm that won, if one did.
         thresholds: of objectives that are quantiles.
+        learning: of a bandit, since its first epoch.
     """
 
     step: int
@@ -44,6 +61,7 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     outcome: str = ""
     winner: str | None = None
     thresholds: tuple[Threshold, ...] = ()
+    learning: Learning | None = None
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

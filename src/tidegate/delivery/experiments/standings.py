@@ -4,6 +4,9 @@ Alpha is shared equally over the arms it began with and their objectives (Bonfer
 together and a false winner is as rare as ``alpha`` says, however often anybody looks. The first objective chooses: an
 arm wins that is surely better, or, where the objective has a margin, surely no worse by more than it. The others veto:
 one with a margin must surely keep it, one without must not be surely worse.
+
+Of a bandit the first objective is its reward, and alpha is shared over all pairs of variants
+(:mod:`~tidegate.delivery.experiments.bandit.evidence`).
 """
 
 from __future__ import annotations
@@ -12,8 +15,10 @@ from collections.abc import Sequence
 
 from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.reasons import MISMATCH
+from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.experiments.effects import ArmEffect, Round, Standing, arm_effect, margin
+from tidegate.delivery.experiments.bandit.evidence import pair_alpha, reward_effect, rule_of
+from tidegate.delivery.experiments.effects import ArmEffect, Standing, arm_effect, margin
 from tidegate.delivery.facts import StepCounts
 from tidegate.delivery.release import STABLE, Experiment, ReleaseState
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
@@ -34,24 +39,23 @@ def standings(
     experiment = state.experiment
     if experiment is None or counts is None:
         return ()
-    alpha = shared_alpha(spec, state)
+    is_bandit, alpha = rule_of(spec, experiment) is not None, shared_alpha(spec, state)
     thresholds = {threshold.metric: threshold for threshold in experiment.thresholds}
-    return tuple(
-        arm_effect(
-            objective,
-            arm,
-            rounds_of(state, experiment, arm, counts),
-            alpha=alpha,
-            least=least,
-            threshold=thresholds.get(metric_name(objective)),
-        )
-        for arm in state.arms
-        for objective in spec.objectives
-    )
+    found = []
+    for arm in state.arms:
+        if is_bandit:
+            found.append(reward_effect(spec, state, counts, arm, STABLE, least))
+        rounds = rounds_of(state, experiment, arm, counts)
+        for objective in spec.objectives[1 if is_bandit else 0 :]:
+            threshold = thresholds.get(metric_name(objective))
+            found.append(arm_effect(objective, arm, rounds, alpha=alpha, least=least, threshold=threshold))
+    return tuple(found)
 
 
 def shared_alpha(spec: ReleaseSpec, state: ReleaseState) -> float:
     """The level of each bound, with which all of them hold together."""
+    if state.experiment is not None and rule_of(spec, state.experiment) is not None:
+        return pair_alpha(spec, state)
     return spec.analysis.alpha / (len(state.arms) * len(spec.objectives))
 
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 DRAWS = 10_000
 """The standard error of a probability of being best is then at most 0.5 points."""
+_RAREST = 1e-6
 
 
 def beta_draws(
@@ -80,8 +81,23 @@ def top_two(draws: Floats, leader: float = 0.5) -> Floats:
     Raises:
         ValueError: fewer than two arms, or ``leader`` outside (0, 1].
     """
-    if draws.shape[1] < 2 or not 0 < leader <= 1:
-        raise ValueError(f"top-two needs two arms and a leader's part within (0, 1], not {draws.shape[1]}, {leader}")
-    best = (np.bincount(np.argmax(draws, axis=1), minlength=draws.shape[1]) + 0.5) / (len(draws) + draws.shape[1] / 2)
-    odds = best / (1 - best)
-    return np.asarray(best * (leader + (1 - leader) * (odds.sum() - odds)), np.float64)
+    smoothed = np.bincount(np.argmax(draws, axis=1), minlength=draws.shape[1]) + 0.5
+    return top_two_shares(smoothed / smoothed.sum(), leader)
+
+
+def top_two_shares(best: Floats, leader: float = 0.5) -> Floats:
+    """The same from the probabilities of being best (:mod:`~tidegate.stats.adaptive.best_arm`), without chance.
+
+    Args:
+        best: of at least two arms, summing to 1; one that is certain counts as nearly so.
+        leader: b, within (0, 1].
+
+    Raises:
+        ValueError: fewer than two arms, or ``leader`` outside (0, 1].
+    """
+    if len(best) < 2 or not 0 < leader <= 1:
+        raise ValueError(f"top-two needs two arms and a leader's part within (0, 1], not {len(best)}, {leader}")
+    likely = np.clip(np.asarray(best, float), _RAREST, None)
+    likely = likely / likely.sum()
+    odds = likely / (1 - likely)
+    return np.asarray(likely * (leader + (1 - leader) * (odds.sum() - odds)), np.float64)

@@ -242,10 +242,9 @@ def upgrade() -> None:
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
-        sa.Column("variant", sa.Text(), nullable=False),
         sa.Column("unit_hash", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("rows", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("release", "attempt", "step", "variant", "unit_hash"),
+        sa.PrimaryKeyConstraint("release", "attempt", "step", "unit_hash"),
         sqlite_with_rowid=False,
     )
     op.create_table(
