@@ -1,7 +1,8 @@
 import pytest
 from tests.delivery.release_world import NEW, World
 
-from tidegate.delivery.gates import GateReport, GateResult, GateSpec, check_gate, gate_name, judge_gate
+from tidegate.delivery.gate_spec import GateSpec, check_gate, gate_name
+from tidegate.delivery.gates import GateReport, GateResult, judge_gate
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release import Phase
 from tidegate.delivery.release_file import parse_release

@@ -21,6 +21,7 @@ from tidegate.api.problems import install_problems
 from tidegate.api.routes import (
     applying,
     counts,
+    evaluations,
     experiments,
     feedback,
     health,
@@ -50,7 +51,20 @@ API_PREFIX = "/api/v1"
 API_ROUTERS = tuple(
     each.router
     for each in (
-        *(services, versions, releases, planning, counts, experiments, traffic, reports, requests, feedback, judges),
+        *(
+            services,
+            versions,
+            releases,
+            planning,
+            counts,
+            experiments,
+            traffic,
+            reports,
+            requests,
+            feedback,
+            judges,
+            evaluations,
+        ),
         *(incidents, records, metrics, providers, keys, logs, applying),
     )
 )

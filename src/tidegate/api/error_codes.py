@@ -119,6 +119,9 @@ CODES: dict[str, str] = {
     "unexpected_answer": "Control answered something else than this client expects.",
     "extra_missing": "An optional package that this needs is not installed.",
     "unwritable_file": "A file cannot be written.",
+    "unknown_suite": "The service declares no suite of this name.",
+    "unknown_evaluation": "There is no such evaluation.",
+    "too_many_evaluations": "So many evaluations are under way in this process that no other is begun.",
     "unknown_judge": "There is no such judge.",
     "judge_needs_content": "A judge needs kept prompts and answers, and the service keeps none.",
     # feedback

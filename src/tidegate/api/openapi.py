@@ -18,7 +18,18 @@ from tidegate import __version__
 from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
 from tidegate.delivery.planning import planned
-from tidegate.shapes import experiments, judges, pairs, records, releases, reports, requests, traffic, versions
+from tidegate.shapes import (
+    evaluations,
+    experiments,
+    judges,
+    pairs,
+    records,
+    releases,
+    reports,
+    requests,
+    traffic,
+    versions,
+)
 from tidegate.shapes import operations as operations_shapes
 
 _SHAPES: tuple[ModuleType, ...] = (
@@ -30,6 +41,7 @@ _SHAPES: tuple[ModuleType, ...] = (
     reports,
     versions,
     operations_shapes,
+    evaluations,
     requests,
     judges,
     records,

@@ -14,6 +14,7 @@ from tidegate import __version__
 from tidegate.cli.command import JsonOption, KeyOption, UrlOption, local_command
 from tidegate.cli.commands import (
     declaring,
+    evaluating,
     experimenting,
     feedback,
     keys,
@@ -40,6 +41,7 @@ _COMMANDS = (
     declaring,
     pushing,
     versions,
+    evaluating,
     planning,
     previewing,
     releasing,

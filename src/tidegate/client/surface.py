@@ -21,6 +21,7 @@ SUBJECTS = (
     "requests",
     "feedback",
     "records",
+    "evaluations",
     "installation",
 )
 _FOLDER = Path(__file__).parent

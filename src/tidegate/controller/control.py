@@ -18,6 +18,7 @@ from tidegate.controller.clock import Clock, SystemClock
 from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.drift import DriftQueries
 from tidegate.controller.effects import Effects
+from tidegate.controller.evaluating import Evaluating
 from tidegate.controller.gates.asking import Gate
 from tidegate.controller.gates.command import CommandGate
 from tidegate.controller.gates.http import HttpGate
@@ -39,7 +40,7 @@ from tidegate.controller.pair_queries import PairQueries
 from tidegate.controller.pin_logs import PinLogs
 from tidegate.controller.planning import Planner
 from tidegate.controller.previewing import Previews
-from tidegate.controller.probe import JUDGE_KEY, OwnCredential, ProbeCredential, Prober
+from tidegate.controller.probe import JUDGE_KEY, OwnCredential, ProbeCredential, Prober, choose_gateway, origin_of
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.queries import Queries
 from tidegate.controller.record_ingest import KEEPERS, RecordIngest, pair_keeper
@@ -175,7 +176,8 @@ class Control:
         self.drift = DriftQueries(self.observed, clock)
         self.measurer = Measurer(clock, settings.metrics, self.drift.of_version)
         kinds: dict[str, Gate] = {"command": CommandGate(settings.programs), "http": HttpGate(self._client)}
-        gates = Gates(kinds, clock, self._wanted.set)
+        self.evaluating = Evaluating(state, clock, kinds, settings.programs, self._gateway_origin)
+        gates = Gates(kinds, clock, self._wanted.set, self.evaluating.record)
         self.effects = Effects(
             state, clock, self.leadership, table, self.gateways, runtime, prober, gates, self._wanted.set
         )
@@ -268,6 +270,7 @@ class Control:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.effects.stop()
+        await self.evaluating.stop()
         if self._export is not None:
             await asyncio.to_thread(self._export.stop)
         await self.measurer.stop()
@@ -346,6 +349,11 @@ class Control:
 
     def _live_boots(self) -> frozenset[str]:
         return frozenset(view.heartbeat.boot_id for view in self.gateways.live())
+
+    def _gateway_origin(self) -> str:
+        """Where a suite finds a gateway, "" without one."""
+        address = choose_gateway([view.heartbeat.address for view in self.gateways.reachable()], 0)
+        return "" if address is None else origin_of(address)
 
     def _bounds_of(self, told: MirrorSpending) -> Mirroring | None:
         """What bounds the copies that a gateway tells of, if they are still wanted."""

@@ -8,7 +8,8 @@ import msgspec
 
 from tidegate.controller.gateways import GatewayView
 from tidegate.delivery import release
-from tidegate.delivery.gates import GateResult, gate_name
+from tidegate.delivery.gate_spec import gate_name
+from tidegate.delivery.gates import GateResult
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.delivery.release import Phase, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT

@@ -11,7 +11,7 @@ from tidegate.delivery.decide_overlay import fresh_window
 from tidegate.delivery.decide_removal import take_out
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.facts import ProbeResult
-from tidegate.delivery.gates import gate_name
+from tidegate.delivery.gate_spec import gate_name
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import MetricVerdict, Moment, Phase
 from tidegate.delivery.snapshot import Cutoff

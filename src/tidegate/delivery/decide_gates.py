@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from tidegate.delivery.draft import Draft
-from tidegate.delivery.gates import GateResult, gate_name
+from tidegate.delivery.gate_spec import gate_name
+from tidegate.delivery.gates import GateResult
 from tidegate.delivery.release import Phase, ReleaseSpec, ReleaseState
 from tidegate.stats.verdict import Verdict
 

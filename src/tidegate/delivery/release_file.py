@@ -25,7 +25,7 @@ from tidegate.delivery.experiments.ab_test import AbTestSpec, check_ab_test
 from tidegate.delivery.experiments.bandit.declared import BanditSpec, check_bandit
 from tidegate.delivery.experiments.declared import complete_experiment, with_variants
 from tidegate.delivery.experiments.interleave import InterleaveSpec, check_interleave
-from tidegate.delivery.gates import check_gate
+from tidegate.delivery.gate_spec import check_gate
 from tidegate.delivery.notifying import check_notify
 from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_quantity, encode_quantity
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from tidegate.delivery.gates import GateSpec
+from tidegate.delivery.gate_spec import GateSpec
 from tidegate.delivery.notifying import NotifySpec
 from tidegate.delivery.quantities import (
     Change,

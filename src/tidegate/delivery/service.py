@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.delivery.bundle import TimeoutsSpec
+from tidegate.delivery.gate_spec import GateSpec
 from tidegate.delivery.quantities import Dollars, Seconds, Share
 from tidegate.delivery.snapshot import Price, Segment
 
@@ -90,6 +91,7 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         max_attempts: upstream attempts a request may cost, over all deployments.
         objectives: what it promises, for alerts and reports.
         content: what is kept of prompts and answers.
+        suites: evaluations by name that people run against a version; each is declared as a gate is.
     """
 
     fallbacks: tuple[str, ...] = ()
@@ -101,3 +103,4 @@ class ServiceSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_attempts: int = 3
     objectives: ObjectivesSpec = ObjectivesSpec()
     content: ContentSpec = ContentSpec()
+    suites: dict[str, GateSpec] = {}

@@ -136,6 +136,31 @@ sa.Index(
     postgresql_where=intents.c.consumed_at.is_(None),
 )
 
+evaluations = sa.Table(
+    "evaluations",
+    state,
+    sa.Column("id", sa.Text, primary_key=True),  # evl_ + sortable
+    sa.Column("key", sa.Text, nullable=False, unique=True),
+    sa.Column("service", sa.Text, nullable=False),
+    sa.Column("version", sa.Text, sa.ForeignKey("versions.ref"), nullable=False),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("release", sa.Text, nullable=False),  # "" where somebody asked
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("actor", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Text, nullable=False),
+    sa.Column("expires_at", sa.Text, nullable=False),
+    sa.Column("ended_at", sa.Text, nullable=True),
+    sa.Column("verdict", sa.Text, nullable=True),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("score", sa.Float, nullable=True),
+    sa.Column("samples", sa.Integer, nullable=True),
+    sa.Column("excerpt", sa.Text, nullable=False),
+)
+sa.Index("evaluations_by_version", evaluations.c.version, evaluations.c.id)
+sa.Index("evaluations_by_service", evaluations.c.service, evaluations.c.id)
+
 freezes = sa.Table(
     "freezes",
     state,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Collection
 from datetime import datetime
@@ -11,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.gate_spec import GateSpec, check_gate
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.service import ServiceSpec
 from tidegate.delivery.version import check_service_name
@@ -21,6 +23,8 @@ from tidegate.registry.bundle_rules import check_model
 from tidegate.registry.canonical import NotJsonError, canonical_json
 from tidegate.registry.instants import from_text, to_text
 from tidegate.registry.schema import services
+
+_SUITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
 
 
 class Service(msgspec.Struct, frozen=True, kw_only=True):
@@ -178,8 +182,22 @@ def _check_spec(name: str, spec: ServiceSpec) -> None:
             check_model(fallback, ("services", name, "fallbacks", index))
     except NotJsonError as error:
         raise InvalidInputError(str(error), where=f"services.{name}.fallbacks") from None
+    for suite, gate in spec.suites.items():
+        if not _SUITE.fullmatch(suite):
+            raise InvalidInputError(
+                f"{suite!r} cannot name a suite", where=f"services.{name}.suites", remedy="letters, digits, - _ and ."
+            )
+        _check_suite(f"services.{name}.suites.{suite}", gate)
     if spec.max_attempts < 1:
         raise InvalidInputError(f"{spec.max_attempts} is less than 1", where=f"services.{name}.max_attempts")
+
+
+def _check_suite(place: str, gate: GateSpec) -> None:
+    try:
+        check_gate(gate)
+    except InvalidInputError as error:
+        where = f"{place}.{error.where}" if error.where else place
+        raise InvalidInputError(error.message, code=error.code, where=where, remedy=error.remedy) from None
 
 
 def _builtins(spec: ServiceSpec) -> Any:

@@ -15,7 +15,8 @@ from tidegate.controller.gates.command import CommandGate
 from tidegate.controller.gates.http import HttpGate
 from tidegate.controller.gates.running import Gates
 from tidegate.controller.programs import ProgramSettings
-from tidegate.delivery.gates import GateReport, GateSpec
+from tidegate.delivery.gate_spec import GateSpec
+from tidegate.delivery.gates import GateReport
 from tidegate.delivery.quantities import Comparison, Seconds
 from tidegate.stats.verdict import Verdict
 
@@ -166,6 +167,10 @@ class Slow:
         return GateReport(is_success=True, ended="it exited with 0", score=0.9, samples=100)
 
 
+async def unrecorded(_question, _result) -> None:
+    """Nobody keeps the answer."""
+
+
 @pytest.fixture
 def slow():
     return Slow()
@@ -173,7 +178,7 @@ def slow():
 
 @pytest.fixture
 def gates(slow):
-    return Gates({"command": slow}, ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), lambda: None)
+    return Gates({"command": slow}, ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), lambda: None, unrecorded)
 
 
 async def test_a_question_is_asked_once_however_often_it_is_wished_for(gates, slow):
@@ -205,7 +210,7 @@ async def test_an_adapter_that_crashes_is_no_evidence():
         async def ask(self, question):
             raise RuntimeError("a bug of ours")
 
-    gates = Gates({"command": Broken()}, ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), lambda: None)
+    gates = Gates({"command": Broken()}, ManualClock(datetime(2026, 1, 1, tzinfo=UTC)), lambda: None, unrecorded)
     gates.ask(question(command="x"))
     await gates.settle()
     assert gates.answers_of("rel_1")[0].verdict is Verdict.NO_DATA

@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx2
 
+from tidegate.client.asynchronous.evaluations import EvaluationsOperations
 from tidegate.client.asynchronous.experiments import ExperimentsOperations
 from tidegate.client.asynchronous.feedback import FeedbackOperations
 from tidegate.client.asynchronous.installation import InstallationOperations
@@ -32,6 +33,7 @@ class AsyncClient(
     RequestsOperations,
     FeedbackOperations,
     RecordsOperations,
+    EvaluationsOperations,
     InstallationOperations,
 ):
     """The same client for asyncio; errors are those of :mod:`tidegate.errors`, as the server raised them.

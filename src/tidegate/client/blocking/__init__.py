@@ -6,6 +6,7 @@ from typing import Self
 
 import httpx2
 
+from tidegate.client.blocking.evaluations import EvaluationsOperations
 from tidegate.client.blocking.experiments import ExperimentsOperations
 from tidegate.client.blocking.feedback import FeedbackOperations
 from tidegate.client.blocking.installation import InstallationOperations
@@ -32,6 +33,7 @@ class Client(
     RequestsOperations,
     FeedbackOperations,
     RecordsOperations,
+    EvaluationsOperations,
     InstallationOperations,
 ):
     """Blocking client of the admin API; errors are those of :mod:`tidegate.errors`, as the server raised them.

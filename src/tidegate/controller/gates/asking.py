@@ -6,7 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from tidegate.delivery.gates import GateReport, GateSpec
+from tidegate.delivery.gate_spec import GateSpec
+from tidegate.delivery.gates import GateReport
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True):

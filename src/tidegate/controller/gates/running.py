@@ -6,7 +6,7 @@ A crash forgets what was asked; the next leader asks again, under the same key.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
@@ -23,10 +23,18 @@ class Gates:
     Args:
         kinds: the adapters by kind.
         wake: makes the controller look at once.
+        record: attaches an answer to its version; the release does not depend on it.
     """
 
-    def __init__(self, kinds: Mapping[str, Gate], clock: Clock, wake: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        kinds: Mapping[str, Gate],
+        clock: Clock,
+        wake: Callable[[], None],
+        record: Callable[[Question, GateResult], Awaitable[None]],
+    ) -> None:
         self._kinds = dict(kinds)
+        self._record = record
         self._clock = clock
         self._wake = wake
         self._asking: dict[str, dict[str, asyncio.Task[None]]] = {}  # by release, by key
@@ -65,25 +73,31 @@ class Gates:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _ask(self, question: Question) -> None:
-        began = self._clock.now()
-        try:
-            report = await self._kinds[question.spec.kind].ask(question)
-        except Exception as error:  # an adapter's bug is no evidence against a candidate
-            _LOG.error("gate_crashed", key=question.key, error=repr(error))
-            report = GateReport(is_success=False, ended=f"the gate itself failed: {error!r}", is_known=False)
-        verdict, code, sentence = judge_gate(question.spec, report)
-        result = GateResult(
-            gate=question.number,
-            version=question.version,
-            attempt=question.attempt,
-            verdict=verdict,
-            code=code,
-            sentence=sentence,
-            score=report.score,
-            samples=report.samples,
-            excerpt=report.excerpt,
-            started_at=began,
-            ended_at=self._clock.now(),
-        )
+        result = await asked(self._kinds, self._clock, question)
         self._answers.setdefault(question.release, []).append(result)
         self._wake()
+        await self._record(question, result)
+
+
+async def asked(kinds: Mapping[str, Gate], clock: Clock, question: Question) -> GateResult:
+    """What a gate says, judged; one that fails itself has told nothing."""
+    began = clock.now()
+    try:
+        report = await kinds[question.spec.kind].ask(question)
+    except Exception as error:  # an adapter's bug is no evidence against a candidate
+        _LOG.error("gate_crashed", key=question.key, error=repr(error))
+        report = GateReport(is_success=False, ended=f"the gate itself failed: {error!r}", is_known=False)
+    verdict, code, sentence = judge_gate(question.spec, report)
+    return GateResult(
+        gate=question.number,
+        version=question.version,
+        attempt=question.attempt,
+        verdict=verdict,
+        code=code,
+        sentence=sentence,
+        score=report.score,
+        samples=report.samples,
+        excerpt=report.excerpt,
+        started_at=began,
+        ended_at=clock.now(),
+    )

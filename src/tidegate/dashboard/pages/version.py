@@ -26,6 +26,7 @@ async def gather(look: Look) -> Context:
         "gateways": [(gateway.id, gateway.in_flight.get(version.ref, 0)) for gateway in gateways if gateway.is_live],
         "weight": weight_of(version.ref, await ask.status(version.service)),
         "card": await ask.card(version.ref),
+        "evaluations": (await ask.evaluations(version=version.ref, limit=_RELEASES_SHOWN)).items,
         "behaviour": drift[0] if drift else None,
         "tree": tree(version.manifest),
         "releases": releases.items,

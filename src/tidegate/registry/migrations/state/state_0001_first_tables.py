@@ -201,6 +201,35 @@ def upgrade() -> None:
         postgresql_where=sa.text("is_running"),
     )
     op.create_table(
+        "evaluations",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("service", sa.Text(), nullable=False),
+        sa.Column("version", sa.Text(), nullable=False),
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("release", sa.Text(), nullable=False),
+        sa.Column("attempt", sa.Integer(), nullable=False),
+        sa.Column("actor", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.Text(), nullable=False),
+        sa.Column("expires_at", sa.Text(), nullable=False),
+        sa.Column("ended_at", sa.Text(), nullable=True),
+        sa.Column("verdict", sa.Text(), nullable=True),
+        sa.Column("code", sa.Text(), nullable=False),
+        sa.Column("sentence", sa.Text(), nullable=False),
+        sa.Column("score", sa.Float(), nullable=True),
+        sa.Column("samples", sa.Integer(), nullable=True),
+        sa.Column("excerpt", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["version"],
+            ["versions.ref"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("key"),
+    )
+    op.create_index("evaluations_by_version", "evaluations", ["version", "id"], unique=False)
+    op.create_index("evaluations_by_service", "evaluations", ["service", "id"], unique=False)
+    op.create_table(
         "intents",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("release", sa.Text(), nullable=False),
