@@ -10,6 +10,7 @@ from tests.scenarios.interleaved import Crowd, prefers
 from tests.scenarios.world import ALICE, World
 
 from tidegate.delivery.release_file import parse_release
+from tidegate.errors import ConflictError
 
 LOOSE = [{"metric": "error_rate", "hard": "> 20%"}]  # passes with few pairs
 PROMOTE = {"bake": "5s", "keep_warm": "0s"}
@@ -186,3 +187,45 @@ async def test_equal_turns_end_with_stable(world):
 
     await world.until(submitted.id, "succeeded", each=each)
     assert await world.stable("bot") == old
+
+
+async def test_where_it_stands_is_told_at_any_time(world):
+    _, _, submitted = await interleave(world, strategy={"stop": "horizon"}, guardrails=LOOSE)
+    crowd = Crowd(world, prefers(0.7, ties=0.2, first=0.3))
+    crowd.fails = lambda number: number % 20 == 0
+    await world.until(submitted.id, "progressing.soaking")
+    await world.advance(5, bake(world, crowd))
+    found = await world.control.experiments.results(submitted.id)
+    told = found.preferences
+    assert told.pairs == 200
+    assert told.void == 10
+    assert told.wins + told.ties + told.losses == told.votes == 190
+    assert told.lower < told.win_rate < told.upper
+    assert told.first_share > 0.5
+    assert 0 < told.p_value <= 1
+    assert told.sentence in found.headline or told.sentence[1:] in found.headline
+    assert any("10 of 200 pairs are void" in sentence for sentence in found.sentences)
+    assert {arm.variant: arm.requests for arm in found.arms} == {"control": 200, "candidate": 200}
+    explained = await world.control.queries.explain(submitted.id)
+    assert any("a win rate of" in sentence for sentence in explained.sentences)
+    assert any("get one of each version, in random order" in sentence for sentence in explained.summary)
+    view = await world.look(submitted.id)
+    assert [verdict.metric for verdict in view.verdicts] == ["error_rate", "win_rate"]
+
+
+async def test_results_of_turns_say_what_carries_over(world):
+    _, _, submitted = await interleave(world, strategy={"mode": "turn"}, guardrails=LOOSE)
+    crowd = Crowd(world, prefers(0.5))
+    await world.until(submitted.id, "progressing.soaking")
+    await crowd.take_turns(30, lambda chance, _: chance.random() < 0.6)
+    found = await world.control.experiments.results(submitted.id)
+    assert any("what carries over" in sentence for sentence in found.sentences)
+    assert (found.preferences.votes, found.preferences.pairs, found.preferences.first_share) == (30, 0, None)
+    assert found.unit == "conversation"
+
+
+async def test_votes_are_not_told_by_segment(world):
+    _, _, submitted = await interleave(world)
+    await world.until(submitted.id, "progressing.soaking")
+    with pytest.raises(ConflictError, match="not told by segment"):
+        await world.control.experiments.by_segment(submitted.id, "segment")

@@ -87,6 +87,7 @@ CODES: dict[str, str] = {
     "release_exists": "The version is on trial already.",
     "release_running": "Another release of the service is running.",
     "no_experiment": "The release compares no arms by objectives.",
+    "no_segments": "Votes on two answers are not told by segment.",
     "experiment_not_begun": "The release has not come to its experiment yet.",
     "counts_unreadable": "The counts of the release cannot be read now; try again.",
     "release_ended": "The release has ended.",

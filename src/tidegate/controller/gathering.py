@@ -226,11 +226,14 @@ def step_counts(counts: Mapping[CountKey, Counted]) -> tuple[StepCounts, ...]:
 
 
 def _step_pairs(row: ReleaseRow, seen: Seen | None) -> tuple[StepPairs, ...] | None:
-    if seen is None:
-        return None
+    return None if seen is None else step_pairs(seen.pairs.get(row.id, {}))
+
+
+def step_pairs(counts: Mapping[PairKey, CountedPairs]) -> tuple[StepPairs, ...]:
+    """The pairs of one release as facts."""
     return tuple(
         StepPairs(attempt=attempt, step=step, total=counted.total, window=counted.window)
-        for (_, attempt, step), counted in seen.pairs.get(row.id, {}).items()
+        for (_, attempt, step), counted in counts.items()
     )
 
 

@@ -94,7 +94,7 @@ def judge_now(draft: Draft) -> None:
     mismatch = _sample_ratio(draft) if _is_compared(draft) else None
     if mismatch is not None:
         verdicts = set_aside(verdicts, mismatch)
-    verdicts += judge_beside(draft, min_samples(draft)) + judge_votes(draft)
+    verdicts += judge_beside(draft, min_samples(draft)) + judge_votes(draft, min_samples(draft))
     exposed = draft.facts.exposed(draft.state)
     required = draft.program.required_at(draft.state.step)
     draft.change(

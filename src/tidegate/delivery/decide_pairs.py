@@ -11,6 +11,7 @@ from tidegate.delivery.evidence.pair_counts import PairCounts
 from tidegate.delivery.evidence.rules import broken_rules
 from tidegate.delivery.evidence.votes import WIN_RATE, Votes
 from tidegate.delivery.evidence.win_rates import is_of_votes
+from tidegate.delivery.experiments.preferences import preference_verdict
 from tidegate.delivery.release import MetricVerdict
 from tidegate.delivery.steps import Interleave
 from tidegate.stats.verdict import Verdict
@@ -42,6 +43,8 @@ def judge_mirror(draft: Draft, least: int) -> None:
         rules=draft.state.rules,
         objectives=objectives,
     )
+    if isinstance(draft.program.step_at(draft.state.step), Interleave):
+        verdicts += _preferred(draft, total, window, least)
     required = draft.program.required_at(draft.state.step)
     draft.change(
         analysed_at=draft.now,
@@ -80,7 +83,7 @@ def _beside_users(verdict: MetricVerdict) -> MetricVerdict:
     )
 
 
-def judge_votes(draft: Draft) -> tuple[MetricVerdict, ...]:
+def judge_votes(draft: Draft, least: int) -> tuple[MetricVerdict, ...]:
     """Bounds on the win rate where turns alternate, so that there are votes and no pairs."""
     step = draft.program.step_at(draft.state.step)
     if not isinstance(step, Interleave) or step.mirroring is not None:
@@ -89,7 +92,13 @@ def judge_votes(draft: Draft) -> tuple[MetricVerdict, ...]:
     voted = [guardrail for guardrail in draft.spec.guardrails if is_of_votes(guardrail)]
     alpha = draft.spec.analysis.alpha
     part = alpha / draft.program.judgings
-    return judge_pairs(voted, total, window, alpha=part, least=1, pass_alpha=alpha)
+    judged = judge_pairs(voted, total, window, alpha=part, least=1, pass_alpha=alpha)
+    return (*judged, *_preferred(draft, total, window, least))
+
+
+def _preferred(draft: Draft, total: PairCounts | None, window: PairCounts, least: int) -> tuple[MetricVerdict, ...]:
+    found = preference_verdict(draft.spec, draft.state, None if total is None else window, least)
+    return () if found is None else (found,)
 
 
 def is_spent(draft: Draft) -> bool:

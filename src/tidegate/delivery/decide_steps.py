@@ -27,10 +27,10 @@ def enter_step(draft: Draft, code: str, step: int, *, intent: Intent | None = No
         case None:
             target = (Phase.PROMOTING, SubPhase.APPLYING)
     draft.fire(code, target, intent=intent, **fields)
-    draft.change(step=step, **_given(draft.state, found), **fresh_evidence(), **fresh_window())
+    given = _given(draft.state, found)
+    draft.change(step=step, **given, **fresh_evidence(), **fresh_window())
     if isinstance(found, Decide | Interleave):
-        shares = (found.weights,) if isinstance(found, Decide) else ()
-        draft.change(experiment=Experiment(step=step, shares=shares, round_at=draft.now))
+        draft.change(experiment=Experiment(step=step, shares=(given.get("shares", {}),), round_at=draft.now))
     draft.notify("progressed")
     if isinstance(found, Approve):
         draft.change(approve_until=draft.now + timedelta(seconds=found.timeout))

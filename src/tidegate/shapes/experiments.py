@@ -93,6 +93,46 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     words: str
 
 
+class Preferences(msgspec.Struct, frozen=True, kw_only=True):
+    """What votes on both versions' answers came to; each conversation has one.
+
+    Attributes:
+        question: whose votes these are: ``feedback:NAME`` or ``judge:NAME``.
+        mode: ``side_by_side``, ``turn`` or ``judged``.
+        variant: the arm that is compared with stable.
+        wins, ties, losses: of that arm; ``votes`` is their sum.
+        repeated: further votes of the same conversations, which decide nothing.
+        pairs: requests that both versions were to answer, 0 where turns alternate; ``void`` of those lack an answer.
+        win_rate: a tie as half a win, ``None`` without votes; ``lower`` and ``upper`` hold at every look.
+        e_value: against "both are preferred equally often"; ``p_value`` is its inverse, at most 1.
+        first_share: how often the answer in the first place was preferred where one was, with its bounds; one half
+            without a taste for a place. The order is random, so it biases nobody.
+        standing: ``better``, ``worse``, ``no_worse`` (surely within the margin) or ``undecided``.
+        sentence: all of it in words.
+    """
+
+    question: str
+    mode: str
+    variant: str
+    wins: int
+    ties: int
+    losses: int
+    votes: int
+    repeated: int
+    pairs: int
+    void: int
+    win_rate: float | None
+    lower: float
+    upper: float
+    e_value: float
+    p_value: float
+    first_share: float | None
+    first_lower: float
+    first_upper: float
+    standing: str
+    sentence: str
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """Where an experiment stands.
 
@@ -114,6 +154,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         guardrails: what the last analysis said of each of them, for each arm on trial.
         bounds: what is decided by; ``thresholds`` who declared it when, in order.
         interventions: what people did to it since.
+        preferences: of an interleaving, what its votes came to.
     """
 
     release: str
@@ -142,6 +183,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     bounds: tuple[Bound, ...]
     thresholds: tuple[ThresholdChange, ...]
     interventions: tuple[Event, ...]
+    preferences: Preferences | None = None
 
 
 class SegmentEffects(msgspec.Struct, frozen=True, kw_only=True):

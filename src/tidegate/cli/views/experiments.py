@@ -9,7 +9,7 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, table
 from tidegate.cli.wording import UNKNOWN, duration, instant, moment, share
-from tidegate.shapes.experiments import ArmEffect, Results, SegmentedResults
+from tidegate.shapes.experiments import ArmEffect, Preferences, Results, SegmentedResults
 
 _STANDINGS = {
     "better": ("✔", "green"),
@@ -26,6 +26,8 @@ def results_lines(results: Results, now: datetime) -> list[Cell]:
     lines: list[Cell] = [Text(f"{results.headline}.", style="bold red" if results.is_void else "bold")]
     lines += [Text(sentence) for sentence in results.sentences]
     lines += ["", _grounds(results, now), "", *_arms(results)]
+    if results.preferences is not None:
+        lines += ["", Text("Votes", style="bold"), *_votes(results.preferences)]
     for role, title in (("objective", "Objectives"), ("watched", "Watched by guardrails")):
         own = [effect for effect in results.effects if effect.role == role]
         if own:
@@ -83,6 +85,27 @@ def _arms(results: Results) -> list[Text]:
         for arm in results.arms
     ]
     return table(titles, rows, numbers=set(range(2, 9)))
+
+
+def _votes(votes: Preferences) -> list[Text]:
+    """The win rate with its interval, and whether people like the first place."""
+    mark, style = _STANDINGS.get(votes.standing, ("?", ""))
+    titles = ["of", "", "won", "tied", "lost", "win rate", "surely between", "p", "e", "pairs", "void", "repeated"]
+    row: list[Cell] = [
+        votes.question,
+        Text(f"{mark} {votes.standing.replace('_', ' ')}", style=style),
+        *map(str, (votes.wins, votes.ties, votes.losses)),
+        UNKNOWN if votes.win_rate is None else f"{votes.win_rate:.3f}",
+        f"{votes.lower:.3f} and {votes.upper:.3f}",
+        f"{votes.p_value:.3g}",
+        f"{votes.e_value:.3g}",
+        *map(str, (votes.pairs, votes.void, votes.repeated)),
+    ]
+    lines = table(titles, [row], numbers={2, 3, 4, 5, 7, 8, 9, 10, 11})
+    if votes.first_share is not None:
+        bounds = f"surely between {votes.first_lower:.1%} and {votes.first_upper:.1%}"
+        lines.append(Text(f"the first place was preferred {votes.first_share:.1%} of the time, {bounds}; it is random"))
+    return lines
 
 
 def _effects(effects: Sequence[ArmEffect]) -> list[Text]:

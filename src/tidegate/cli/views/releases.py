@@ -175,7 +175,7 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
     elif release.ended_at:
         found.append(("ended", moment(release.ended_at, now)))
     found += [("traffic" if not index else "", line) for index, line in enumerate(_weights(release))]
-    found += [("mirror", _mirrored(release.mirror, release.samples))] if release.mirror else []
+    found += [("mirror", _mirrored(release, release.mirror))] if release.mirror else []
     found += [("observed", line) for line in _actual(release)]
     found += [("gates" if not index else "", line) for index, line in enumerate(_gates(release))]
     found += [("approved" if not index else "", line) for index, line in enumerate(_approvals(release))]
@@ -200,6 +200,8 @@ def _deadlines(release: Release, now: datetime) -> list[str]:
 def _step(release: Release) -> str:
     step = release.program[release.step] if release.step < len(release.program) else {}
     told = f"{release.step + 1} of {len(release.program)}: {step.get('kind', '')}"
+    if step.get("mode"):
+        told += f" {step['mode'].replace('_', ' ')}"
     if step.get("mirroring"):
         told += f" copies of {share(step['mirroring']['share'])}"
     if "weight" in step:
@@ -209,14 +211,17 @@ def _step(release: Release) -> str:
     return told + (f" of segment {step['audience']}" if step.get("audience") else "")
 
 
-def _mirrored(mirror: Mirror, pairs: int) -> str:
+def _mirrored(release: Release, mirror: Mirror) -> str:
     bounds = [
         f"{mirror.cost_usd:.4g} of {mirror.max_cost_usd:g} USD"
         if mirror.max_cost_usd
         else f"{mirror.cost_usd:.4g} USD",
         f"{mirror.tokens} of {mirror.max_tokens} tokens" if mirror.max_tokens else f"{mirror.tokens} tokens",
     ]
-    return f"copies of {share(mirror.share)} of stable's requests; {' and '.join(bounds)} used so far, {pairs} samples"
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    whose = "those that ask for two answers" if step.get("mode") == "side_by_side" else "stable's requests"
+    used = f"{' and '.join(bounds)} used so far, {release.samples} samples"
+    return f"second answers to {share(mirror.share)} of {whose}; {used}"
 
 
 def _actual(release: Release) -> list[Text]:

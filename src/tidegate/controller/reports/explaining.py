@@ -69,6 +69,8 @@ def describe_step(step: dict[str, object]) -> str:
     kind = str(step.get("kind", ""))
     if kind == "approve":
         return f"approval by {step.get('role')}"
+    if kind == "interleave":
+        return f"interleave {words(str(step['mode']))} for {duration(float(str(step['horizon'])))} at most"
     parts = [f"{kind} {share(int(str(step['weight'])))} of the units" if "weight" in step else kind]
     if isinstance(mirroring := step.get("mirroring"), dict):
         parts.append(
@@ -127,11 +129,18 @@ def _compared(release: Release) -> Iterator[str]:
 
 def _is_mirror(release: Release) -> bool:
     step = release.program[release.step] if release.step < len(release.program) else {}
-    return step.get("kind") == "mirror"
+    return step.get("kind") == "mirror" or (step.get("kind") == "interleave" and bool(step.get("mirroring")))
 
 
 def _mirrored(release: Release, mirror: Mirror) -> Iterator[str]:
     bound = f" of at most {mirror.max_cost_usd:g} USD" if mirror.max_cost_usd else ""
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    if step.get("mode") == "side_by_side":
+        yield (
+            f"{share(mirror.share)} of the requests whose clients can show two answers get one of each version, in random "
+            f"order; those of {release.version} have cost {mirror.cost_usd:.4g} USD{bound}."
+        )
+        return
     yield (
         f"Copies of {share(mirror.share)} of stable's requests go to {release.version}, and no user sees its answers; "
         f"they have cost {mirror.cost_usd:.4g} USD{bound}."
@@ -179,6 +188,8 @@ def what_would_change(verdict: MetricVerdict) -> str:
 def _until_decided(verdict: MetricVerdict) -> str:
     """How many units decide it if the effect stays what it is: an interval shrinks with the root of its units."""
     effect, lower, upper = verdict.effect, verdict.effect_lower, verdict.effect_upper
+    if verdict.metric.endswith("win_rate"):
+        return "More votes decide it, or a clearer preference; `tidegate results` tells them."
     if effect is None:
         return "More units of the smaller arm decide it."
     bound = upper if effect < verdict.limit else lower

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 
 from tidegate.controller.actual import read_counts_of
-from tidegate.controller.gathering import step_counts
+from tidegate.controller.gathering import step_counts, step_pairs
 from tidegate.controller.results.segments import MOST_REQUESTS, Division, Read, segmented_results
 from tidegate.controller.results.standing import Trial, experiment_results, trial_of
+from tidegate.delivery.steps import Decide
 from tidegate.errors import ConflictError
 from tidegate.registry.database import Database
 from tidegate.registry.feedback import compared_feedback
+from tidegate.registry.pairs import read_pair_counts
 from tidegate.registry.releases import events_of, read_release
 from tidegate.registry.requests import compared_requests
 from tidegate.shapes.experiments import Results, SegmentedResults
@@ -41,7 +43,9 @@ class Experiments:
         counts = await read_counts_of(self._observed, identifier)
         if counts is None:
             raise ConflictError(f"the counts of release {identifier} cannot be read now", code="counts_unreadable")
-        return experiment_results(row, step_counts(counts), events)
+        async with self._observed.read() as connection:
+            pairs = await read_pair_counts(connection, [identifier])
+        return experiment_results(row, step_counts(counts), events, step_pairs(pairs[identifier]))
 
     async def by_segment(self, identifier: str, by: Division) -> SegmentedResults:
         """The objectives among the units of each segment.
@@ -52,6 +56,8 @@ class Experiments:
         """
         async with self._state.read() as connection:
             trial = trial_of(await read_release(connection, identifier))
+        if not isinstance(trial.step, Decide):
+            raise ConflictError("votes are not told by segment", code="no_segments", remedy="ask for the whole")
         read = await self._read(trial)
         return await asyncio.to_thread(segmented_results, trial, read, by)
 

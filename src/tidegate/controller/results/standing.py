@@ -6,7 +6,7 @@ built by a module beside this one and filled in at the end of :func:`experiment_
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from operator import add
@@ -16,15 +16,23 @@ import msgspec
 
 from tidegate.controller.results.declared import bounds_of, interventions_of, thresholds_of
 from tidegate.controller.results.effects import told_effects
+from tidegate.controller.results.preferences import (
+    headline_of,
+    result_of,
+    sentences_of,
+    sides_of,
+    told_preferences,
+)
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.effects import ArmEffect
+from tidegate.delivery.experiments.preferences import PreferenceResult
 from tidegate.delivery.experiments.standings import is_void, leader, shared_alpha, standings, winner
 from tidegate.delivery.experiments.telling import outcome_sentence
 from tidegate.delivery.experiments.variants import CONTROL
-from tidegate.delivery.facts import StepCounts
+from tidegate.delivery.facts import StepCounts, StepPairs
 from tidegate.delivery.release import STABLE, Experiment, Phase, ReleaseState
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.delivery.steps import Decide
+from tidegate.delivery.steps import Decide, Interleave, is_of_pairs
 from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.errors import ConflictError, NotFoundError
 from tidegate.registry.audit import AuditRow
@@ -43,8 +51,13 @@ class Trial(NamedTuple):
 
     row: ReleaseRow
     experiment: Experiment
-    step: Decide
+    step: Decide | Interleave
     least: int
+
+    @property
+    def audience(self) -> str | None:
+        """Segment that takes part."""
+        return self.step.audience if isinstance(self.step, Decide) else None
 
     @property
     def state(self) -> ReleaseState:
@@ -65,7 +78,7 @@ def trial_of(row: ReleaseRow) -> Trial:
             f"release {row.id} is no experiment", code="no_experiment", remedy="`tidegate explain` tells its evidence"
         )
     step = None if experiment is None else program.step_at(experiment.step)
-    if experiment is None or not isinstance(step, Decide):
+    if experiment is None or not isinstance(step, Decide | Interleave):
         raise ConflictError(
             f"the experiment of release {row.id} has not begun ({row.state.phase})", code="experiment_not_begun"
         )
@@ -74,11 +87,14 @@ def trial_of(row: ReleaseRow) -> Trial:
     return Trial(row, experiment, step, wanted)
 
 
-def experiment_results(row: ReleaseRow, counts: Sequence[StepCounts], events: Sequence[AuditRow]) -> Results:
+def experiment_results(
+    row: ReleaseRow, counts: Sequence[StepCounts], events: Sequence[AuditRow], pairs: Sequence[StepPairs] = ()
+) -> Results:
     """Everything there is to tell of a release's experiment.
 
     Args:
         events: audit rows of the release, in order.
+        pairs: of the release, with the votes on them.
 
     Raises:
         NotFoundError: the release has no experiment.
@@ -86,8 +102,10 @@ def experiment_results(row: ReleaseRow, counts: Sequence[StepCounts], events: Se
     """
     trial = trial_of(row)
     state, experiment, spec = trial.state, trial.experiment, row.spec
-    effects = standings(spec, state, counts, trial.least)
-    won = experiment.winner if experiment.outcome else winner(spec, state, effects)
+    voted = result_of(row, pairs)
+    effects = standings(spec, state, counts, trial.least) if voted is None else ()
+    ahead = winner(spec, state, effects) if voted is None else voted.variant if voted.is_chosen else None
+    won = experiment.winner if experiment.outcome else ahead
     return Results(
         release=row.id,
         service=row.service,
@@ -95,7 +113,7 @@ def experiment_results(row: ReleaseRow, counts: Sequence[StepCounts], events: Se
         attempt=state.attempt,
         phase=str(state.phase),
         unit=spec.assignment.unit or "user",
-        audience=trial.step.audience,
+        audience=trial.audience,
         alpha=spec.analysis.alpha,
         shared_alpha=shared_alpha(spec, state),
         mode="promote_winner" if trial.step.promotes else "report_only",
@@ -107,14 +125,15 @@ def experiment_results(row: ReleaseRow, counts: Sequence[StepCounts], events: Se
         is_void=is_void(state),
         outcome=experiment.outcome,
         winner=won,
-        headline=_headline(trial, effects, won),
-        sentences=tuple(_sentences(trial, won)),
-        arms=_arms(trial, counts, won),
+        headline=_headline(trial, effects, won, voted),
+        sentences=(*_sentences(trial, won), *(sentences_of(voted) if voted is not None else ())),
+        arms=_arms(trial, counts, won, sides_of(row, pairs) if is_of_pairs(trial.step) else None),
         effects=told_effects(trial.row, trial.experiment, counts, effects, trial.least),
         guardrails=_guardrails(state),
         bounds=bounds_of(spec),
         thresholds=thresholds_of(events),
         interventions=interventions_of(events),
+        preferences=None if voted is None else told_preferences(voted),
     )
 
 
@@ -136,11 +155,13 @@ def _ended_at(trial: Trial, events: Sequence[AuditRow]) -> datetime | None:
     return decided[-1] if decided else trial.state.breach.at if trial.state.breach else trial.state.ended_at
 
 
-def _headline(trial: Trial, effects: Sequence[ArmEffect], won: str | None) -> str:
+def _headline(trial: Trial, effects: Sequence[ArmEffect], won: str | None, voted: PreferenceResult | None) -> str:
     state, experiment, chosen_by = trial.state, trial.experiment, trial.row.spec.objectives[0]
     first = [effect for effect in effects if effect is effects_of(effects, effect.variant)[0]]
     if not experiment.outcome and state.breach is not None:
         return f"It was ended before anybody won: {state.breach.sentence}"
+    if voted is not None:
+        return headline_of(voted, experiment.outcome)
     return outcome_sentence(
         experiment.outcome,
         won,
@@ -178,11 +199,15 @@ def _sentences(trial: Trial, won: str | None) -> Iterator[str]:
         yield f"It is paused ({', '.join(state.pause_reasons)}); guardrails still act."
 
 
-def _arms(trial: Trial, counts: Sequence[StepCounts], won: str | None) -> tuple[ExperimentArm, ...]:
+def _arms(
+    trial: Trial, counts: Sequence[StepCounts], won: str | None, sides: Mapping[str, Summary] | None
+) -> tuple[ExperimentArm, ...]:
+    """By what was assigned to each, or ``sides`` where both versions answer the same requests."""
     state, experiment = trial.state, trial.experiment
     own = [each for each in counts if (each.attempt, each.step) == (state.attempt, experiment.step)]
     versions = {STABLE: state.stable or "", **state.arms}
     totals = {name: _sum([each.total for each in own if each.variant == name]) for name in versions}
+    totals = totals if sides is None else dict(sides)
     compared = {name: sum(each.compared.units for each in own if each.variant == name) for name in versions}
     weights, begun, everybody = _weights(trial), experiment.shares[0], sum(compared.values())
     return tuple(
@@ -211,7 +236,7 @@ def _sum(summaries: Sequence[Summary]) -> Summary:
 
 def _weights(trial: Trial) -> dict[str, int]:
     """Basis points within the audience."""
-    state, audience = trial.state, trial.step.audience
+    state, audience = trial.state, trial.audience
     if audience is None or audience not in state.targets:
         return state.weights
     targeted = state.targets[audience]

@@ -12,12 +12,14 @@ import math
 import msgspec
 
 from tidegate.delivery.evidence.pair_counts import PairCounts
-from tidegate.delivery.evidence.votes import Votes
-from tidegate.delivery.release import ReleaseState
+from tidegate.delivery.evidence.reasons import REASONS
+from tidegate.delivery.evidence.votes import WIN_RATE, Votes
+from tidegate.delivery.release import MetricVerdict, ReleaseState
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.steps import Interleave
 from tidegate.delivery.strategy import compile_program
 from tidegate.stats import bernoulli, preference
+from tidegate.stats.verdict import Verdict
 
 _EQUAL = 0.5
 _MOST = 700.0  # exp() of more overflows
@@ -113,6 +115,40 @@ def preference_result(spec: ReleaseSpec, state: ReleaseState, counts: PairCounts
         sentence=_sentence(votes, lower, upper, standing),
         is_chosen=standing in {"better", "no_worse"},
         is_worse=standing == "worse",
+    )
+
+
+def preference_verdict(
+    spec: ReleaseSpec, state: ReleaseState, counts: PairCounts | None, least: int
+) -> MetricVerdict | None:
+    """Whether the votes choose the candidate: a pass when they surely do, and never a fail, since a candidate that is
+    not preferred ends the step without anybody's fault.
+
+    Args:
+        counts: of the window; ``None`` when they could not be read.
+        least: votes below which there is no data.
+    """
+    found, least = preference_result(spec, state, counts), max(1, least)
+    if found is None:
+        return None
+    verdict, code = Verdict.INCONCLUSIVE, "not_preferred"
+    if counts is None or found.votes < least:
+        verdict, code = Verdict.NO_DATA, "counts_unavailable" if counts is None else "too_few_votes"
+    elif found.is_chosen:
+        verdict, code = Verdict.PASS, "preferred"
+    return MetricVerdict(
+        metric=WIN_RATE,
+        verdict=verdict,
+        code=code,
+        sentence=REASONS[code].format(metric=WIN_RATE, detail=found.sentence, samples=found.votes, least=least),
+        limit=_EQUAL - (margin_of(spec) or 0.0),
+        variant=found.variant,
+        estimate=found.win_rate,
+        lower=found.lower,
+        upper=found.upper,
+        samples=found.votes,
+        events=found.losses,
+        is_objective=True,
     )
 
 

@@ -1,0 +1,134 @@
+"""Two answers side by side as an application shows them: the OpenAI SDK, real processes, preferences told later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import openai
+import pytest
+from tests.cli.running import serving
+from tests.e2e.test_feedback import until
+
+from tidegate.client import AsyncClient
+from tidegate.simulator import Simulator
+
+CONFIGURATION = """
+listen: {{gateway: "127.0.0.1:0", control: "127.0.0.1:0"}}
+providers:
+  sim: {{dialect: openai, base_url: "{simulator}/v1", prices: {{"*": {{input: 1.0, output: 4.0}}}}}}
+services:
+  bot:
+    stable: {{model: sim/plain, prompt: {{system: "Be kind."}}}}
+"""
+MODELS: dict[str, Any] = {
+    "models": {
+        "plain": {"answer": "The parcel comes tomorrow."},
+        "better": {"answer": "The parcel comes tomorrow at nine, and you can move that."},
+        "flaky": {
+            "answer": "The parcel comes tomorrow at nine, perhaps.",
+            "faults": [{"kind": "error", "status": 500, "every": 2, "after_requests": 1}],
+        },
+    }
+}
+INTERLEAVED = {
+    "strategy": {"interleave": {"sample": "100%", "horizon": "60s", "promote": {"bake": "1s", "keep_warm": "0s"}}},
+    "probe": {"requests": 1},
+    "guardrails": [{"metric": "error_rate", "hard": "> 30%"}],
+    "analysis": {"min_samples": 15, "interval": "300ms"},
+}
+
+
+class Application:
+    """Shows two answers and remembers what its users preferred, to tell it later."""
+
+    def __init__(self, address: str) -> None:
+        self.sdk = openai.AsyncOpenAI(base_url=f"{address}/v1", api_key="none")
+        self.preferred: dict[str, int | str] = {}
+        self.answers: list[int] = []
+        self.number = 0
+
+    async def ask(self, *, stream: bool) -> None:
+        """One question of a new conversation; its user likes the longer answer."""
+        self.number += 1
+        request = {
+            "model": "bot",
+            "messages": [{"role": "user", "content": "Where is it?"}],
+            "metadata": {"conversation_id": f"c-{self.number}"},
+            "extra_headers": {"x-tidegate-choices": "2"},
+        }
+        create = self.sdk.chat.completions.with_raw_response.create
+        raw = await create(**request, stream=stream)
+        said: dict[int, str] = {}
+        if stream:
+            async for chunk in raw.parse():
+                for choice in chunk.choices:
+                    said[choice.index] = said.get(choice.index, "") + (choice.delta.content or "")
+        else:
+            said = {choice.index: choice.message.content for choice in raw.parse().choices}
+        self.answers.append(len(said))
+        if len(said) == 2:
+            assert raw.headers["x-tidegate-choices"] == "2"
+            self.preferred[raw.headers["x-request-id"]] = (
+                "tie" if said[0] == said[1] else int(len(said[1]) > len(said[0]))
+            )
+
+    async def report(self) -> None:
+        """Tell what was preferred so far, twice each."""
+        told, self.preferred = self.preferred, {}
+        for request_id, place in told.items():
+            body = {"request_id": request_id, "name": "preference", "value": place}
+            for _ in range(2):
+                answer = await self.sdk.post("/feedback", cast_to=object, body=body)
+                assert answer["accepted"] is True
+
+
+async def interleaved(tmp_path: Path, candidate: str, **spec: Any) -> tuple[str, str, Any, list[int]]:
+    """``(phase, stable, results, answers that each request got)`` of an interleaving with ``candidate``."""
+    async with Simulator(MODELS) as simulator:
+        (tmp_path / "tidegate.yaml").write_text(CONFIGURATION.format(simulator=simulator.url))
+        with serving("up", "-c", tmp_path / "tidegate.yaml", cwd=tmp_path) as (_, running):
+            async with AsyncClient(running["control"]) as client:
+                await client.push(
+                    {"model": f"sim/{candidate}", "prompt": {"system": "x"}}, service="bot", version="v1.1.0"
+                )
+                release = (await client.release("bot", "v1.1.0", spec={**INTERLEAVED, **spec})).id
+                application = Application(running["gateway"])
+
+                async def is_over() -> str:
+                    found = await client.release_by_id(release)
+                    if found.phase in {"progressing", "promoting"}:
+                        for _ in range(4):
+                            await application.ask(stream=False)
+                            await application.ask(stream=True)
+                        if application.number % 16 == 0:  # users make up their minds later
+                            await application.report()
+                    return "" if found.is_running else found.phase
+
+                async with application.sdk:
+                    phase = await until(is_over, 90)
+                results = await client.results(release)
+                status = await client.status("bot")
+                return phase, status.stable or "", results, application.answers
+
+
+@pytest.mark.slow
+async def test_users_prefer_the_better_version_and_get_it(tmp_path):
+    phase, stable, results, answers = await interleaved(tmp_path, "better")
+    assert (phase, stable.partition("-")[0]) == ("succeeded", "bot/v1.1.0")
+    assert results.outcome == "winner_found"
+    votes = results.preferences
+    assert (votes.losses, votes.ties, votes.void, votes.repeated) == (0, 0, 0, 0)
+    assert votes.wins >= 15
+    assert 2 in answers
+
+
+@pytest.mark.slow
+async def test_a_version_that_fails_is_removed_and_no_user_is_without_an_answer(tmp_path):
+    phase, stable, results, answers = await interleaved(
+        tmp_path, "flaky", guardrails=[{"metric": "error_rate", "hard": "> 5%"}]
+    )
+    assert (phase, stable.partition("-")[0]) == ("rolled_back", "bot/v1.0.0")
+    assert set(answers) == {1, 2}
+    assert results.preferences.void > 0
+    assert results.preferences.losses == 0  # it was liked, and that did not save it
