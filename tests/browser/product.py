@@ -68,6 +68,18 @@ class Product:
         }
         return self.admin.release(name, "v1.1.0", spec=spec, reason="brief answers").id
 
+    def experiment(self, name: str) -> str:
+        """An A/B test of v1.1.0 that goes on; the id of its release."""
+        spec = {
+            "strategy": {"ab_test": {"horizon": "1h"}},
+            "probe": {"requests": 1},
+            "assignment": {"unit": "request"},
+            "objectives": [{"metric": "latency"}],
+            "guardrails": [{"metric": "error_rate", "hard": "> 50%"}],
+            "analysis": {"interval": "500ms", "min_samples": 1_000},
+        }
+        return self.admin.release(name, "v1.1.0", spec=spec, reason="which is quicker?").id
+
     @contextmanager
     def traffic(self, service: str):
         """Users that ask one after another until the block ends."""

@@ -15,7 +15,7 @@ WINDOWS = {"desk": (1280, 860), "phone": (390, 844)}
 
 @pytest.fixture(scope="module")
 def addresses(product):
-    """One of each page, of a service with some traffic and a release that was stopped."""
+    """One of each page, of a service with some traffic and a release that was stopped, and of an experiment."""
     ref = product.service("shown")
     with product.traffic("shown"):
         release = product.canary("shown", {"split": "30%", "soak": "3s"}, {"split": "60%", "soak": "10m"})
@@ -24,12 +24,19 @@ def addresses(product):
     product.admin.abort(release, reason="to be looked at")
     product.admin.wait(release, timeout=60)
     stable = product.admin.status("shown").stable
+    product.service("tried")
+    with product.traffic("tried"):
+        tried = product.experiment("tried")
+        while product.admin.release_by_id(tried).samples < 8:
+            pass
     request = product.admin.requests(service="shown", limit=1).items[0].request_id
     return {
         "overview": "/",
         "service": "/services/shown",
         "drift": "/services/shown/drift",
         "release": f"/releases/{release}",
+        "results": f"/releases/{tried}/results",
+        "segments": f"/releases/{tried}/results/segments",
         "version": f"/versions/{ref}",
         "compare": f"/compare?a={stable}&b={ref}",
         "requests": "/requests?service=shown",
@@ -68,6 +75,9 @@ async def test_pages_are_the_same_without_scripts(addresses, window, chromium, p
         assert await quiet.locator("h1").count() == 1
     await quiet.goto(addresses["release"])
     assert await quiet.locator(".river svg path").count() >= 2
+    await quiet.goto(addresses["results"])
+    assert await quiet.locator("svg.lane").count() == 2  # an objective and a guardrail of one arm
+    await quiet.goto(addresses["release"])
     await quiet.get_by_text("Retry", exact=True).first.click()  # what opens needs no script
     assert await quiet.get_by_role("button", name="Retry").is_visible()
     await still.close()

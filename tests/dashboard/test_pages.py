@@ -2,7 +2,7 @@ import gzip
 import re
 
 import pytest
-from tests.dashboard.conftest import browser, submit
+from tests.dashboard.conftest import browser, experiment, submit
 from tests.fakes.observations import batch, observation
 
 from tidegate.dashboard.assets import Assets
@@ -15,7 +15,7 @@ INLINE = re.compile(r"<script(?![^>]*(?:src=|type=\"application/json\"))|<style|
 
 
 async def test_every_page_is_whole_and_holds_nothing_inline(shared):
-    release = await submit(shared, "v1.2.0")
+    release, tried = await submit(shared, "v1.2.0"), await experiment(shared)
     await shared.control.store(batch([observation(request_id="req_page")], boot_id="pages"))
     async with shared.client() as client:
         (stable, candidate) = (
@@ -28,6 +28,8 @@ async def test_every_page_is_whole_and_holds_nothing_inline(shared):
         "/services/{service}/drift": "/services/bot/drift",
         "/releases/{release}": f"/releases/{release}",
         "/releases/{release}/pairs": f"/releases/{release}/pairs?different=1",
+        "/releases/{release}/results": f"/releases/{tried}/results",
+        "/releases/{release}/results/segments": f"/releases/{tried}/results/segments?by=segment",
         "/versions/{ref:path}": f"/versions/{candidate}",
         "/compare": f"/compare?a={stable}&b={candidate}",
         "/plan": "/plan?service=bot&version=v1.2.0&requests_per_hour=3600",

@@ -74,16 +74,22 @@ class ControlServer:
 
 @asynccontextmanager
 async def serving(
-    folder: Path, *, is_loopback: bool = True, join_token: str | None = None
+    folder: Path, *, is_loopback: bool = True, join_token: str | None = None, answers_probes: bool = False
 ) -> AsyncIterator[ControlServer]:
-    """A server inside the block, with no provider and no service yet."""
+    """A server inside the block, with no provider and no service yet.
+
+    Args:
+        answers_probes: the gateways that are played answer probes; else nobody does.
+    """
     state = Database(f"sqlite:///{folder}/state.db", durability="normal")
     observed = Database(f"sqlite:///{folder}/observed.db", durability="normal")
     for database, metadata in ((state, schema.state), (observed, schema.observations)):
         async with database.engine.begin() as connection:
             await connection.run_sync(metadata.create_all)
     artifacts = ArtifactStore(str(folder / "artifacts"))
-    control = Control(state, observed, ControlSettings(leader="control-test", open_access=is_loopback))
+    probed = httpx2.AsyncClient(transport=httpx2.MockTransport(_answer)) if answers_probes else None
+    made_by = ControlSettings(leader="control-test", open_access=is_loopback)
+    control = Control(state, observed, made_by, client=probed)
     await control.start()
     (folder / "spool").mkdir()
     settings = ApiSettings(is_loopback=is_loopback, join_token=join_token, spool=folder / "spool")
@@ -114,3 +120,10 @@ async def serving(
         await control.stop()
         await state.close()
         await observed.close()
+
+
+def _answer(request: httpx2.Request) -> httpx2.Response:
+    """A good answer of the version that a probe asks for."""
+    headers = {"x-tidegate-version": request.headers["x-tidegate-force-version"], "x-tidegate-attempts": "1"}
+    answer = {"choices": [{"message": {"role": "assistant", "content": "ready"}, "finish_reason": "stop"}]}
+    return httpx2.Response(200, headers=headers, json=answer)

@@ -130,17 +130,23 @@ def _current(service: str, found: Mapping[TallyKey, Tally], until: datetime) -> 
 
 
 def _histories(analyses: Sequence[Analysis]) -> Iterable[JudgedHistory]:
-    points: dict[tuple[str, float], list[JudgedPoint]] = defaultdict(list)
-    comparisons: set[tuple[str, float]] = set()
+    points: dict[tuple[str, float, str], list[JudgedPoint]] = defaultdict(list)
+    comparisons: set[tuple[str, float, str]] = set()
     for analysis in analyses:
         for judged in analysis.metrics:
-            condition = (judged.metric, judged.limit)
+            condition = (judged.metric, judged.limit, judged.variant)
             points[condition].append(_judged(analysis, judged))
             if _is_comparison(judged):  # not to be seen before there are data of both
                 comparisons.add(condition)
-    for (metric, limit), own in points.items():
-        is_comparison = (metric, limit) in comparisons
-        yield JudgedHistory(metric=metric, is_comparison=is_comparison, limit=limit, points=tuple(own))
+    for condition, own in points.items():
+        metric, limit, variant = condition
+        yield JudgedHistory(
+            metric=metric,
+            is_comparison=condition in comparisons,
+            limit=limit,
+            points=tuple(own),
+            variant=variant,
+        )
 
 
 def _is_comparison(judged: JudgedMetric) -> bool:

@@ -10,6 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from tidegate import __version__
 from tidegate.dashboard.assets import Assets
 from tidegate.dashboard.charts import scale, spark
+from tidegate.dashboard.charts.forest import arm_kinds, forests
 from tidegate.dashboard.charts.histograms import histograms
 from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.river import river
@@ -40,6 +41,8 @@ class Drawing:
             picture=(scale.WIDTH, scale.HEIGHT),
             spark=spark.spark,
             river=river,
+            arm_kinds=arm_kinds,
+            forests=forests,
             histograms=histograms,
             served_parts=served_parts,
             narrowing=narrowing,

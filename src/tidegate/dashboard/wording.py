@@ -135,6 +135,36 @@ def measured(value: float | None, metric: str) -> str:
     return dollars(value) if kind.startswith("cost") else number(value)
 
 
+def in_unit(value: float | None, unit: str) -> str:
+    """A value in the unit that it was told with: ``72 %`` of a share, ``1.2 s``, ``$0.0042``, ``480 tokens``."""
+    if value is None:
+        return UNKNOWN
+    shown = {"share": percent, "s": duration, "USD": dollars}.get(unit)
+    return shown(value) if shown else f"{number(value)} {unit}"
+
+
+def lift(effect: float | None, unit: str) -> str:
+    """A difference in its unit: ``+0.8 points`` of a share, ``+12 %`` of everything else."""
+    if effect is None or not math.isfinite(effect):
+        return UNKNOWN
+    return f"{_signed(effect)} {'points' if unit == 'share' else '%'}"
+
+
+def lift_between(lower: float | None, upper: float | None, unit: str) -> str:
+    """Both bounds of it; an open one is left out."""
+    if lower is None or upper is None:
+        known = (("at least", lower), ("at most", upper))
+        return next((f"{word} {lift(bound, unit)}" for word, bound in known if bound is not None), "unbounded yet")
+    return f"{_signed(lower)} to {lift(upper, unit)}"
+
+
+def evidence(value: float) -> str:
+    """An e-value or p-value: ``0.031``, ``24``, ``beyond 9,999``, ``below 0.0001``."""
+    if value and value < 0.0001:
+        return "below 0.0001"
+    return "beyond 9,999" if value > 9_999 else number(value)
+
+
 def change(effect: float | None, metric: str) -> str:
     """A difference: ``+0.8 points`` of a rate, ``+12 %`` of everything else; beyond tenfold it is only large."""
     if effect is None or not math.isfinite(effect):
@@ -181,6 +211,6 @@ FILTERS = {
     each.__name__: each
     for each in (
         number, duration, microseconds, percent, share, dollars, nano_dollars, size, instant, clock, started,
-        words, short, measured, change, interval, metric_title, plain, pretty,
+        words, short, measured, in_unit, lift, lift_between, evidence, change, interval, metric_title, plain, pretty,
     )
 }  # fmt: skip

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.delivery.release import MetricVerdict, ReleaseState
+from tidegate.delivery.release import CANDIDATE, MetricVerdict, ReleaseState
 from tidegate.registry.instants import from_text, to_text
 from tidegate.registry.schema import verdicts
 
@@ -37,6 +37,7 @@ class JudgedMetric(msgspec.Struct, frozen=True, array_like=True):
     effect: float | None
     effect_lower: float | None
     effect_upper: float | None
+    variant: str = CANDIDATE
 
     @classmethod
     def of(cls, verdict: MetricVerdict) -> JudgedMetric:

@@ -111,6 +111,7 @@ class JudgedHistory(msgspec.Struct, frozen=True, kw_only=True):
     """One condition of one metric over time; a metric with a limit and a comparison has two.
 
     Attributes:
+        variant: the arm it is about.
         limit: in the metric's unit, or the margin of the comparison.
     """
 
@@ -118,6 +119,7 @@ class JudgedHistory(msgspec.Struct, frozen=True, kw_only=True):
     is_comparison: bool
     limit: float
     points: tuple[JudgedPoint, ...]
+    variant: str = "candidate"
 
 
 class EvidenceHistory(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tidegate.dashboard.charts.forest import forests
 from tidegate.dashboard.charts.histograms import histograms
 from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.outlook import outlook
@@ -13,6 +14,7 @@ from tidegate.dashboard.charts.river import river
 from tidegate.dashboard.charts.scale import HEIGHT, WIDTH, Scale, nice_ceiling
 from tidegate.dashboard.charts.shares import served_parts
 from tidegate.dashboard.charts.spark import spark
+from tidegate.shapes.experiments import ArmEffect
 from tidegate.shapes.reports import DriftBin, DriftSignal
 from tidegate.shapes.traffic import JudgedHistory, JudgedPoint, Traffic, TrafficPoint, TrafficSeries
 
@@ -190,3 +192,61 @@ def test_both_histograms_stay_within_the_picture_and_equal_ones_look_the_same(co
 def test_a_side_without_values_is_not_drawn():
     assert histograms(signal()) is None
     assert histograms(signal((3, 0), (1, 0))).now == ""
+
+
+def told(variant: str, low: float | None, at: float | None, high: float | None, **more) -> ArmEffect:
+    fields = {
+        "metric": "feedback:liked",
+        "variant": variant,
+        "role": "objective",
+        "better": "higher",
+        "standing": "undecided",
+        "unit": "share",
+        "estimate": 0.7,
+        "control_estimate": 0.6,
+        "effect": at,
+        "lower": low,
+        "upper": high,
+        "lift": at and at / 0.6,
+        "lift_lower": low and low / 0.6,
+        "lift_upper": high and high / 0.6,
+        "probability": 0.9,
+        "e_value": 1.0,
+        "p_value": 1.0,
+        "samples": 200,
+        "control_samples": 210,
+        "sentence": "",
+        "change": "",
+    }
+    return ArmEffect(**{**fields, **more})
+
+
+def test_lanes_of_one_metric_share_a_scale_around_control():
+    kinds = {"control": "stable", "a": "candidate", "b": "other-1"}
+    first, second = forests(
+        [
+            told("a", 0.05, 0.1, 0.15),
+            told("b", -0.02, 0.0, 0.02),
+            told("a", -0.3, 0.1, 0.5, metric="cost", unit="USD"),
+        ],
+        kinds,
+    )
+    a, b = first.lanes
+    assert (first.metric, first.reach, first.control) == ("feedback:liked", pytest.approx(0.108), 0.6)
+    assert (a.kind, b.kind) == ("candidate", "other-1")
+    assert WIDTH / 2 < a.lower < a.at
+    assert (b.at, a.upper, a.is_open_above) == (WIDTH / 2, WIDTH, True)  # far wider than b's, so it leaves the picture
+    assert (b.is_open_below, b.is_open_above) == (False, False)
+    assert second.lanes[0].change == pytest.approx(0.1 / 0.6)
+
+
+def test_what_is_too_little_does_not_stretch_the_scale_and_what_is_unknown_has_no_place():
+    (forest,) = forests(
+        [told("a", 0.05, 0.1, 0.15), told("b", None, -0.9, None, standing="no_data"), told("c", None, None, None)], {}
+    )
+    a, b, c = forest.lanes
+    assert forest.reach < 0.2
+    assert a.has_interval
+    assert (b.at, b.has_interval) == (0.0, False)
+    assert (c.at, c.is_open_below, c.is_open_above) == (None, True, True)
+    assert forests([], {}) == []

@@ -20,6 +20,8 @@ _STANDINGS = {
     "void": ("!", "bold red"),
 }
 
+_LEAST = 1e-6  # p-values below are all the same to people
+
 
 def results_lines(results: Results, now: datetime) -> list[Cell]:
     """What came out, the arms, every effect, and what it is decided by."""
@@ -117,8 +119,8 @@ def _effects(effects: Sequence[ArmEffect]) -> list[Text]:
             _standing(effect),
             effect.sentence,
             UNKNOWN if effect.probability is None else f"{effect.probability:.1%}",
-            f"{effect.p_value:.3g}",
-            f"{effect.e_value:.3g}",
+            f"{effect.p_value:.3g}" if effect.p_value >= _LEAST else f"< {_LEAST:g}",
+            f"{effect.e_value:.3g}" if effect.e_value <= 1 / _LEAST else f"> {1 / _LEAST:g}",
             f"{effect.samples} + {effect.control_samples}",
         ]
         for effect in effects
@@ -127,6 +129,8 @@ def _effects(effects: Sequence[ArmEffect]) -> list[Text]:
 
 
 def _standing(effect: ArmEffect) -> Text:
+    if effect.role == "watched":
+        return Text("")
     mark, style = _STANDINGS.get(effect.standing, ("?", ""))
     return Text(f"{mark} {effect.standing.replace('_', ' ')}", style=style)
 

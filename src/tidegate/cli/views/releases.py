@@ -279,7 +279,8 @@ def _verdicts(release: Release) -> list[Text]:
 
 def _judged(judged: MetricVerdict) -> Text:
     note = " (dry run)" if judged.is_dry_run else ""
-    return Text.assemble(verdict(judged.verdict), f"  {judged.metric}{note}: {judged.sentence}")
+    whose = "" if judged.variant == "candidate" else f"{judged.variant}, "
+    return Text.assemble(verdict(judged.verdict), f"  {whose}{judged.metric}{note}: {judged.sentence}")
 
 
 def _waiting(status: Status) -> list[tuple[str, Cell]]:

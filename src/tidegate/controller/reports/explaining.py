@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 from tidegate.controller.reports.wording import duration, instant, share, words
 from tidegate.shapes.releases import MetricVerdict, Mirror, Release
@@ -116,6 +117,8 @@ def _compared(release: Release) -> Iterator[str]:
         f"Counted are requests that began after {instant(release.window_opened_at)}, when every gateway served the "
         f"step's routing: {release.samples} units of the candidate so far."
     )
+    if _step(release).get("kind") in {"decide", "interleave"}:
+        yield f"`tidegate results {release.id}` tells where each arm stands."
     if release.missing_samples:
         when = "" if release.missing_seconds is None else f", in about {duration(release.missing_seconds)} at this rate"
         yield f"The step is judged from {release.samples + release.missing_samples} units on: {release.missing_samples} are missing{when}."
@@ -127,15 +130,19 @@ def _compared(release: Release) -> Iterator[str]:
         yield f"Gateways that do not serve the wanted routing yet: {', '.join(actual.lagging)}."
 
 
+def _step(release: Release) -> dict[str, Any]:
+    """The step under way, empty after the last one."""
+    return release.program[release.step] if release.step < len(release.program) else {}
+
+
 def _is_mirror(release: Release) -> bool:
-    step = release.program[release.step] if release.step < len(release.program) else {}
+    step = _step(release)
     return step.get("kind") == "mirror" or (step.get("kind") == "interleave" and bool(step.get("mirroring")))
 
 
 def _mirrored(release: Release, mirror: Mirror) -> Iterator[str]:
     bound = f" of at most {mirror.max_cost_usd:g} USD" if mirror.max_cost_usd else ""
-    step = release.program[release.step] if release.step < len(release.program) else {}
-    if step.get("mode") == "side_by_side":
+    if _step(release).get("mode") == "side_by_side":
         yield (
             f"{share(mirror.share)} of the requests whose clients can show two answers get one of each version, in random "
             f"order; those of {release.version} have cost {mirror.cost_usd:.4g} USD{bound}."
@@ -160,7 +167,8 @@ def _paired(release: Release) -> Iterator[str]:
 def _judged(release: Release) -> Iterator[str]:
     for verdict in release.verdicts:
         note = " (dry run: shown, never acted on)" if verdict.is_dry_run else ""
-        yield f"{_SAID.get(verdict.verdict, verdict.verdict)}{note}: {verdict.sentence}."
+        whose = "" if verdict.variant == "candidate" else f"{verdict.variant}, "
+        yield f"{_SAID.get(verdict.verdict, verdict.verdict)}{note}: {whose}{verdict.sentence}."
         change = "" if verdict.is_dry_run else what_would_change(verdict)
         if change and release.is_running:
             yield f"  {change}"

@@ -77,7 +77,7 @@ def _verdicts(verdicts: Sequence[MetricVerdict]) -> Iterator[str]:
         return
     rows = [
         (
-            verdict.metric,
+            verdict.metric if verdict.variant == "candidate" else f"{verdict.variant}, {verdict.metric}",
             words(verdict.verdict) + (" (dry run)" if verdict.is_dry_run else ""),
             _number(verdict.estimate),
             _number(verdict.stable_estimate),

@@ -12,6 +12,7 @@ from tidegate.delivery.experiments.progress import Experiment
 from tidegate.delivery.experiments.standings import is_void, rounds_of
 from tidegate.delivery.experiments.telling import effect_sentence, what_would_change
 from tidegate.delivery.facts import StepCounts
+from tidegate.delivery.release import ReleaseState
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.registry.releases import ReleaseRow
 from tidegate.shapes import experiments as shapes
@@ -28,7 +29,7 @@ def told_effects(
     """
     by_metric = {metric_name(objective): objective for objective in row.spec.objectives}
     found = [
-        told(objective, effect, least, is_void=is_void(row.state))
+        told(objective, effect, least, is_open=_is_open(row.state, effect.variant), is_void=is_void(row.state))
         for name, objective in by_metric.items()
         for effect in effects
         if effect.metric == name
@@ -39,6 +40,11 @@ def told_effects(
             effect = arm_effect(guardrail, arm, rounds, alpha=row.spec.analysis.alpha, least=least)
             found.append(told(guardrail, effect, least, role="watched", is_void=is_void(row.state)))
     return tuple(found)
+
+
+def _is_open(state: ReleaseState, arm: str) -> bool:
+    experiment = state.experiment
+    return arm in state.on_trial and experiment is not None and not experiment.outcome and not state.phase.is_terminal
 
 
 def watched(spec: ReleaseSpec) -> list[GuardrailSpec]:
@@ -53,15 +59,26 @@ def watched(spec: ReleaseSpec) -> list[GuardrailSpec]:
 
 
 def told(
-    bound: GuardrailSpec, effect: ArmEffect, least: int, *, role: str = "objective", is_void: bool = False
+    bound: GuardrailSpec,
+    effect: ArmEffect,
+    least: int,
+    *,
+    role: str = "objective",
+    is_open: bool = True,
+    is_void: bool = False,
 ) -> shapes.ArmEffect:
-    """One effect in the public shape. What is only watched has no standing beyond its numbers."""
+    """One effect in the public shape.
+
+    Args:
+        role: ``watched`` has no standing beyond its numbers.
+        is_open: more units may still come to the arm.
+    """
     is_neutral = metric_of(bound).harm is Harm.EITHER
     more = {
         "role": role,
         "unit": metric_of(bound).unit,
         "sentence": effect_sentence(bound, effect, least),
-        "change": "" if is_void or role == "watched" else what_would_change(bound, effect),
+        "change": what_would_change(bound, effect) if is_open and not is_void and role == "objective" else "",
         "better": "neither" if is_neutral else effect.better,
         "standing": "void" if is_void else str(effect.standing),
         "probability": None if is_neutral else effect.probability,

@@ -57,6 +57,7 @@ async def gather(look: Look) -> Context:
         "until": None if release.ended_at is None else release.ended_at + _margin(release),
         "summary": explained.summary,
         "is_mirroring": any(step.get("kind") == "mirror" or step.get("mirroring") for step in release.program),
+        "is_experiment": any(step.get("kind") == "decide" for step in release.program),
         "checklist": (await ask.checklist(identifier)).items,
         "cards": cards(release.verdicts, evidence),
         "cost": _cost(traffic, release),
@@ -65,10 +66,10 @@ async def gather(look: Look) -> Context:
 
 def cards(verdicts: Sequence[MetricVerdict], evidence: EvidenceHistory) -> list[MetricCard]:
     """One for each verdict, what fails first, dry runs last."""
-    histories = {(each.metric, each.limit): each for each in evidence.metrics}
+    histories = {(each.metric, each.limit, each.variant): each for each in evidence.metrics}
     found = [
-        MetricCard(verdict=verdict, history=histories.pop((verdict.metric, verdict.limit), None))
-        for verdict in verdicts
+        MetricCard(verdict=each, history=histories.pop((each.metric, each.limit, each.variant), None))
+        for each in verdicts
     ]
     found += [MetricCard(verdict=_as_last_judged(history), history=history) for history in histories.values()]
     order = {"fail": 0, "inconclusive": 1, "no_data": 2, "pass": 3}
@@ -80,6 +81,7 @@ def _as_last_judged(history: JudgedHistory) -> MetricVerdict:
     newest = history.points[-1]
     return MetricVerdict(
         metric=history.metric,
+        variant=history.variant,
         verdict=newest.verdict,
         code=newest.code,
         sentence=f"As it was judged last, in step {newest.step + 1} at {newest.weight / 100:g} % of traffic.",
