@@ -45,7 +45,7 @@ class Browser:
     """Keeps cookies, fills in forms, follows nothing unasked."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx2.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=10)
+        self.http = httpx2.AsyncClient(base_url=url, trust_env=False, verify=False, timeout=60)
 
     async def get(self, path: str, **more) -> httpx2.Response:
         return await self.http.get(path, **more)
