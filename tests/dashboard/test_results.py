@@ -2,7 +2,12 @@
 
 import re
 
+import msgspec
 from tests.dashboard.conftest import browser, experiment, submit
+
+from tidegate.dashboard.assets import Assets
+from tidegate.dashboard.drawing import Drawing
+from tidegate.shapes.experiments import Preferences
 
 
 async def test_an_experiment_is_told_arm_by_arm(server):
@@ -42,3 +47,37 @@ async def test_what_is_no_experiment_says_so(server):
         assert answer.status_code == 404
         assert "is no experiment" in answer.text
         assert "experiment results" not in (await visitor.get(f"/releases/{release}")).text
+
+
+async def test_votes_of_an_interleaving_are_told_with_what_they_came_to(server):
+    release = await experiment(server)
+    async with server.client() as client:
+        results = await client.results(release)
+    votes = Preferences(
+        question="feedback:better",
+        mode="side_by_side",
+        variant="candidate",
+        wins=60,
+        ties=20,
+        losses=20,
+        votes=100,
+        repeated=3,
+        pairs=130,
+        void=2,
+        win_rate=0.7,
+        lower=0.58,
+        upper=0.8,
+        e_value=400.0,
+        p_value=0.0025,
+        first_share=0.55,
+        first_lower=0.4,
+        first_upper=0.7,
+        standing="better",
+        sentence="70 % of votes prefer it.",
+    )
+    told = msgspec.structs.replace(results, effects=(), preferences=votes)
+    drawn = Drawing(Assets()).whole("parts/results_effects.html", {"results": told})
+    assert "Votes: feedback:better" in drawn
+    assert "between 58 % and 80 %" in drawn
+    assert 'aria-label="60 votes for candidate, 20 ties, 20 for stable"' in drawn
+    assert "lane" not in drawn

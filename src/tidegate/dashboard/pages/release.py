@@ -57,7 +57,7 @@ async def gather(look: Look) -> Context:
         "until": None if release.ended_at is None else release.ended_at + _margin(release),
         "summary": explained.summary,
         "is_mirroring": any(step.get("kind") == "mirror" or step.get("mirroring") for step in release.program),
-        "is_experiment": any(step.get("kind") == "decide" for step in release.program),
+        "is_experiment": any(step.get("kind") in {"decide", "interleave"} for step in release.program),
         "checklist": (await ask.checklist(identifier)).items,
         "cards": cards(release.verdicts, evidence),
         "cost": _cost(traffic, release),
