@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,11 +18,11 @@ import msgspec
 
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.judging import JudgeSpec
+from tidegate.delivery.limits import KeyLimits, LimitsSpec
 from tidegate.delivery.notifying import SinkSettings, check_sink
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.roles import check_roles
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
-from tidegate.delivery.snapshot import AccessKey
 from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.documents import Document, decode, parse_document
 from tidegate.errors import InvalidInputError, OperatorError
@@ -104,12 +103,12 @@ class KeySpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     key: str
     roles: tuple[str, ...] = ("invoke",)
     services: tuple[str, ...] = ()
+    limits: LimitsSpec | None = None
 
-    def access_key(self) -> AccessKey:
-        """The key without its secret."""
-        return AccessKey(
-            name=self.name, sha256=sha256(self.key.encode()).hexdigest(), roles=self.roles, services=self.services
-        )
+    @property
+    def key_limits(self) -> KeyLimits | None:
+        """What it may use; ``None`` without bounds."""
+        return None if self.limits is None else self.limits.limits(f"keys.{self.name}.limits")
 
 
 class ProgramsSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -326,6 +325,7 @@ def _check(settings: Settings, document: Document) -> None:
                 f"key {key.name!r} has fewer than 8 characters", where=at, remedy="use a random one of 32"
             )
         check_roles(key.roles, at)
+        _located(document, ("keys", index, "limits"), lambda each: each.key_limits, key)
 
 
 def _located(document: Document, path: tuple[str | int, ...], check: Any, value: Any) -> None:

@@ -2,6 +2,7 @@ import pytest
 from tests.fakes.control_server import serving
 
 from tidegate.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnauthenticatedError
+from tidegate.shapes.records import KeyLimits
 
 OWN = ("tidegate-probe", "tidegate-judge")  # control's own, for what it asks through the gateways
 
@@ -115,3 +116,29 @@ async def test_any_name_of_a_key_in_a_file_can_be_revoked(client, server):
     await server.key("team/ci bot?", "viewer")
     async with server.client(secret) as admin:
         assert [key.name for key in (await admin.revoke_key("team/ci bot?")).items] == ["ann"]
+
+
+async def test_limits_are_kept_shown_published_and_audited(client, server):
+    limits = KeyLimits(requests_per_minute=60, concurrent=4, budget=("5 USD/day", "50 USD/month"))
+    made = await client.create_key("ann", roles=["admin"], limits=limits)
+    assert made.key.limits == limits
+    async with server.client(made.secret) as admin:
+        (shown,) = (await admin.keys()).items
+        assert (shown.limits, shown.use.requests_today, shown.use.spent_this_month_usd) == (limits, 0, 0.0)
+        published = {key.name: key.limits for key in server.control.publisher.current.keys}
+        assert published["ann"].budget_per_month == 50 * 10**9
+        row = (await admin.audit(subject="ann", limit=1)).items[0]
+        assert row.detail["limits"]["requests_per_minute"] == 60
+        declared = {"name": "ann", "sha256": "ab" * 32, "roles": ["admin"], "limits": {"budget": "7 USD/day"}}
+        await admin.apply([{"keys": [declared]}])
+    (key,) = [key for key in server.control.publisher.current.keys if key.name == "ann"]
+    assert (key.limits.budget_per_day, key.limits.requests_per_minute) == (7 * 10**9, 0)
+
+
+@pytest.mark.parametrize(
+    "limits", [KeyLimits(requests_per_minute=0), KeyLimits(budget=("5 EUR/day",)), KeyLimits(without_control="maybe")]
+)
+async def test_limits_of_another_form_are_refused(client, limits):
+    with pytest.raises(InvalidInputError):
+        await client.create_key("ann", roles=["admin"], limits=limits)
+    assert (await client.keys()).items == ()

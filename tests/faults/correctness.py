@@ -33,6 +33,8 @@ RESPONSES, RENDER, HTTP = "wire/test_relay_responses.py::", "wire/test_render.py
 TO_CHAT, TO_MESSAGES = "wire/translate/test_chat_stream.py::", "wire/translate/test_messages_stream.py::"
 ANSWERS, REQUESTS = "wire/translate/test_answers.py::", "wire/translate/test_chat_request.py::"
 STREAMING, CORRECT = "gateway/test_streaming.py::", "gateway/test_stream_correctness.py::"
+LIMITS, QUOTA = "gateway/test_key_limits.py::", "gateway/limits/test_quota.py::"
+LEASES = "controller/test_key_leases.py::"
 CHAIN, RESCUE, TIMERS = "gateway/test_rescue_chain.py::", "gateway/test_rescue.py::", "gateway/test_timers.py::"
 LEAVING, REFLEXES, BREAKER = (
     "gateway/test_disconnects.py::",
@@ -337,9 +339,19 @@ POINTS: tuple[Point, ...] = (
     ),
     Point(
         "Limits",
-        "A provider's requests at once are bounded; a full one is passed over, or said to be full.",
-        (CHAIN + "test_a_full_provider_is_passed_over_or_answers_429",),
-        missing="Token and money limits that reserve input and `max_tokens` and true up at the end are not built.",
+        "A key's requests, tokens and money are reserved together before the request (input and `max_tokens`) and trued "
+        "up at its end; together gateways keep to the limit. A provider's requests at once are bounded too.",
+        (
+            LIMITS + "test_tokens_and_money_are_trued_up_by_what_the_answer_used",
+            LIMITS + "test_an_openai_client_is_told_in_its_words",
+            LIMITS + "test_an_anthropic_client_is_told_in_its_words",
+            LIMITS + "test_at_once_means_at_once_and_a_client_that_leaves_makes_room",
+            QUOTA + "test_a_refused_request_takes_nothing_of_any_limit",
+            QUOTA + "test_before_control_has_spoken_only_a_starting_slice_of_money_may_be_spent",
+            LEASES + "test_however_beats_and_requests_interleave_the_sum_stays_within_the_budget_and_comes_near_it",
+            LEASES + "test_whoever_leads_next_knows_what_was_spent",
+            CHAIN + "test_a_full_provider_is_passed_over_or_answers_429",
+        ),
     ),
     Point(
         "One table per request",

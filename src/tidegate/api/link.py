@@ -66,7 +66,7 @@ def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
         answer = link.hear(heartbeat)
         if not answer.is_leading:
             return Response(status_code=202)
-        if not (answer.grants or answer.pins):
+        if not (answer.grants or answer.pins or answer.keys):
             return Response(status_code=204)
         return Response(msgspec.json.encode(answer), media_type="application/json")
 

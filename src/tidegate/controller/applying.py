@@ -135,6 +135,7 @@ class Applying:
             key.digest,
             roles=key.roles,
             services=key.services,
+            limits=key.key_limits,
             source=self._source,
             actor=self._actor,
             at=self._at,

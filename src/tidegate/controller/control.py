@@ -28,6 +28,7 @@ from tidegate.controller.gathering import Gatherer
 from tidegate.controller.ingest import Ingest
 from tidegate.controller.interleavings import Interleavings
 from tidegate.controller.judging import Judging
+from tidegate.controller.key_leases import KeyLeases
 from tidegate.controller.leadership import Leadership
 from tidegate.controller.loop import Controller
 from tidegate.controller.measuring import Measurer
@@ -60,7 +61,7 @@ from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
-from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
+from tidegate.delivery.snapshot import AccessKey, Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
 from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -145,6 +146,7 @@ class Control:
         )
         self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
+        self.key_leases = KeyLeases(self.observed, clock, self._access_keys, self._live_boots)
         self.attribution = Attribution(
             self.observed,
             clock,
@@ -248,6 +250,7 @@ class Control:
         await self.leadership.keep()
         await self._remember_releases()
         await self.publisher.refresh()
+        await self.key_leases.refresh()
         if self._export is not None:
             self._export.start()
         if is_background:
@@ -257,6 +260,7 @@ class Control:
                 "chronicle": self.chronicle.run,
                 "attribution": self.attribution.run,
                 "judging": self.judging.run,
+                "key-leases": self.key_leases.run,
                 "clean-up": self._clean_up_for_ever,
                 "model-servers": self._model_servers.run,
                 "loop-lag": lambda: watch_loop(self.telemetry.loop_lag.observe),
@@ -284,13 +288,13 @@ class Control:
             yield line
 
     def hear(self, heartbeat: Heartbeat) -> HeartbeatAnswer:
-        """Take a heartbeat (the link); news wakes the controller. Only who leads grants money and passes pins on."""
+        """Take a heartbeat (the link); news wakes the controller. Only who leads lends and passes pins on."""
         if self.gateways.hear(heartbeat):
             self._wanted.set()
-        grants = self.grants.answer(heartbeat)
+        grants, keys = self.grants.answer(heartbeat), self.key_leases.answer(heartbeat)
         if self.leadership.epoch is None:
             return HeartbeatAnswer(is_leading=False)
-        return HeartbeatAnswer(grants=grants, pins=self.pins.answer(heartbeat))
+        return HeartbeatAnswer(grants=grants, pins=self.pins.answer(heartbeat), keys=keys)
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch (the link), whoever leads; what was new is told to the logs and to OpenTelemetry."""
@@ -321,6 +325,7 @@ class Control:
         await self.records.clean_up()
         await self.said.clean_up()
         await self.chronicle.clean_up()
+        await self.key_leases.clean_up()
         old = self.clock.now() - _IDEMPOTENCY_AGE
         await self.state.transact(lambda connection: forget_before(connection, old))
         async with self.state.read() as connection:
@@ -354,6 +359,9 @@ class Control:
         """Where a suite finds a gateway, "" without one."""
         address = choose_gateway([view.heartbeat.address for view in self.gateways.reachable()], 0)
         return "" if address is None else origin_of(address)
+
+    def _access_keys(self) -> tuple[AccessKey, ...]:
+        return self.publisher.current.keys if self.publisher.is_ready else ()
 
     def _bounds_of(self, told: MirrorSpending) -> Mirroring | None:
         """What bounds the copies that a gateway tells of, if they are still wanted."""

@@ -17,6 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from tidegate.delivery.judging import JudgeSpec, check_judge
+from tidegate.delivery.limits import KeyLimits, LimitsSpec
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.release_spec import ReleaseSpec
@@ -39,6 +40,16 @@ class DeclaredKey(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     sha256: str | None = None
     roles: tuple[str, ...] = ("invoke",)
     services: tuple[str, ...] = ()
+    limits: LimitsSpec | None = None
+
+    @property
+    def key_limits(self) -> KeyLimits | None:
+        """What it may use, ``None`` without bounds.
+
+        Raises:
+            InvalidInputError: a limit that lets nothing through, or a budget of another form.
+        """
+        return None if self.limits is None else self.limits.limits(f"keys.{self.name}.limits")
 
     @property
     def digest(self) -> str:

@@ -18,6 +18,7 @@ from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, units
 from tidegate.registry.arrivals import note_arrivals
 from tidegate.registry.database import Database
+from tidegate.registry.key_spending import add_spending, spending_of
 from tidegate.registry.observations import Counts
 from tidegate.registry.traffic import add_traffic, age_traffic
 
@@ -158,6 +159,7 @@ class Ingest:
             await observations.add_counts(connection, added, removed)
             await units.write_firsts(connection, folded.firsts, known)
             await add_traffic(connection, tally(ended))
+            await add_spending(connection, spending_of(ended))
             await note_arrivals(connection, services, now)
             return True
 

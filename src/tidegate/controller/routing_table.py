@@ -125,7 +125,7 @@ def is_frozen(service: str, frozen: Iterable[Freeze]) -> bool:
 
 
 def _access_key(key: Key) -> AccessKey:
-    return AccessKey(name=key.name, sha256=key.sha256, roles=key.roles, services=key.services)
+    return AccessKey(name=key.name, sha256=key.sha256, roles=key.roles, services=key.services, limits=key.limits)
 
 
 def _provider(stored: StoredProvider) -> Provider:

@@ -24,6 +24,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from tidegate.delivery.limits import KeyGrant, KeyLimits, KeyUse
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.wire.insertion import Insertion
 
@@ -192,12 +193,13 @@ class SlowAfter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A credential by its SHA-256; ``services`` empty means every service."""
+    """A credential by its SHA-256; ``services`` empty means every service, no ``limits`` means none."""
 
     name: str
     sha256: str
     roles: tuple[str, ...] = ("invoke",)
     services: tuple[str, ...] = ()
+    limits: KeyLimits | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
@@ -331,6 +333,7 @@ class HeartbeatAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     is_leading: bool = True
     grants: tuple[MirrorGrant, ...] = ()
     pins: tuple[PinUpdate, ...] = ()
+    keys: tuple[KeyGrant, ...] = ()
 
 
 class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
@@ -345,6 +348,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
         stopping: the gateway drains and will be gone; it leaves every quorum.
         mirrors: what copies have cost, where money or tokens bound them.
         pins: of conversations, for the other gateways.
+        keys: what is wanted and used of keys with limits.
     """
 
     gateway: str
@@ -364,3 +368,4 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     stopping: bool = False
     mirrors: tuple[MirrorSpending, ...] = ()
     pins: tuple[PinReport, ...] = ()
+    keys: tuple[KeyUse, ...] = ()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Observation, Outcome
 from tidegate.delivery.trace import parse_traceparent
+from tidegate.gateway.limits.quotas import settle
 from tidegate.wire.kinds import Kind
 from tidegate.wire.usage import Usage
 
@@ -44,6 +45,8 @@ def account(call: Call) -> None:
     if served is not None:
         _count_answer(served.series, observation, first_token, pace)
     gateway.observer.record(observation)
+    if call.reservation is not None:
+        settle(call, call.reservation, observation)
     if route.pins is not None:
         route.pins.remember(call)
     if call.copy is not None:

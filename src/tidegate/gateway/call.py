@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tidegate.gateway.app import Gateway
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.http.server import Request, Responder
+    from tidegate.gateway.limits.quota import Reservation
     from tidegate.gateway.mirror.second_answer import SecondAnswer
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
     from tidegate.gateway.transcript import Transcript
@@ -53,6 +54,7 @@ class Call:
         surprisal: of a whole answer, where the client asked for log probabilities.
         waited_us: age at which it was last reported as under way, 0 if never.
         outcome: the user's; ``None`` while it is not known.
+        reservation: *find_service*: what it holds of its key's limits; ``None`` for a key without.
         copy: the candidate's answer to the same request, if it is asked for one; the user's never depends on it.
     """
 
@@ -87,6 +89,7 @@ class Call:
         "relay",
         "request",
         "request_id",
+        "reservation",
         "responder",
         "route",
         "served",
@@ -145,6 +148,7 @@ class Call:
         self.assigned_outcome: Outcome | None = None
         self.outcome: Outcome | None = None
         self.copy: SecondAnswer | None = None
+        self.reservation: Reservation | None = None
 
     @property
     def is_sent(self) -> bool:

@@ -17,6 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
+from tidegate.delivery.limits import KeyUse
 from tidegate.delivery.snapshot import (
     BreakerState,
     Cutoff,
@@ -70,8 +71,12 @@ class GatewayState(Protocol):
         """Conversations pinned here that control has not been told of."""
         ...
 
+    def key_uses(self) -> tuple[KeyUse, ...]:
+        """What is wanted and used of keys with limits."""
+        ...
+
     def heard(self, answer: HeartbeatAnswer) -> None:
-        """What control says: what copies may cost, and what other gateways pinned."""
+        """What control says: what copies may cost, what keys may use, and what other gateways pinned."""
         ...
 
 
@@ -293,6 +298,7 @@ class ControlLink:
             stopping=self._is_stopping,
             mirrors=self._state.mirror_spending(),
             pins=self._state.pin_reports(),
+            keys=self._state.key_uses(),
         )
         body, origins = msgspec.json.encode(beat), self._controls.addresses
         told = await asyncio.gather(*(self._tell(origin, body) for origin in origins), return_exceptions=True)

@@ -22,7 +22,8 @@ from tidegate.wire.dialect_errors import error_body
 DECIDE: tuple[Callable[[Call], None], ...] = (
     authenticate,  # first, so that a stranger costs us no parsing
     read,  # the only look into the body; everything after it works on the few fields found
-    find_service,  # after the key, so that a refusal tells a key nothing about services it does not cover
+    find_service,  # after the key, so that a refusal tells a key nothing about services it does not cover; limits here,
+    # before the assignment, so that what they refuse belongs to no variant
     assign,  # the unit's variant by the hash alone, before any reflex: what is observed is what was assigned
     reflect,  # lease and cut-off last: they change who answers, never whom the unit belongs to
 )

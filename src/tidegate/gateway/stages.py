@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
+from tidegate.gateway.limits.quotas import reserve
 from tidegate.gateway.refusals import Refusal
 from tidegate.gateway.table import ANYBODY, Principal, RoutingTable
 from tidegate.gateway.units import unit_for
@@ -79,7 +80,7 @@ def read(call: Call) -> None:
 
 
 def find_service(call: Call) -> None:
-    """The service that ``model`` names, if the key covers it."""
+    """The service that ``model`` names, if the key covers it and has not used up its limits."""
     name = call.facts.model
     route = call.table.routes.get(name)
     if route is None:
@@ -89,6 +90,9 @@ def find_service(call: Call) -> None:
             403, "service_not_allowed", f"the key {call.principal.name!r} does not cover the service {name!r}"
         )
     call.route = route
+    quota = call.principal.quota
+    if quota is not None:
+        call.reservation = reserve(call, quota)
     content = route.route.content
     if content is not None:
         call.gateway.content.begin(call, content)

@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tidegate.delivery.observation import Outcome
+from tidegate.gateway.limits.quota import Quota
 from tidegate.gateway.mirror.tally import MirrorTotals
 from tidegate.loop_lag import LAG_BUCKETS
 
@@ -97,6 +98,7 @@ class Telemetry:
         dropped, records_dropped: asked when scraped: observations and records lost since the start.
         mirrors: copies by service and version, told apart from users' requests.
         pins: asked when scraped: conversations' pins held now, and lost since the start.
+        quotas: asked when scraped: keys with limits.
     """
 
     __slots__ = (
@@ -108,6 +110,7 @@ class Telemetry:
         "open_streams",
         "overhead",
         "pins",
+        "quotas",
         "records_dropped",
         "revision",
         "weights",
@@ -130,6 +133,7 @@ class Telemetry:
         self.revision = 0
         self.mirrors: Mapping[tuple[str, str], MirrorTotals] = {}
         self.pins: Callable[[], Mapping[str, int]] = lambda: {"held": 0, "lost": 0}
+        self.quotas: Callable[[], Iterable[Quota]] = lambda: ()
 
     def series(self, service: str, version: str, variant: str) -> Series:
         """The series of these labels, made when first asked for."""

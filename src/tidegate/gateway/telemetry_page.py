@@ -59,6 +59,7 @@ def families(telemetry: Telemetry, figures: ProcessFigures) -> Iterator[Family]:
     yield from _of_requests(used)
     yield from _of_tokens(used)
     yield from _of_copies(telemetry)
+    yield from _of_limits(telemetry)
     yield from _of_the_table(telemetry)
     yield from _of_the_process(telemetry, figures)
 
@@ -124,6 +125,37 @@ def _of_tokens(used: list[Series]) -> Iterator[Family]:
         "counter",
         "Cost of those answers, where the price is known; not part of tidegate_cost_usd_total.",
         (f"tidegate_failed_attempt_cost_usd_total{{{s.labels}}} {s.failed_cost_nano_usd / 1e9:.9f}" for s in used),
+    )
+
+
+def _of_limits(telemetry: Telemetry) -> Iterator[Family]:
+    """Of keys with limits, as this process used them."""
+    known = [(quota, labels_of(key=quota.key, gateway=telemetry.gateway)) for quota in telemetry.quotas()]
+    yield Family(
+        "tidegate_limited_total",
+        "counter",
+        "Requests refused because their key had used up a limit.",
+        (
+            f'tidegate_limited_total{{{labels},limit="{limit}"}} {count}'
+            for quota, labels in known
+            for limit, count in sorted(quota.refused.items())
+        ),
+    )
+    yield Family(
+        "tidegate_key_in_flight",
+        "gauge",
+        "Requests under way of keys with limits.",
+        (f"tidegate_key_in_flight{{{labels}}} {quota.in_flight}" for quota, labels in known),
+    )
+    yield Family(
+        "tidegate_key_spent_usd",
+        "gauge",
+        "Spent or reserved by this process in the day and month that run, of keys with a budget.",
+        (
+            f'tidegate_key_spent_usd{{{labels},period="{period}"}} {nano / 1e9:.9f}'
+            for quota, labels in known
+            for period, nano in quota.spent.items()
+        ),
     )
 
 

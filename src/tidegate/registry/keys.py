@@ -12,6 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from tidegate.delivery.limits import KeyLimits
 from tidegate.delivery.roles import check_roles
 from tidegate.documents import nearest
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError
@@ -25,7 +26,7 @@ _PREFIX = "tg_"
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """One key; empty ``services`` means every service."""
+    """One key; empty ``services`` means every service, no ``limits`` means none."""
 
     name: str
     sha256: str
@@ -33,6 +34,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     source: Source
     created_at: datetime
+    limits: KeyLimits | None = None
 
 
 def key_digest(secret: str) -> str:
@@ -46,6 +48,7 @@ async def create_key(
     *,
     roles: Sequence[str],
     services: Sequence[str] = (),
+    limits: KeyLimits | None = None,
     actor: str,
     at: datetime,
 ) -> tuple[Key, str]:
@@ -60,7 +63,7 @@ async def create_key(
             f"there is a key {name!r} already", code="key_exists", remedy="choose another name or revoke it"
         )
     secret = _PREFIX + secrets.token_urlsafe(32)
-    key = _key(name, key_digest(secret), roles, services, "api", at)
+    key = _key(name, key_digest(secret), roles, services, limits, "api", at)
     await _write(connection, None, key, actor, at)
     return key, secret
 
@@ -72,6 +75,7 @@ async def put_key(
     *,
     roles: Sequence[str],
     services: Sequence[str] = (),
+    limits: KeyLimits | None = None,
     source: Source = "configuration",
     actor: str,
     at: datetime,
@@ -83,7 +87,7 @@ async def put_key(
         InvalidInputError: an unknown role.
     """
     existing = await find_key(connection, name)
-    key = _key(name, sha256, roles, services, source, existing.created_at if existing else at)
+    key = _key(name, sha256, roles, services, limits, source, existing.created_at if existing else at)
     if key == existing:
         return False
     await _write(connection, existing, key, actor, at)
@@ -153,6 +157,7 @@ async def _write(connection: AsyncConnection, existing: Key | None, key: Key, ac
         "sha256": key.sha256,
         "roles": canonical_json(key.roles).decode(),
         "services": canonical_json(key.services).decode(),
+        "limits": None if key.limits is None else canonical_json(msgspec.to_builtins(key.limits)).decode(),
         "source": key.source,
         "created_at": to_text(key.created_at),
     }
@@ -163,7 +168,15 @@ async def _write(connection: AsyncConnection, existing: Key | None, key: Key, ac
     await audit.append(connection, actor, "key.changed" if existing else "key.created", key.name, _detail(key), at)
 
 
-def _key(name: str, sha256: str, roles: Sequence[str], services: Sequence[str], source: Source, at: datetime) -> Key:
+def _key(
+    name: str,
+    sha256: str,
+    roles: Sequence[str],
+    services: Sequence[str],
+    limits: KeyLimits | None,
+    source: Source,
+    at: datetime,
+) -> Key:
     if not name or len(name) > 128 or not name.isprintable():
         raise InvalidInputError(f"{name!r} is not a key's name", remedy="use 1 to 128 printable characters")
     check_roles(roles, f"keys.{name}")
@@ -174,11 +187,13 @@ def _key(name: str, sha256: str, roles: Sequence[str], services: Sequence[str], 
         services=tuple(sorted(set(services))),
         source=source,
         created_at=at,
+        limits=None if limits == KeyLimits() else limits,
     )
 
 
 def _detail(key: Key) -> dict[str, Any]:
-    return {"roles": list(key.roles), "services": list(key.services), "source": key.source, "sha256": key.sha256[:8]}
+    told = {"roles": list(key.roles), "services": list(key.services), "source": key.source, "sha256": key.sha256[:8]}
+    return told if key.limits is None else told | {"limits": msgspec.to_builtins(key.limits)}
 
 
 def _decoded(row: sa.Row[Any]) -> Key:
@@ -189,4 +204,5 @@ def _decoded(row: sa.Row[Any]) -> Key:
         services=tuple(msgspec.json.decode(row.services, type=list[str])),
         source=row.source,
         created_at=from_text(row.created_at),
+        limits=None if row.limits is None else msgspec.json.decode(row.limits, type=KeyLimits),
     )

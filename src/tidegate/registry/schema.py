@@ -48,6 +48,7 @@ keys = sa.Table(
     sa.Column("sha256", sa.Text, nullable=False, unique=True),
     sa.Column("roles", sa.Text, nullable=False),  # JSON list
     sa.Column("services", sa.Text, nullable=False),  # JSON list
+    sa.Column("limits", sa.Text),  # KeyLimits as JSON, NULL without any
     sa.Column("source", sa.Text, nullable=False),  # configuration | api
     sa.Column("created_at", sa.Text, nullable=False),
 )
@@ -283,6 +284,17 @@ arrivals = sa.Table(  # when observations of a service came last, whichever proc
     observations,
     sa.Column("service", sa.Text, primary_key=True),
     sa.Column("stored_at", sa.Text, nullable=False),
+)
+
+key_spending = sa.Table(  # what each key used, by day of UTC
+    "key_spending",
+    observations,
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("day", sa.Text, primary_key=True),
+    sa.Column("requests", sa.BigInteger, nullable=False),
+    sa.Column("input_tokens", sa.BigInteger, nullable=False),
+    sa.Column("output_tokens", sa.BigInteger, nullable=False),
+    sa.Column("cost_nano_usd", sa.BigInteger, nullable=False),
 )
 
 counts = sa.Table(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import msgspec
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncConnection
 from starlette.responses import Response
 
 from tidegate.api.plane import Admin, Behind, Plane, Reader
-from tidegate.api.replies import answers, reply, told
+from tidegate.api.replies import answers, plain, reply, told
+from tidegate.controller.key_leases import KeyReport
 from tidegate.controller.probe import JUDGE_KEY, PROBE_KEY
+from tidegate.delivery.limits import KeyLimits, LimitsSpec, WithoutControl
 from tidegate.errors import ConflictError
 from tidegate.registry import keys
 from tidegate.registry.services import find_service
@@ -22,6 +25,25 @@ _ACCESS_ENDED = (
 )
 _ACCESS_OPEN = "no key is left: everybody who can connect on this machine may do everything now"
 _DECLARED = "the configuration file names this key and makes it again when control starts: remove it there too"
+
+
+class LimitsBody(BaseModel):
+    """What a key may use over all gateways together; what is left out has no bound."""
+
+    model_config = ConfigDict(extra="forbid")
+    requests_per_minute: int | None = Field(default=None, ge=1, description="A minute's worth may come at once.")
+    tokens_per_minute: int | None = Field(
+        default=None, ge=1, description="Read and written, reserved before each request."
+    )
+    concurrent: int | None = Field(default=None, ge=1, description="Requests under way.")
+    budget: list[str] = Field(default=[], max_length=2, description="Such as `50 USD/month` and `5 USD/day`.")
+    without_control: WithoutControl = Field(
+        default="refuse", description="When the money lent to a gateway is used up and control is silent."
+    )
+
+    def limits(self) -> KeyLimits:
+        """Checked."""
+        return msgspec.convert(self.model_dump(), LimitsSpec).limits("limits")
 
 
 class KeyBody(BaseModel):
@@ -37,11 +59,12 @@ class KeyBody(BaseModel):
         max_length=32,
     )
     services: list[str] = Field(default=[], description="Only these; empty means every service.", max_length=1000)
+    limits: LimitsBody | None = Field(default=None, description="None without it.")
 
 
 @router.get("/keys", responses=answers(Keys, "Every key."))
 async def read_keys(plane: Behind, caller: Reader) -> Response:
-    """Every access key, by name; never a secret nor its digest."""
+    """Every access key, by name, with its limits and what it uses; never a secret nor its digest."""
     caller.need_everything()
     return reply(await _all(plane))
 
@@ -64,6 +87,7 @@ async def create_key(plane: Behind, caller: Admin, body: KeyBody) -> Response:
             body.name,
             roles=body.roles,
             services=body.services,
+            limits=None if body.limits is None else body.limits.limits(),
             actor=caller.name,
             at=plane.control.clock.now(),
         )
@@ -74,7 +98,8 @@ async def create_key(plane: Behind, caller: Admin, body: KeyBody) -> Response:
 
     key, secret = await plane.control.state.transact(change)
     await plane.control.operations.routing_changed()
-    return reply(NewKey(key=told(Key, key), secret=secret, warnings=tuple(warnings)), 201)
+    uses = await plane.control.key_leases.report([key.name])
+    return reply(NewKey(key=_told(key, uses[key.name]), secret=secret, warnings=tuple(warnings)), 201)
 
 
 @router.delete("/keys/{name:path}", responses=answers(Keys, "The keys that remain."))
@@ -102,4 +127,10 @@ async def _all(plane: Plane, revoked: keys.Key | None = None) -> Keys:
     warnings = []
     if revoked is not None:
         warnings += [_DECLARED] * (revoked.source == "configuration") + [_ACCESS_OPEN] * (not found)
-    return Keys(items=tuple(told(Key, key) for key in found), next=None, warnings=tuple(warnings))
+    uses = await plane.control.key_leases.report([key.name for key in found])
+    return Keys(items=tuple(_told(key, uses[key.name]) for key in found), next=None, warnings=tuple(warnings))
+
+
+def _told(key: keys.Key, use: KeyReport) -> Key:
+    limits = None if key.limits is None else key.limits.spec()
+    return told(Key, plain(key) | {"limits": plain(limits), "use": plain(use)})

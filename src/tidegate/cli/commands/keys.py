@@ -19,6 +19,12 @@ ServicesOption = Annotated[
     list[str] | None,
     typer.Option("--service", metavar="SERVICE", help="Only for this service; repeatable; every service without it."),
 ]
+RequestsOption = Annotated[int | None, typer.Option(min=1, help="Requests that it may send in a minute.")]
+TokensOption = Annotated[int | None, typer.Option(min=1, help="Tokens that it may read and write in a minute.")]
+ConcurrentOption = Annotated[int | None, typer.Option(min=1, help="Requests that may be under way.")]
+BudgetOption = Annotated[
+    list[str] | None, typer.Option("--budget", metavar="MONEY", help="'50 USD/month' or '5 USD/day'; repeatable.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -30,7 +36,7 @@ def register(app: typer.Typer) -> None:
 
 
 def keys(session: Session) -> None:
-    """List access keys and their roles, never their secrets."""
+    """List access keys, their roles, limits and what they use, never their secrets."""
     from tidegate.cli.clock import now
     from tidegate.cli.views.records import keys_table
 
@@ -38,11 +44,28 @@ def keys(session: Session) -> None:
     session.answer({"keys": found}, lambda: keys_table(found, now()))
 
 
-def create(session: Session, name: NameArgument, role: RolesOption, service: ServicesOption = None) -> None:
+def create(
+    session: Session,
+    name: NameArgument,
+    role: RolesOption,
+    service: ServicesOption = None,
+    requests_per_minute: RequestsOption = None,
+    tokens_per_minute: TokensOption = None,
+    concurrent: ConcurrentOption = None,
+    budget: BudgetOption = None,
+) -> None:
     """Make a key and show it, this once; the first one ends open access and needs the role admin."""
     from tidegate.cli.views.records import new_key_lines
+    from tidegate.shapes.records import KeyLimits
 
-    made = session.client.create_key(name, roles=role, services=service or ())
+    limits = KeyLimits(
+        requests_per_minute=requests_per_minute,
+        tokens_per_minute=tokens_per_minute,
+        concurrent=concurrent,
+        budget=tuple(budget or ()),
+    )
+    given = None if limits == KeyLimits() else limits
+    made = session.client.create_key(name, roles=role, services=service or (), limits=given)
     session.answer(made, lambda: new_key_lines(made))
 
 

@@ -71,10 +71,39 @@ def keys_table(keys: Sequence[Key], now: datetime) -> list[Text]:
     if not keys:
         return [Text("No keys: control answers everybody on this machine.")]
     rows: list[list[Cell]] = [
-        [key.name, ", ".join(key.roles), ", ".join(key.services) or "all", key.source, moment(key.created_at, now)]
+        [
+            key.name,
+            ", ".join(key.roles),
+            ", ".join(key.services) or "all",
+            _limits(key),
+            _use(key),
+            key.source,
+            moment(key.created_at, now),
+        ]
         for key in keys
     ]
-    return table(["key", "roles", "services", "from", "created"], rows)
+    return table(["key", "roles", "services", "limits", "used", "from", "created"], rows)
+
+
+def _limits(key: Key) -> str:
+    limits = key.limits
+    if limits is None:
+        return "none"
+    counts = (
+        (limits.requests_per_minute, "requests/min"),
+        (limits.tokens_per_minute, "tokens/min"),
+        (limits.concurrent, "at once"),
+    )
+    return ", ".join([*(f"{count:,} {unit}" for count, unit in counts if count), *limits.budget])
+
+
+def _use(key: Key) -> str:
+    """Today; and the month where a budget looks at it."""
+    use = key.use
+    parts = [f"{use.requests_today:,} requests, ${use.spent_today_usd:,.2f} today"]
+    if key.limits is not None and any("month" in budget for budget in key.limits.budget):
+        parts.append(f"${use.spent_this_month_usd:,.2f} this month")
+    return ", ".join(parts)
 
 
 def new_key_lines(made: NewKey) -> list[Text]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tidegate.client.calls import installation
 from tidegate.client.transport import SyncTransport
-from tidegate.shapes.records import Gateways, Keys, LogLevels, Metrics, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, KeyLimits, Keys, LogLevels, Metrics, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
@@ -64,7 +64,9 @@ class InstallationOperations:
         """Every access key, by name; never a secret."""
         return self._transport.run(installation.keys())
 
-    def create_key(self, name: str, *, roles: Sequence[str], services: Sequence[str] = ()) -> NewKey:
+    def create_key(
+        self, name: str, *, roles: Sequence[str], services: Sequence[str] = (), limits: KeyLimits | None = None
+    ) -> NewKey:
         """Make an access key; its secret is told once, here.
 
         The first key ends open access; the answer's warnings say so.
@@ -73,13 +75,14 @@ class InstallationOperations:
             name: letters, digits and ``._@-``; what the audit log calls its bearer.
             roles: of invoke, viewer, operator, approver, admin.
             services: only these; empty means every service.
+            limits: what it may use over all gateways together.
 
         Raises:
-            InvalidInputError: a bad name, or an unknown role.
+            InvalidInputError: a bad name, an unknown role, or a limit of another form.
             ConflictError: the name is taken, or no key would have the role admin for every service.
             ForbiddenError: the key in use has not the role admin.
         """
-        return self._transport.run(installation.create_key(name, roles=roles, services=services))
+        return self._transport.run(installation.create_key(name, roles=roles, services=services, limits=limits))
 
     def revoke_key(self, name: str) -> Keys:
         """Revoke an access key, at once; returns those that remain.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from tidegate.client.call import Call, in_path
-from tidegate.shapes.records import Gateways, Keys, LogLevels, Metrics, NewKey, Provider, Providers
+from tidegate.shapes.records import Gateways, KeyLimits, Keys, LogLevels, Metrics, NewKey, Provider, Providers
 from tidegate.shapes.versions import Applied
 
 
@@ -62,7 +64,9 @@ def keys() -> Call[Keys]:
     return Call(method="GET", path="/keys", returns=Keys)
 
 
-def create_key(name: str, *, roles: Sequence[str], services: Sequence[str] = ()) -> Call[NewKey]:
+def create_key(
+    name: str, *, roles: Sequence[str], services: Sequence[str] = (), limits: KeyLimits | None = None
+) -> Call[NewKey]:
     """Make an access key; its secret is told once, here.
 
     The first key ends open access; the answer's warnings say so.
@@ -71,13 +75,16 @@ def create_key(name: str, *, roles: Sequence[str], services: Sequence[str] = ())
         name: letters, digits and ``._@-``; what the audit log calls its bearer.
         roles: of invoke, viewer, operator, approver, admin.
         services: only these; empty means every service.
+        limits: what it may use over all gateways together.
 
     Raises:
-        InvalidInputError: a bad name, or an unknown role.
+        InvalidInputError: a bad name, an unknown role, or a limit of another form.
         ConflictError: the name is taken, or no key would have the role admin for every service.
         ForbiddenError: the key in use has not the role admin.
     """
-    body = {"name": name, "roles": list(roles), "services": list(services)}
+    body: dict[str, object] = {"name": name, "roles": list(roles), "services": list(services)}
+    if limits is not None:
+        body["limits"] = msgspec.to_builtins(limits)
     return Call(method="POST", path="/keys", returns=NewKey, body=body)
 
 

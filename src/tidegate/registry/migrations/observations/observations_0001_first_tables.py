@@ -145,6 +145,16 @@ def upgrade() -> None:
     op.create_index("judgements_by_release", "judgements", ["release", "attempt", "judge"], unique=False)
     op.create_index("one_judgement_of_each_judge", "judgements", ["request_id", "judge"], unique=True)
     op.create_table(
+        "key_spending",
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("day", sa.Text(), nullable=False),
+        sa.Column("requests", sa.BigInteger(), nullable=False),
+        sa.Column("input_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("output_tokens", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nano_usd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("key", "day"),
+    )
+    op.create_table(
         "pair_counts",
         sa.Column("release", sa.Text(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),

@@ -91,6 +91,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.Text(), nullable=False),
         sa.Column("roles", sa.Text(), nullable=False),
         sa.Column("services", sa.Text(), nullable=False),
+        sa.Column("limits", sa.Text(), nullable=True),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name"),

@@ -1,0 +1,142 @@
+"""Reserve, true up, report, and hold to the slice that control lends."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from tidegate.delivery.limits import KeyGrant, KeyLimits
+from tidegate.gateway.limits.quota import Quota
+from tidegate.gateway.refusals import Refusal
+
+NOON = int(datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()) * 1_000_000
+DOLLAR = 10**9
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def quota(clock: Clock, *, is_led: bool = True, **limits) -> Quota:
+    return Quota("shop", KeyLimits(**limits), clock, lambda: is_led)
+
+
+def refused(made: Quota, tokens: int = 10, cost: int = 0, now_us: int = NOON) -> Refusal:
+    with pytest.raises(Refusal) as error:
+        made.reserve(tokens, cost, now_us)
+    return error.value
+
+
+def test_requests_over_the_limit_are_told_when_to_come_again(clock):
+    made = quota(clock, requests_per_minute=2)
+    made.reserve(10, 0, NOON)
+    made.reserve(10, 0, NOON)
+    refusal = refused(made)
+    assert (refusal.status, refusal.code, refusal.headers) == (429, "rate_limit_exceeded", ((b"retry-after", b"30"),))
+    assert "2 requests per minute" in refusal.message
+    clock.now += 30
+    made.reserve(10, 0, NOON)
+    assert made.refused == {"requests_per_minute": 1}
+
+
+def test_places_are_given_back_when_requests_end(clock):
+    made = quota(clock, concurrent=1)
+    held = made.reserve(10, 0, NOON)
+    assert refused(made).headers == ((b"retry-after", b"1"),)
+    made.settle(held, 0, 0)
+    made.reserve(10, 0, NOON)
+
+
+def test_tokens_are_reserved_and_trued_up(clock):
+    made = quota(clock, tokens_per_minute=1000)
+    held = made.reserve(900, 0, NOON)
+    assert refused(made, tokens=200).headers == ((b"retry-after", b"6"),)
+    made.settle(held, 300, 0)
+    held = made.reserve(700, 0, NOON)
+    made.settle(held, 1500, 0)  # more than was foreseen: it is owed
+    assert refused(made, tokens=1).headers == ((b"retry-after", b"49"),)
+
+
+def test_a_refused_request_takes_nothing_of_any_limit(clock):
+    made = quota(clock, requests_per_minute=10, tokens_per_minute=100, concurrent=5)
+    for _ in range(20):
+        made_refusal = refused(made, tokens=100) if made.in_flight else None
+        if made_refusal is None:
+            made.reserve(60, 0, NOON)
+    assert made.in_flight == 1
+    made.reserve(40, 0, NOON)
+
+
+def test_money_is_spent_up_to_what_control_lent_and_begins_anew_with_the_day(clock):
+    made = quota(clock, budget_per_day=10 * DOLLAR)
+    day = made.use(NOON).day
+    made.grant(KeyGrant(key="shop", day=day, spend_in_day=10 * DOLLAR))
+    held = made.reserve(10, 6 * DOLLAR, NOON)
+    assert refused(made, cost=5 * DOLLAR).headers == ((b"retry-after", b"1"),), "what is reserved may come back"
+    made.settle(held, 10, 5 * DOLLAR)
+    made.settle(made.reserve(10, 5 * DOLLAR, NOON), 10, 5 * DOLLAR)
+    refusal = refused(made)
+    assert (refusal.code, refusal.headers) == ("budget_exceeded", ((b"retry-after", b"%d" % (12 * 3600)),))
+    assert "10 USD per day" in refusal.message
+    tomorrow = NOON + 86_400_000_000
+    made.reserve(10, DOLLAR // 20, tomorrow)
+    made.grant(KeyGrant(key="shop", day=day, spend_in_day=20 * DOLLAR))  # late: of the day that is over
+    assert refused(made, cost=DOLLAR, now_us=tomorrow).code == "budget_exceeded"
+
+
+def test_before_control_has_spoken_only_a_starting_slice_of_money_may_be_spent(clock):
+    made = quota(clock, budget_per_month=100 * DOLLAR)
+    made.reserve(10, DOLLAR, NOON)
+    assert refused(made).code == "budget_exceeded"
+
+
+def test_without_control_a_key_may_be_allowed_to_go_on(clock):
+    allowed = quota(clock, is_led=False, budget_per_month=100 * DOLLAR, without_control="allow")
+    allowed.reserve(10, 50 * DOLLAR, NOON)
+    under_control = quota(clock, budget_per_month=100 * DOLLAR, without_control="allow")
+    refused(under_control, cost=50 * DOLLAR)
+
+
+def test_it_holds_to_the_slices_that_control_lends(clock):
+    made = quota(clock, requests_per_minute=100, concurrent=10, tokens_per_minute=1000)
+    made.grant(KeyGrant(key="shop", requests=3, concurrent=2, tokens=500))
+    held = [made.reserve(10, 0, NOON) for _ in range(2)]
+    assert "10 requests at once" in refused(made).message
+    for each in held:
+        made.settle(each, 10, 0)
+    made.settle(made.reserve(10, 0, NOON), 10, 0)
+    assert "100 requests per minute" in refused(made).message
+
+
+def test_it_tells_what_is_wanted_also_what_it_refused(clock):
+    made = quota(clock, requests_per_minute=60, concurrent=1)
+    held = made.reserve(50, 0, NOON)
+    refused(made, tokens=50)
+    clock.now += 1
+    use = made.use(NOON)
+    assert (use.key, use.requests, use.tokens, use.concurrent, use.in_flight) == ("shop", 2, 100, 2, 1)
+    made.settle(held, 50, 0)
+    clock.now += 30
+    assert made.use(NOON).requests == 1, "what was wanted fades"
+    clock.now += 60
+    assert made.use(NOON).requests == 0
+
+
+def test_new_limits_of_a_key_keep_the_requests_under_way(clock):
+    made = quota(clock, concurrent=1)
+    held = made.reserve(10, 0, NOON)
+    made.declare(KeyLimits(concurrent=2))
+    made.reserve(10, 0, NOON)
+    refused(made)
+    made.settle(held, 0, 0)
+    made.reserve(10, 0, NOON)
