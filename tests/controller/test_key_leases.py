@@ -33,7 +33,9 @@ async def database(tmp_path) -> AsyncIterator[Database]:
 
 
 def leases(database: Database, live: str = "ab", clock: ManualClock | None = None) -> KeyLeases:
-    return KeyLeases(database, clock or ManualClock(NOON), lambda: KEYS, lambda: frozenset(live))
+    made = KeyLeases(database, clock or ManualClock(NOON), lambda: KEYS, lambda: frozenset(live))
+    made.learn({})
+    return made
 
 
 def beat(boot: str, key: str = "shop", **use) -> Heartbeat:
@@ -102,6 +104,13 @@ async def test_whoever_leads_next_knows_what_was_spent(database):
     assert made.answer(beat("a"))[0].spend_in_month == 300_000
     report = (await made.report(["shop", "ops"]))["shop"]
     assert (report.requests_today, report.spent_today_usd, report.spent_this_month_usd) == (1, 0.0002, 0.0007)
+
+
+async def test_before_it_knows_what_was_spent_it_lends_no_money(database):
+    made = KeyLeases(database, ManualClock(NOON), lambda: KEYS, lambda: frozenset("a"))
+    assert (made.answer(beat("a"))[0].requests, made.answer(beat("a"))[0].month) == (60, "")
+    await made.refresh()
+    assert made.answer(beat("a"))[0].spend_in_month == 1_000_000
 
 
 async def test_a_new_month_begins_with_nothing_spent(database):

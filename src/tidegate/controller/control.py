@@ -61,7 +61,7 @@ from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import RecordBatch
-from tidegate.delivery.snapshot import AccessKey, Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
+from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer, LogLevel, MirrorSpending, Provider
 from tidegate.loop_lag import watch_loop
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -146,7 +146,7 @@ class Control:
         )
         self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
-        self.key_leases = KeyLeases(self.observed, clock, self._access_keys, self._live_boots)
+        self.key_leases = KeyLeases(self.observed, clock, lambda: self.publisher.keys, self._live_boots)
         self.attribution = Attribution(
             self.observed,
             clock,
@@ -250,7 +250,6 @@ class Control:
         await self.leadership.keep()
         await self._remember_releases()
         await self.publisher.refresh()
-        await self.key_leases.refresh()
         if self._export is not None:
             self._export.start()
         if is_background:
@@ -325,7 +324,6 @@ class Control:
         await self.records.clean_up()
         await self.said.clean_up()
         await self.chronicle.clean_up()
-        await self.key_leases.clean_up()
         old = self.clock.now() - _IDEMPOTENCY_AGE
         await self.state.transact(lambda connection: forget_before(connection, old))
         async with self.state.read() as connection:
@@ -359,9 +357,6 @@ class Control:
         """Where a suite finds a gateway, "" without one."""
         address = choose_gateway([view.heartbeat.address for view in self.gateways.reachable()], 0)
         return "" if address is None else origin_of(address)
-
-    def _access_keys(self) -> tuple[AccessKey, ...]:
-        return self.publisher.current.keys if self.publisher.is_ready else ()
 
     def _bounds_of(self, told: MirrorSpending) -> Mirroring | None:
         """What bounds the copies that a gateway tells of, if they are still wanted."""

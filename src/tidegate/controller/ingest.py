@@ -18,7 +18,7 @@ from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, units
 from tidegate.registry.arrivals import note_arrivals
 from tidegate.registry.database import Database
-from tidegate.registry.key_spending import add_spending, spending_of
+from tidegate.registry.key_spending import add_spending, forget_spending, spending_of
 from tidegate.registry.observations import Counts
 from tidegate.registry.traffic import add_traffic, age_traffic
 
@@ -122,6 +122,8 @@ class Ingest:
             total += gone
             if gone == 0:
                 break
+        async with self._writing:
+            await self._database.transact(lambda connection: forget_spending(connection, now))
         await self._forget_units()
         await self._age_traffic(now)
         return total

@@ -18,7 +18,7 @@ from tidegate.controller.slices import Ledger
 from tidegate.delivery.limits import KeyGrant, KeyLimits, KeyUse, day_of, month_of, share_out
 from tidegate.delivery.snapshot import AccessKey, Heartbeat
 from tidegate.registry.database import Database
-from tidegate.registry.key_spending import Spending, forget_spending, read_spending
+from tidegate.registry.key_spending import Spending, read_spending
 
 _READ_SECONDS = 2.0
 _LOG = structlog.get_logger("tidegate.control.limits")
@@ -61,6 +61,7 @@ class KeyLeases:
         self._live = live
         self._uses: dict[str, dict[str, KeyUse]] = {}  # by key, by boot
         self._ledgers: dict[_Purse, Ledger] = {}
+        self._knows_spending = False  # before that nobody is lent any money
 
     def answer(self, beat: Heartbeat) -> tuple[KeyGrant, ...]:
         """What the process may use from now on."""
@@ -96,6 +97,7 @@ class KeyLeases:
 
     def learn(self, counted: Mapping[tuple[str, str], int]) -> None:
         """Nano-USD by key and day of the running month, as the database has it."""
+        self._knows_spending = True
         periods = self._periods()
         self._ledgers = {purse: ledger for purse, ledger in self._ledgers.items() if purse[1] in periods}
         months: dict[_Purse, int] = {}
@@ -122,11 +124,6 @@ class KeyLeases:
             rows = await read_spending(connection, since=f"{month}-01")
         self.learn({(row.key, row.day): row.cost_nano_usd for row in rows})
 
-    async def clean_up(self) -> None:
-        """Forget days of long ago."""
-        now = self._clock.now()
-        await self._observed.transact(lambda connection: forget_spending(connection, now))
-
     def _grant(self, boot_id: str, use: KeyUse, live: frozenset[str]) -> KeyGrant | None:
         limits = self._limits_of(use.key)
         if limits is None:
@@ -146,7 +143,7 @@ class KeyLeases:
             ("day", use.day, use.spent_in_day, limits.budget_per_day),
             ("month", use.month, use.spent_in_month, limits.budget_per_month),
         ):
-            if limit and name in self._periods():
+            if limit and self._knows_spending and name in self._periods():
                 slices[period] = name
                 slices[f"spend_in_{period}"] = self._ledger(use.key, name).grant(
                     boot_id, spent, limit, live, part=len(told)

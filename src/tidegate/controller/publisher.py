@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.controller.clock import Clock
-from tidegate.delivery.snapshot import Lease, LinkMessage, LogLevel, ServiceRoute, Snapshot
+from tidegate.delivery.snapshot import AccessKey, Lease, LinkMessage, LogLevel, ServiceRoute, Snapshot
 from tidegate.errors import InternalError
 from tidegate.registry.cluster import ClusterRow, bump_revision, fence
 from tidegate.registry.database import Database
@@ -69,6 +69,11 @@ class Publisher:
     def is_ready(self) -> bool:
         """Whether a snapshot was published."""
         return self._current is not None
+
+    @property
+    def keys(self) -> tuple[AccessKey, ...]:
+        """Access keys in force, none before the first snapshot."""
+        return self._current.keys if self._current is not None else ()
 
     def revision_since(self, route: ServiceRoute) -> int | None:
         """The revision since which exactly ``route`` is in force for its service; ``None`` while another one is."""
