@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from bench.statistics import effects, experiments, looks, planned, worlds
+from bench.statistics import bandits, effects, experiments, looks, planned, worlds
 from bench.statistics.speed import speeds
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -77,7 +77,9 @@ def rows() -> Iterator[Row]:
     yield from _users_and_bandits()
     yield from _preferences()
     yield from _ab_tests()
+    yield from _bandits()
     yield from _power()
+    yield from _bandits_that_find()
 
 
 def _equal_arms() -> Iterator[Row]:
@@ -276,6 +278,58 @@ def _ab_tests() -> Iterator[Row]:
         )
 
 
+def _bandits() -> Iterator[Row]:
+    """The product's own weights and evidence."""
+    worlds_of_equals = {
+        "70 % liked, Thompson": bandits.World("feedback:liked", bandits.opinions(0.7, 0.7)),
+        "three variants, 30 % liked, top-two": bandits.World(
+            "feedback:liked", bandits.opinions(0.3, 0.3, 0.3), arms=2, algorithm="top_two"
+        ),
+        "60 → 30 % liked, Thompson": bandits.World("feedback:liked", bandits.opinions(0.6, 0.6, drift=-0.3)),
+        "80 % liked, one rated twice as often": bandits.World(
+            "feedback:liked", bandits.opinions(0.8, 0.8, answering=(0.3, 0.6))
+        ),
+        "70 % liked, rewards two epochs late": bandits.World("feedback:liked", bandits.opinions(0.7, 0.7), late=4),
+        "scores around 0.7, Thompson": bandits.World("judge:helpful", bandits.scores(0.7, 0.7)),
+        "errors of 3 %, Track-and-Stop": bandits.World(
+            "error_rate", bandits.without_time(experiments.failures(0.03, 0.03)), algorithm="track_and_stop"
+        ),
+        "cost, log-normal sigma 1, Thompson": bandits.World(
+            "cost_per_request", bandits.without_time(experiments.log_normal("cost", 1.0, 1, 1))
+        ),
+    }
+    for name, world in worlds_of_equals.items():
+        yield Row(
+            f"bandit of equal variants: {name}",
+            "it decides, a look every 500 units",
+            lambda g, world=world: bandits.decided(g, world),
+            most=0.05,
+            part=0.3,
+        )
+    for name, rates in (("70 % and 76 % liked", (0.7, 0.76)), ("10 % and 10 % liked", (0.1, 0.1))):
+        for algorithm in ("thompson", "top_two", "track_and_stop"):
+            world = bandits.World("feedback:liked", bandits.opinions(*rates), algorithm=algorithm)
+            yield Row(
+                f"bandit, {name}, {algorithm}",
+                "the effect's interval ever misses, a look every 500 units",
+                lambda g, world=world, gap=rates[1] - rates[0]: bandits.uncovered(g, world, (gap,)),
+                most=0.05,
+                part=0.3,
+            )
+
+
+def _bandits_that_find() -> Iterator[Row]:
+    for algorithm in ("thompson", "top_two", "track_and_stop"):
+        world = bandits.World("feedback:liked", bandits.opinions(0.7, 0.76), algorithm=algorithm)
+        yield Row(
+            f"bandit, 70 % and 76 % liked, {algorithm}",
+            "the better one wins, a look every 500 units",
+            lambda g, world=world: bandits.won_by(g, world, "arm-1"),
+            part=0.3,
+            within=20_000,
+        )
+
+
 def _power() -> Iterator[Row]:
     def latency(g: np.random.Generator) -> int | None:
         before = worlds.log_normal(g, 1_000, 0.0, 0.6, 1.0)[1]
@@ -371,7 +425,7 @@ def render(measured: list[Measured], options: argparse.Namespace) -> str:
     powers = [m.line() for m in measured if m.row.within is not None]
     return "\n".join([
         f"`make bench-statistics` (`{command}`), alpha 5 %, one-sided, a look after *every* unit; ± is the Monte-Carlo",
-        "standard error. Streams have 100,000 units, preferences and A/B tests 20,000.",
+        "standard error. Streams have 100,000 units, preferences, A/B tests and bandits of versions 20,000.",
         "", "**False alarms.** The candidate is no worse; a promise is kept within three standard errors.", "",
         head, *alarms, "", "**Power.** The candidate is as the row says; the stream ends where the power counts.", "",
         head, *powers, "", *planned.table(options.runs, options.seed), "", *speeds(), "",

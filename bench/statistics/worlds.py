@@ -8,6 +8,8 @@ import numpy as np
 from bench.statistics.looks import Flags, Floats, Stratum
 from numpy.typing import NDArray
 
+from tidegate.stats.adaptive.best_arm import best_of_rates
+
 UNITS = 100_000
 Generator = np.random.Generator
 
@@ -65,7 +67,7 @@ def bandit(
     generator: Generator, rates: tuple[float, float], *, epochs: int = 200, units: int = 500, floor: float = 0.05
 ) -> list[Stratum]:
     """Two arms under Thompson sampling that re-weights after each epoch of ``units``; the event is a success."""
-    found, won, tried, share = [], np.ones(2), np.full(2, 2.0), 0.5
+    found, won, tried, share = [], np.zeros(2), np.zeros(2), 0.5
     for _ in range(epochs):
         arm = generator.random(units) < share
         event = generator.random(units) < np.where(arm, rates[1], rates[0])
@@ -73,6 +75,5 @@ def bandit(
         for side, chosen in enumerate((~arm, arm)):
             won[side] += (chosen & event).sum()
             tried[side] += chosen.sum()
-        draws = generator.beta(won, tried - won, (500, 2))
-        share = float(np.clip((draws[:, 1] > draws[:, 0]).mean(), floor, 1 - floor))
+        share = float(np.clip(best_of_rates(won, tried)[1], floor, 1 - floor))
     return found

@@ -15,13 +15,11 @@ import msgspec
 
 from tidegate.delivery.decide_removal import deciding
 from tidegate.delivery.draft import Draft
-from tidegate.delivery.experiments.bandit.allocation import SMALLEST_CHANGE, chances, limited, wanted
-from tidegate.delivery.experiments.bandit.rewards import prediction, reward_of, sights
+from tidegate.delivery.experiments.bandit.epochs import reckon
 from tidegate.delivery.experiments.bandit.reweighting import Reweighting
-from tidegate.delivery.experiments.progress import Experiment, Learning
+from tidegate.delivery.experiments.progress import Experiment
 from tidegate.delivery.experiments.standings import is_void
 from tidegate.delivery.release import STABLE, SubPhase
-from tidegate.delivery.snapshot import TOTAL_WEIGHT
 from tidegate.delivery.steps import Decide
 
 _GRACE = timedelta(seconds=15)  # for gateways to take new weights before the release waits for them
@@ -34,7 +32,7 @@ def keep_epoch(draft: Draft) -> None:
         return
     _await_weights(draft, experiment)
     if _is_due(draft, experiment, step.reweighting):
-        _set_anew(draft, step, experiment, step.reweighting)
+        _set_anew(draft, step, step.reweighting)
 
 
 def _await_weights(draft: Draft, experiment: Experiment) -> None:
@@ -60,61 +58,22 @@ def _is_due(draft: Draft, experiment: Experiment, rule: Reweighting) -> bool:
     )
 
 
-def _set_anew(draft: Draft, step: Decide, experiment: Experiment, rule: Reweighting) -> None:
-    state = draft.state
-    reward = reward_of(draft.spec.objectives[0], rule.cost_weight)
-    rounds = sights(experiment, state.attempt, draft.facts.counts or ())
-    variants = (STABLE, *state.on_trial)
-    wish, before = wanted(rule.algorithm, reward, variants, rounds), rounds[-1].shares
-    points = limited(wish or _kept(before, variants), before, rule)
-    learning = msgspec.structs.replace(experiment.learning or Learning(), epoch_at=draft.now)
-    learning = msgspec.structs.replace(learning, epochs=learning.epochs + 1)
-    if not _is_change(points, before):
-        draft.change(experiment=msgspec.structs.replace(experiment, learning=learning))
+def _set_anew(draft: Draft, step: Decide, rule: Reweighting) -> None:
+    found = reckon(draft.state, draft.spec.objectives[0], rule, draft.facts.counts or (), draft.now)
+    draft.change(experiment=found.experiment)
+    if found.points is None:
         return
-    learning = msgspec.structs.replace(
-        learning,
-        began=(*learning.began, draft.now),
-        predicted=(*learning.predicted, prediction(reward, rounds) if reward.is_bounded else 0.0),
-    )
-    arms = {arm: points[arm] for arm in state.on_trial}
-    best = chances(reward, variants, rounds)
-    _give(draft, step, arms, experiment, learning)
-    draft.note(
-        "reweighted",
-        round=str(draft.state.round),
-        weights=_named(points),
-        why=f"the probability of being best is {_said(best)}"
-        if best
-        else "an arm is gone, and too little is known yet",
-    )
-    draft.notify("progressed")
-
-
-def _give(draft: Draft, step: Decide, arms: Mapping[str, int], experiment: Experiment, learning: Learning) -> None:
-    state, given = draft.state, dict(arms)
+    state, arms = draft.state, found.experiment.shares[-1]
     draft.change(
         round=state.round + 1,
-        shares=given,
-        split=given if step.audience is None else {},
-        targets={} if step.audience is None else {step.audience: given},
+        shares=arms,
+        split=arms if step.audience is None else {},
+        targets={} if step.audience is None else {step.audience: arms},
         removed={arm: msgspec.structs.replace(removal, slot=0) for arm, removal in state.removed.items()},
-        experiment=msgspec.structs.replace(
-            experiment, shares=(*experiment.shares, given), round_at=draft.now, learning=learning
-        ),
     )
-
-
-def _kept(before: Mapping[str, float], variants: tuple[str, ...]) -> dict[str, float]:
-    """The shares as they are, of those that are left."""
-    whole = sum(before[variant] for variant in variants)
-    return {variant: before[variant] / whole for variant in variants}
-
-
-def _is_change(points: Mapping[str, int], before: Mapping[str, float]) -> bool:
-    """An arm that is gone gives its weight away at once; else only what is worth a round."""
-    moved = (abs(weight - before[variant] * TOTAL_WEIGHT) for variant, weight in points.items())
-    return set(points) != set(before) or max(moved) >= SMALLEST_CHANGE
+    why = f"the probability of being best is {_said(found.best)}" if found.best else "too little is known of some"
+    draft.note("reweighted", round=str(draft.state.round), weights=_named(found.points), why=why)
+    draft.notify("progressed")
 
 
 def _named(points: Mapping[str, int]) -> str:

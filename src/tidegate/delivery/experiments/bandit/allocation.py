@@ -14,8 +14,6 @@ from tidegate.delivery.snapshot import TOTAL_WEIGHT
 
 LEAST_REWARDS = 30
 """Of each variant before means without bounds are trusted; shares and scores begin with a uniform prior instead."""
-SMALLEST_CHANGE = 100
-"""Basis points: when no variant's weight would change by so much, the weights stay, and the round goes on."""
 _HALVINGS = 60
 
 

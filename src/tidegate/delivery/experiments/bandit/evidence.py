@@ -5,8 +5,9 @@ is what decides (:mod:`~tidegate.stats.arm_prediction`, for scores :mod:`~tidega
 one is, is estimated by the propensities (the same module). Rewards without bounds, and those that costs are taken off, are
 compared within each round.
 
-Who gives feedback is no coin of the arm's share: should one arm be rated oftener than another, its rewards could be
-predicted from that alone. Evidence by feedback must therefore hold a second time, with the shares in which rewards came.
+Who says something is no coin of the arm's share: should one arm be rated oftener than another, its rewards could be told from
+that alone. What is said is therefore estimated with the shares in which rewards came, and evidence by it must hold with those
+as well as with the drawn ones.
 
 Alpha is shared over the ordered pairs of all variants that the experiment began with, and over the objectives: then
 that any variant is ever called better than one that is as good has at most that probability, and the same of worse.
@@ -114,39 +115,42 @@ def _bounded(
     alpha: float,
 ) -> Difference:
     met = contests(reward, experiment, rounds, pair)
-    sums = contrast(met)
-    better, worse = sums.log_evidence_above(), sums.log_evidence_below()
-    if reward.is_binary:
-        has_answers_only = is_said(objective)
-        better, worse = (_predicted(each, alpha, is_said=has_answers_only) for each in (met, _turned(met)))
-    low, high = sums.bounds(alpha)
+    shown = contrast(_as_rewards_came(met) if is_said(objective) else met)
+    better, worse = (_log_evidence(each, reward, objective, alpha) for each in (met, _turned(met)))
+    low, high = shown.bounds(alpha)
     values = [estimate(reward, variant, rounds) for variant in pair]
     way = sign(objective)  # the metric's own direction: of errors, fewer are more reward
     means = [each.mean if way > 0 else 1 - each.mean for each in values]
-    effect = Effect(sums.estimate, low, high) if way > 0 else Effect(-sums.estimate, -high, -low)
+    effect = Effect(shown.estimate, low, high) if way > 0 else Effect(-shown.estimate, -high, -low)
     higher, lower = (better, worse) if way > 0 else (worse, better)
     return Difference(
-        means[0], means[1], effect, sums.standard_error, higher, lower, (values[0].rewards, values[1].rewards)
+        means[0], means[1], effect, shown.standard_error, higher, lower, (values[0].rewards, values[1].rewards)
     )
 
 
-def _predicted(met: Sequence[Contest], alpha: float, *, is_said: bool) -> float:
-    """log E of "the first gets more ones", by the drawn shares; of feedback the lesser of that and the same by the shares in
+def _log_evidence(met: Sequence[Contest], reward: Reward, objective: GuardrailSpec, alpha: float) -> float:
+    """log E of "the first is better", by the drawn shares; of what is said the lesser of that and the same by the shares in
     which rewards came, which is looked at when it matters."""
-    found = _log_evidence(met, [each.share for each in met])
-    if not is_said or found < -math.log(alpha):
+    predict = _predicted if reward.is_binary else _contrasted
+    found = predict(met)
+    if not is_said(objective) or found < -math.log(alpha):
         return found
-    came = [each.first.size / max(1, each.first.size + each.second.size) for each in met]
-    both = [(each, share) for each, share in zip(met, came, strict=True) if 0 < share < 1]
-    return min(found, _log_evidence([each for each, _ in both], [share for _, share in both]))
+    return min(found, predict(_as_rewards_came(met)))
 
 
-def _log_evidence(met: Sequence[Contest], shares: Sequence[float]) -> float:
-    strata = [
-        Stratum(share, round(one.total), one.size, round(two.total), two.size)
-        for (_, _, one, two), share in zip(met, shares, strict=True)
-    ]
+def _contrasted(met: Sequence[Contest]) -> float:
+    return contrast(met).log_evidence_above()
+
+
+def _predicted(met: Sequence[Contest]) -> float:
+    strata = [Stratum(share, round(one.total), one.size, round(two.total), two.size) for share, _, one, two in met]
     return log_evidence_of_frequent_harm(strata, [min(_SUREST, max(1 - _SUREST, each.prediction)) for each in met])
+
+
+def _as_rewards_came(met: Sequence[Contest]) -> list[Contest]:
+    """With the share of the known rewards that the first has, of the rounds in which both have some."""
+    both = (each for each in met if each.first.size and each.second.size)
+    return [each._replace(share=each.first.size / (each.first.size + each.second.size)) for each in both]
 
 
 def _turned(met: Sequence[Contest]) -> list[Contest]:
