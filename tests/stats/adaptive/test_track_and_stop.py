@@ -118,3 +118,16 @@ def test_the_search_finds_the_best_arm_and_seldom_another():
         lengths.append(counts.sum())
     assert wrong <= 3
     assert np.mean(lengths) < 8 * characteristic_time(means.tolist()) * math.log(1 / 0.05)
+
+
+def test_means_that_differ_little_do_not_take_everything_by_rounding():
+    """The divergence of nearly equal means, rounded, was below 0, and turned a balance around."""
+    shares = optimal_shares([0.5997774473623482, 0.6055871529875905, 0.747849452864334])
+    assert shares == pytest.approx(optimal_shares([0.5998, 0.6056, 0.7478]), abs=0.01)
+    assert np.argmax(shares) == 2
+    generator = np.random.default_rng(8)
+    for _ in range(300):
+        means = generator.uniform(0.3, 0.8, 3)
+        shares = optimal_shares(means.tolist())
+        assert shares.sum() == pytest.approx(1.0)
+        assert shares[np.argmax(means)] > 0.2

@@ -52,7 +52,7 @@ class Stopping(NamedTuple):
 def bernoulli(p: float, q: float) -> float:
     """Kullback-Leibler divergence of two Bernoulli means."""
     p, q = (min(1 - _NEAR, max(_NEAR, x)) for x in (p, q))
-    return p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q))
+    return max(0.0, p * math.log(p / q) + (1 - p) * math.log((1 - p) / (1 - q)))  # rounding may leave less
 
 
 def gaussian(variance: float) -> Divergence:
