@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from tests.scenarios.world import ALICE, World
 
+from tidegate.cli.views.experiments import results_lines
 from tidegate.delivery.evidence.opinions import Opinions
 from tidegate.delivery.release import ReleaseState
 from tidegate.delivery.release_file import parse_release
@@ -88,6 +89,20 @@ async def test_the_better_arm_gets_the_traffic_and_wins(world):
     assert min(weight for weights in trial[4:] for weight in weights.values()) >= 500  # the floor
     moves = [abs(after[ref] - before[ref]) for before, after in pairwise(trial[4:]) for ref in after]
     assert max(moves) <= 2_001  # no more at once, but for rounding
+    told = await world.control.experiments.results(submitted.id)
+    assert (told.strategy, told.outcome, told.winner) == ("bandit", "winner_found", "long")
+    assert told.bandit is not None
+    assert told.bandit.rounds[-1].weights == {
+        "control": trial[-1][refs["stable"]],
+        "short": trial[-1][refs["short"]],
+        "long": trial[-1][refs["long"]],
+    }
+    assert len(told.bandit.rounds) == codes.count("reweighted") + 1
+    assert told.bandit.next_epoch_at is None
+    assert max(told.bandit.variants, key=lambda each: each.value or -1).variant == "long"
+    shown = "\n".join(str(line) for line in results_lines(told, world.clock.now()))
+    assert "thompson by cost_per_request" in shown
+    assert "Regret so far" in shown
     assert await world.is_audit_whole()
 
 
@@ -187,6 +202,9 @@ async def test_a_pause_and_a_freeze_hold_the_weights(world):
     await world.control.operations.command(submitted.id, "pause", actor=ALICE)
     await world.advance(8, ask)
     held = await state_of(world, submitted.id)
+    summary = " ".join((await world.control.queries.explain(submitted.id)).summary)
+    assert "Weights of new units follow cost_per_request by thompson: every 3 s, from 5% to 95%" in summary
+    assert "they stand still while it is paused" in summary
     assert (held.round, held.pause_reasons) == (0, ("manual",))
     etag = (await world.look(submitted.id)).etag
     await world.control.operations.command(submitted.id, "resume", actor=ALICE, if_match=etag)

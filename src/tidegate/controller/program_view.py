@@ -71,7 +71,10 @@ def _traffic_step(step: TrafficStep) -> _Planned:
         return _Planned(kind, share, step.weight, float(step.soak))
     if isinstance(step, Decide):
         shares = ", ".join(f"{arm} {weight / 100:g} %" for arm, weight in step.weights.items())
-        return _Planned(kind, f"Decide between control and {shares}", sum(step.weights.values()), float(step.horizon))
+        follows = f", then by {step.reweighting.reward}" if step.reweighting else ""
+        return _Planned(
+            kind, f"Decide between control and {shares}{follows}", sum(step.weights.values()), float(step.horizon)
+        )
     if isinstance(step, Interleave):
         return _Planned(kind, _INTERLEAVED[step.mode], None, float(step.horizon))
     return _Planned(kind, f"Mirror {step.mirroring.share / 100:g} %", None, float(step.soak))

@@ -133,6 +133,72 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
     sentence: str
 
 
+class BanditRound(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting of a bandit's weights.
+
+    Attributes:
+        weights: variant -> basis points with which its units were drawn: their propensities.
+        units: that were drawn; ``rewards`` known of them, and the ``means`` of these, larger being better.
+        predicted: the reward that was predicted when it began, which its evidence is held against; ``None`` for rewards
+            without bounds.
+    """
+
+    number: int
+    began_at: datetime
+    weights: dict[str, int]
+    units: dict[str, int]
+    rewards: dict[str, int]
+    means: dict[str, float | None]
+    predicted: float | None
+
+
+class BanditVariant(msgspec.Struct, frozen=True, kw_only=True):
+    """One variant over all rounds.
+
+    Attributes:
+        value: its mean reward by the propensities; ``lower`` and ``upper`` hold at every look, with those of the others.
+        best: the probability of being the best one, by which weights are reckoned; nothing is decided by it.
+        least, most: basis points it had.
+    """
+
+    variant: str
+    value: float | None
+    lower: float | None
+    upper: float | None
+    best: float | None
+    units: int
+    rewards: int
+    least: int
+    most: int
+
+
+class Bandit(msgspec.Struct, frozen=True, kw_only=True):
+    """How a bandit's weights followed its rewards.
+
+    Attributes:
+        reward: its name; ``cost_weight`` of it is taken off for each US dollar.
+        floor, ceiling, max_change: basis points.
+        epochs: how often weights were reckoned; ``next_epoch_at`` when again, ``None`` while nothing is.
+        regret: reward that users would have had more of with the variant that looks best, over all units so far;
+            ``regret_of_equal_shares`` the same of an A/B test. ``None`` while that cannot be said.
+        rounds: oldest first; an epoch that changes nothing begins none.
+    """
+
+    algorithm: str
+    reward: str
+    cost_weight: float
+    floor: int
+    ceiling: int
+    max_change: int
+    epoch_seconds: float
+    epochs: int
+    next_epoch_at: datetime | None
+    regret: float | None
+    regret_of_equal_shares: float | None
+    variants: tuple[BanditVariant, ...]
+    rounds: tuple[BanditRound, ...]
+
+
 class Results(msgspec.Struct, frozen=True, kw_only=True):
     """Where an experiment stands.
 
@@ -155,6 +221,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         bounds: what is decided by; ``thresholds`` who declared it when, in order.
         interventions: what people did to it since.
         preferences: of an interleaving, what its votes came to.
+        bandit: of a bandit, how its weights followed its rewards.
     """
 
     release: str
@@ -184,6 +251,7 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
     thresholds: tuple[ThresholdChange, ...]
     interventions: tuple[Event, ...]
     preferences: Preferences | None = None
+    bandit: Bandit | None = None
 
 
 class SegmentEffects(msgspec.Struct, frozen=True, kw_only=True):

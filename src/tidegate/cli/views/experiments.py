@@ -8,6 +8,7 @@ from datetime import datetime
 from rich.text import Text
 
 from tidegate.cli.output import Cell, table
+from tidegate.cli.views.bandits import bandit_lines
 from tidegate.cli.wording import UNKNOWN, duration, instant, moment, share
 from tidegate.shapes.experiments import ArmEffect, Preferences, Results, SegmentedResults
 
@@ -34,6 +35,8 @@ def results_lines(results: Results, now: datetime) -> list[Cell]:
         own = [effect for effect in results.effects if effect.role == role]
         if own:
             lines += ["", Text(title, style="bold"), *_effects(own)]
+    if results.bandit is not None:
+        lines += ["", *bandit_lines(results.bandit, now)]
     changes = [f"  {each.variant}, {each.metric}: {each.change}" for each in results.effects if each.change]
     lines += ["", Text("What would change it", style="bold"), *changes] if changes else []
     return [*lines, "", *_decided_by(results)]

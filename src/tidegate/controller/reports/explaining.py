@@ -31,7 +31,14 @@ _PAUSES = {
 
 def explained(release: Release) -> tuple[str, ...]:
     """The sentences, in the order in which a person asks."""
-    return (*_standing(release), *_gates(release), *_compared(release), *_judged(release), *_next(release))
+    return (
+        *_standing(release),
+        *_gates(release),
+        *_weighed(release),
+        *_compared(release),
+        *_judged(release),
+        *_next(release),
+    )
 
 
 def _standing(release: Release) -> Iterator[str]:
@@ -72,6 +79,8 @@ def describe_step(step: dict[str, object]) -> str:
         return f"approval by {step.get('role')}"
     if kind == "interleave":
         return f"interleave {words(str(step['mode']))} for {duration(float(str(step['horizon'])))} at most"
+    if kind == "decide":
+        return _decision(step)
     parts = [f"{kind} {share(int(str(step['weight'])))} of the units" if "weight" in step else kind]
     if isinstance(mirroring := step.get("mirroring"), dict):
         parts.append(
@@ -82,6 +91,29 @@ def describe_step(step: dict[str, object]) -> str:
     if step.get("soak"):
         parts.append(f"for {duration(float(str(step['soak'])))}")
     return " ".join(parts)
+
+
+def _decision(step: dict[str, object]) -> str:
+    """``deciding between control, short and long for at most 3 d``."""
+    weights = step.get("weights")
+    arms = ", ".join(weights) if isinstance(weights, dict) else ""
+    audience = f" of segment {step['audience']}" if step.get("audience") else ""
+    return f"deciding between control and {arms}{audience} for at most {duration(float(str(step.get('horizon', 0))))}"
+
+
+def _weighed(release: Release) -> Iterator[str]:
+    """How the weights of a bandit move, while they do."""
+    step = release.program[release.step] if release.step < len(release.program) else {}
+    rule = step.get("reweighting")
+    if release.phase != "progressing" or not isinstance(rule, dict):
+        return
+    now = ", ".join(f"{version} {share(weight)}" for version, weight in release.weights.items())
+    held = "; they stand still while it is paused" if release.pause_reasons else ""
+    yield (
+        f"Weights of new units follow {rule['reward']} by {rule['algorithm']}: every {duration(float(rule['epoch']))}, from "
+        f"{float(rule['floor']):.0%} to {float(rule['ceiling']):.0%}, by at most {float(rule['max_change']):.0%} at once{held}. "
+        f"Now: {now}. Whoever returns keeps their variant. `tidegate results {release.id}` tells every round."
+    )
 
 
 def _awaited(release: Release) -> str:

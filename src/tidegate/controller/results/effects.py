@@ -24,15 +24,14 @@ def told_effects(
     """Objectives in their order, each with its arms, then what guardrails watch.
 
     Args:
-        effects: of the objectives.
+        effects: of the objectives, all of one arm and then of the next.
         least: units that each side needs.
     """
-    by_metric = {metric_name(objective): objective for objective in row.spec.objectives}
+    objectives = row.spec.objectives
     found = [
         told(objective, effect, least, is_open=_is_open(row.state, effect.variant), is_void=is_void(row.state))
-        for name, objective in by_metric.items()
-        for effect in effects
-        if effect.metric == name
+        for index, objective in enumerate(objectives)
+        for effect in effects[index :: len(objectives)]
     ]
     for guardrail in watched(row.spec):
         for arm in row.state.arms:

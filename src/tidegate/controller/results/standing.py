@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from tidegate.controller.results.bandit import bandit_block
 from tidegate.controller.results.declared import bounds_of, interventions_of, thresholds_of
 from tidegate.controller.results.effects import told_effects
 from tidegate.controller.results.preferences import (
@@ -134,6 +135,7 @@ def experiment_results(
         thresholds=thresholds_of(events),
         interventions=interventions_of(events),
         preferences=None if voted is None else told_preferences(voted),
+        bandit=bandit_block(row, counts, trial.least, is_under_way=_is_under_way(trial)),
     )
 
 
@@ -190,7 +192,12 @@ def _sentences(trial: Trial, won: str | None) -> Iterator[str]:
     if not step.promotes:
         yield "Whatever comes out, stable stays: this experiment only reports."
     elif won is not None and step.is_sequential:
-        yield f"The next look promotes {won} through the bake, if no guardrail of it is in doubt."
+        also = (
+            " and it is surely better than every other variant, too"
+            if isinstance(step, Decide) and step.reweighting
+            else ""
+        )
+        yield f"The next look promotes {won} through the bake, if no guardrail of it is in doubt{also}."
     elif step.is_sequential:
         yield "The first arm that is surely better wins; without one, stable stays at the end."
     else:

@@ -24,7 +24,10 @@ ERRORS = reward_of(GuardrailSpec(metric="error_rate"), 0.0)
 def rule(**fields: float) -> Reweighting:
     given = {"floor": 0.05, "ceiling": 0.95, "max_change": 0.2} | fields
     return Reweighting(
-        algorithm="thompson", epoch=Seconds(600), **{name: Share(value) for name, value in given.items()}
+        algorithm="thompson",
+        reward="feedback:liked",
+        epoch=Seconds(600),
+        **{name: Share(value) for name, value in given.items()},
     )
 
 

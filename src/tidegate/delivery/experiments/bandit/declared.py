@@ -101,6 +101,7 @@ def bandit_program(spec: BanditSpec) -> Program:
                 is_sequential=spec.stop == "sequential",
                 reweighting=Reweighting(
                     algorithm=spec.algorithm,
+                    reward=spec.rewarded.metric,
                     floor=spec.floor,
                     ceiling=spec.ceiling,
                     max_change=spec.max_change,

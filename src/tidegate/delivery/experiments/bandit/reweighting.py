@@ -18,11 +18,13 @@ class Reweighting(msgspec.Struct, frozen=True, kw_only=True):
         algorithm: who gets how much.
         floor, ceiling: of every variant, control too.
         max_change: of a variant's share from one setting of weights to the next.
+        reward: name of the metric that they follow.
         epoch: how long the weights stand at least.
         cost_weight: of the reward, taken off for each US dollar that an answer costs.
     """
 
     algorithm: Algorithm
+    reward: str
     floor: Share
     ceiling: Share
     max_change: Share
