@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import reduce
 
 import msgspec
 
 from tidegate.controller.clock import Clock
 from tidegate.controller.folding import add_up
+from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import FAILURES, Observation
 from tidegate.delivery.planning.expectation import AssumeSpec, History
 from tidegate.delivery.planning.planned import Planned
+from tidegate.delivery.release import STABLE
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.registry.database import Database
+from tidegate.registry.observations import read_counts
+from tidegate.registry.releases import list_releases
 from tidegate.registry.requests import RequestFilter, find_requests
 from tidegate.registry.services import get_service
 from tidegate.registry.traffic import read_traffic
@@ -24,6 +30,7 @@ from tidegate.registry.versions import resolve
 _MOST_ROWS, _PAGE = 10_000, 1_000
 _TRAFFIC = timedelta(days=14)
 _HOUR = 3600
+_RELEASES = 20  # whose opinions of stable tell how often and how well it is judged
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +71,9 @@ class Planner:
         spec = msgspec.structs.replace(spec, version=candidate)
         unit = spec.assignment.unit or service.spec.unit
         now = self._clock.now()
-        history = await self._history(spec.service, service.stable)
+        history = msgspec.structs.replace(
+            await self._history(spec.service, service.stable), told=await self._told(spec.service)
+        )
         hourly = await self._hourly(spec.service, now)
         is_by_request = unit == "request"
         return await asyncio.to_thread(_reckon, spec, history, hourly, assumed, is_by_request, now, power, target)
@@ -84,6 +93,15 @@ class Planner:
                 break
             cursor = page.next
         return await asyncio.to_thread(history_of, [row for row in rows if not row.is_open])
+
+    async def _told(self, service: str) -> Summary:
+        """Of units of stable beside the candidates of the latest releases, with what users and judges said of them."""
+        async with self._state.read() as connection:
+            latest = await list_releases(connection, service=service, limit=_RELEASES)
+        async with self._observed.read() as connection:
+            counted = await read_counts(connection, [row.id for row in latest])
+        windows = (each.window for of_one in counted.values() for key, each in of_one.items() if key[-1] == STABLE)
+        return reduce(operator.add, windows, Summary())
 
     async def _hourly(self, service: str, now: datetime) -> dict[int, int]:
         """Requests of each hour that is over; of a young service the last hour, scaled from what there is."""
@@ -153,7 +171,7 @@ def _reckon(
     from tidegate.delivery.planning.plan import make_plan  # noqa: PLC0415
     from tidegate.delivery.planning.schedule import parse_target, propose  # noqa: PLC0415
 
-    expected = expect(history, assumed, is_by_request=is_by_request)
+    expected = expect(history, assumed, is_by_request=is_by_request, named=(*spec.guardrails, *spec.objectives))
     traffic = forecast(hourly, assumed)
     start = now.timestamp() % 86_400
     plan = make_plan(spec, expected, traffic, start=start, power=power)

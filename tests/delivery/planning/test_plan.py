@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.delivery.planning.expectation import AssumedQuantity, AssumeSpec, History, expect
+from tidegate.delivery.planning.expectation import AssumedMean, AssumedQuantity, AssumeSpec, History, expect
 from tidegate.delivery.planning.forecast import forecast
 from tidegate.delivery.planning.plan import make_plan
 from tidegate.delivery.planning.schedule import parse_target, propose
@@ -17,18 +17,18 @@ GUARDRAILS = [
 ]
 
 
-def world(per_hour=3_000.0, **more):
-    assumed = AssumeSpec(
-        requests_per_hour=per_hour,
-        rates={"error_rate": Share(0.02)},
-        latency=AssumedQuantity(median=1.0, sigma=0.6),
-        input_tokens=100,
-        **more,
-    )
-    return expect(History(), assumed, is_by_request=True), forecast({}, assumed)
+def world(per_hour=3_000.0, named=(), **more):
+    plain = {
+        "requests_per_hour": per_hour,
+        "rates": {"error_rate": Share(0.02)},
+        "latency": AssumedQuantity(median=1.0, sigma=0.6),
+        "input_tokens": 100,
+    }
+    assumed = AssumeSpec(**(plain | more))
+    return expect(History(), assumed, is_by_request=True, named=named), forecast({}, assumed)
 
 
-def plan(steps, per_hour=3_000.0, guardrails=GUARDRAILS, **more):
+def plan(steps, per_hour=3_000.0, guardrails=GUARDRAILS, assume=None, **more):
     spec = parse_release(
         {
             "kind": "Release",
@@ -39,7 +39,8 @@ def plan(steps, per_hour=3_000.0, guardrails=GUARDRAILS, **more):
             **more,
         }
     )
-    return make_plan(spec, *world(per_hour), start=0.0)
+    named = (*spec.guardrails, *spec.objectives)
+    return make_plan(spec, *world(per_hour, named, **(assume or {})), start=0.0)
 
 
 def test_a_plan_counts_what_comes_in_each_step_and_what_it_exposes():
@@ -52,7 +53,6 @@ def test_a_plan_counts_what_comes_in_each_step_and_what_it_exposes():
     assert found.worst.requests == pytest.approx(4 * found.planned.requests)
     assert found.planned.tokens == pytest.approx(found.planned.requests * (100 + world()[0].output_tokens))
     assert first.reached_after_seconds == pytest.approx(200 / 0.05 / 3_000 * 3600)
-    assert found.is_feasible
 
 
 def test_more_traffic_finds_smaller_harm_and_a_wider_margin_passes_sooner():
@@ -134,3 +134,79 @@ def test_an_experiment_is_not_planned_and_says_so():
         make_plan(parse_release(document), None, None, start=0.0, power=0.8)
     assert error.value.code == "not_available_yet"
     assert "canary" in error.value.remedy
+
+
+def refused(found):
+    return [(refusal.code, refusal.where) for refusal in found.refusals]
+
+
+def test_what_an_equal_candidate_cannot_pass_in_all_the_time_is_refused():
+    steps = [{"split": "5%", "soak": "10h"}, {"split": "50%", "soak": "2d"}]
+    found = plan(steps, guardrails=[{"metric": "latency", "stat": "p95", "max_increase": "5%"}])
+    assert refused(found) == [("never_decided", "latency.p95 in step 1 (split 0.05)")]
+    assert "every extension included" in found.refusals[0].sentence
+    asked = [{**steps[0], "require": ["error_rate"]}, steps[1]]
+    eased = plan(
+        asked,
+        guardrails=[
+            {"metric": "latency", "stat": "p95", "max_increase": "20%"},
+            {"metric": "error_rate", "hard": "> 5%"},
+        ],
+    )
+    assert eased.is_feasible  # the small step waits for what it can decide
+
+
+VOTES = {"metric": "feedback:thumbs_up", "max_decrease": "5%"}
+HALF = [{"split": "50%", "soak": "10h"}]
+
+
+def test_feedback_that_few_give_takes_so_much_longer():
+    share = {"rates": {"error_rate": Share(0.02), "feedback:thumbs_up": Share(0.8)}}
+    found = {
+        told_by: plan(HALF, guardrails=[VOTES], assume={**share, "told_by": {"feedback:thumbs_up": Share(told_by)}})
+        for told_by in (0.5, 0.05)
+    }
+    many, few = (each.steps[0].metrics[0] for each in found.values())
+    assert (many.expected, many.kind, many.margin) == (pytest.approx(0.8), "points", 0.05)
+    assert few.passes_after_requests == pytest.approx(10 * many.passes_after_requests, rel=0.05)
+    assert few.detectable > many.detectable
+    assert found[0.5].is_feasible
+    assert refused(found[0.05]) == [("never_decided", "feedback:thumbs_up in step 1 (split 0.5)")]
+
+
+def test_a_metric_of_which_nobody_knows_anything_is_refused_by_name_unless_it_is_only_shown():
+    found = plan(HALF, guardrails=[{"metric": "error_rate", "hard": "> 5%"}], objectives=[VOTES])
+    assert refused(found) == [("unknown_baseline", "feedback:thumbs_up")]
+    assert "told_by" in found.refusals[0].remedy
+    shown = {**VOTES, "dry_run": True}
+    assert plan(HALF, guardrails=[{"metric": "error_rate", "hard": "> 5%"}, shown]).is_feasible
+
+
+def test_a_judges_score_and_a_ratio_are_reckoned_by_their_spread():
+    means = {
+        "judge:kind": AssumedMean(mean=0.8, deviation=0.2),
+        "tokens_per_second": AssumedMean(mean=50, deviation=25),
+    }
+    bounds = [{"metric": "judge:kind", "max_decrease": "5%"}, {"metric": "tokens_per_second", "max_decrease": "5%"}]
+    found = plan(HALF, guardrails=bounds, assume={"means": means, "told_by": {"judge:kind": Share(0.2)}})
+    judge, speed = found.steps[0].metrics
+    assert (judge.metric, judge.kind, judge.expected) == ("judge:kind", "relative", 0.8)
+    assert 0.05 < judge.detectable < 0.2
+    assert speed.passes_after_requests is not None
+
+
+def test_an_objective_is_waited_for_in_the_last_step_only():
+    steps = [{"split": "10%", "soak": "5h"}, {"split": "50%", "soak": "1d"}]
+    found = plan(steps, objectives=[{"metric": "cost_per_request", "max_increase": "30%"}])
+    rows = [[m.is_required for m in step.metrics if m.metric == "cost_per_request.mean"] for step in found.steps[:2]]
+    assert rows == [[False], [True]]
+
+
+def test_a_number_from_elsewhere_is_planned_by_when_it_is_read():
+    gpu = {"metric": "gpu_util", "source": {"prometheus": "up"}, "hard": "> 95"}
+    found = plan(HALF, guardrails=[gpu], analysis={"interval": "5m"})
+    row = found.steps[0].metrics[0]
+    assert (row.condition, row.passes_after_seconds, row.can_pass) == ("reading", 300, True)
+    assert any("gpu_util comes from elsewhere" in sentence for sentence in found.assumptions)
+    late = plan([{"split": "50%", "soak": "10h"}], guardrails=[gpu], analysis={"interval": "5d"})
+    assert refused(late) == [("never_decided", "gpu_util in step 1 (split 0.5)")]

@@ -84,8 +84,10 @@ def _metric(metric: MetricPlan) -> list[Cell]:
     if metric.condition == "comparison":
         needs = metric.passes_after_requests
         after = "never" if needs is None else f"{needs:,.0f} ({duration(metric.passes_after_seconds)})"
-    if metric.condition == "rule":
+    if metric.condition in {"rule", "reading"}:
         harm = UNKNOWN
+    if metric.condition == "reading":
+        after = f"read every {duration(metric.passes_after_seconds)}"
     mark = Text("✔", style="green") if metric.can_pass else Text("○ not in time", style="yellow")
     return [f"{metric.metric} {metric.condition}", expected, margin, harm, after, mark]
 

@@ -1,23 +1,39 @@
 """What is expected of one request to stable: from history where there is enough of it, else from stated assumptions.
 
 A quantity is a histogram, or log-normal with a median and a sigma; its survival function says how often a threshold
-is exceeded. Failed requests exceed every threshold of a time.
+is exceeded. Failed requests exceed every threshold of a time. Of scores and ratios a mean and its variation are known.
+Not every request tells everything: few users vote, and a judge reads a sample.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from statistics import NormalDist
 from typing import NamedTuple
 
 import msgspec
 
 from tidegate.delivery.evidence.comparisons import MINIMUM_BASELINE
-from tidegate.delivery.evidence.metrics import METRICS, Quantity, Rate
+from tidegate.delivery.evidence.metrics import (
+    FEEDBACK,
+    JUDGE,
+    METRICS,
+    Quantity,
+    Quotient,
+    Rate,
+    Reading,
+    Score,
+    metric_of,
+)
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Share
+from tidegate.delivery.release_spec import GuardrailSpec
+from tidegate.documents import nearest
+from tidegate.errors import InvalidInputError
 from tidegate.stats.distribution import SCALE, Distribution, lower_edge, upper_edge
 from tidegate.stats.planning.sample_size import log_deviation_at
+from tidegate.stats.ratio import Ratio
 
 
 class AssumedQuantity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -32,13 +48,27 @@ class AssumedQuantity(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     sigma: float = 0.7
 
 
+class AssumedMean(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A score or a ratio.
+
+    Attributes:
+        mean: in the metric's own unit, above 0.
+        deviation: standard deviation of one unit's value.
+    """
+
+    mean: float
+    deviation: float
+
+
 class AssumeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """``assume:`` of a plan: what to reckon with where history is silent; what is given here overrules history.
 
     Attributes:
         requests_per_hour: of the service.
         requests_per_unit: how many requests one unit makes within a step.
-        rates: metric -> share of requests.
+        rates: metric -> share of requests; of good ones where the metric is such a share (``feedback:thumbs_up``).
+        means: score or ratio (``judge:kind``, ``tokens_per_second``) -> what one unit has.
+        told_by: metric -> share of the requests that tell it: who votes, what a judge reads.
         latency, ttft, tpot: seconds, of answers.
         cost_per_request: USD.
         input_tokens, output_tokens: mean of a request.
@@ -48,6 +78,8 @@ class AssumeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     requests_per_hour: float | None = None
     requests_per_unit: float | None = None
     rates: dict[str, Share] = {}
+    means: dict[str, AssumedMean] = {}
+    told_by: dict[str, Share] = {}
     latency: AssumedQuantity | None = None
     ttft: AssumedQuantity | None = None
     tpot: AssumedQuantity | None = None
@@ -69,15 +101,32 @@ DEFAULT_INPUT_TOKENS = 500.0
 
 
 class ExpectedRate(NamedTuple):
-    """Share of judged requests.
+    """Share with the harmful event.
 
     Attributes:
-        rate: within (0, 1).
+        rate: within (0, 1), of the requests that tell it.
         source: ``history``, ``assumed`` (by who asks) or ``default``.
+        per_request: share of the judged requests that tell it.
     """
 
     rate: float
     source: str
+    per_request: float = 1.0
+
+
+class ExpectedMean(NamedTuple):
+    """A score or a ratio.
+
+    Attributes:
+        mean: in the metric's own unit.
+        variation: standard deviation of one unit over the mean.
+        source, per_request: as of rates.
+    """
+
+    mean: float
+    variation: float
+    source: str
+    per_request: float = 1.0
 
 
 class ExpectedQuantity(NamedTuple):
@@ -147,18 +196,21 @@ class ExpectedQuantity(NamedTuple):
         return found / self.counted.count
 
 
+Expected = ExpectedRate | ExpectedQuantity | ExpectedMean
+
+
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """What is expected of stable.
 
     Attributes:
-        metrics: by the metric's name.
+        metrics: by the metric's name; of what nobody knows anything there is none.
         samples: judged requests of history that it rests on.
         input_tokens, output_tokens, cost_usd: means of a request, for exposure.
         requests_per_unit: how many requests one unit makes.
         correlation: between the outcomes of two requests of one unit; ``None`` when nobody knows.
     """
 
-    metrics: dict[str, ExpectedRate | ExpectedQuantity]
+    metrics: dict[str, Expected]
     samples: int
     input_tokens: float
     output_tokens: float
@@ -179,32 +231,42 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
         summary: of the first request of each unit, as verdicts count them.
         requests: all of them.
         input_tokens: sum of those.
+        told: of units of stable in its latest releases, with what users and judges said of them.
         correlation: see :class:`Expectation`.
     """
 
     summary: Summary = Summary()
     requests: int = 0
     input_tokens: int = 0
+    told: Summary = Summary()
     correlation: float | None = None
 
 
-def expect(history: History, assumed: AssumeSpec, *, is_by_request: bool) -> Expectation:
+def expect(
+    history: History, assumed: AssumeSpec, *, is_by_request: bool, named: Iterable[GuardrailSpec] = ()
+) -> Expectation:
     """Each metric from what was assumed, else from history, else from plain defaults that say so.
 
     Args:
         history: may be empty.
         assumed: by who asks.
         is_by_request: whether each request is a unit of its own.
+        named: guardrails and objectives, whose feedback and judges are looked for too.
+
+    Raises:
+        InvalidInputError: something is assumed of a metric that nobody knows, or of a mean that is not above 0.
     """
-    found: dict[str, ExpectedRate | ExpectedQuantity] = {}
-    for name, metric in METRICS.items():  # others are not planned
-        match metric.reading:
-            case Rate(is_of_good=False) as rate:
-                found[name] = _rate(name, rate, history.summary, assumed)
-            case Quantity() as quantity if name in _DEFAULT_QUANTITIES:
-                found[name] = _quantity(name, quantity, history.summary, assumed, found)
-            case _:
-                pass
+    _check_names(assumed)
+    found: dict[str, Expected] = {}
+    for name, metric in METRICS.items():
+        expected = _expected(name, metric.reading, history.summary, assumed, found)
+        if expected is not None:
+            found[name] = expected
+    for guardrail in named:
+        if guardrail.source is None and guardrail.metric not in METRICS:
+            told = _expected(guardrail.metric, metric_of(guardrail).reading, history.told, assumed, found)
+            if told is not None:
+                found[guardrail.metric] = told
     measured = history.requests / history.summary.units if history.summary.units else 1.0
     per_unit = assumed.requests_per_unit or (1.0 if is_by_request else max(1.0, measured))
     tokens, cost = found["output_tokens"], found["cost_per_request"]
@@ -222,12 +284,77 @@ def expect(history: History, assumed: AssumeSpec, *, is_by_request: bool) -> Exp
     )
 
 
-def _rate(name: str, metric: Rate, summary: Summary, assumed: AssumeSpec) -> ExpectedRate:
+def _check_names(assumed: AssumeSpec) -> None:
+    for part in ("rates", "means", "told_by"):
+        for name in getattr(assumed, part):
+            if name not in METRICS and not name.startswith((FEEDBACK, JUDGE)):
+                known = [*METRICS, f"{FEEDBACK}NAME", f"{JUDGE}NAME"]
+                raise InvalidInputError(
+                    f"there is no metric {name!r}", where=f"assume.{part}", remedy=nearest(name, known)
+                )
+    for name, mean in assumed.means.items():
+        if not (mean.mean > 0 and mean.deviation >= 0):
+            raise InvalidInputError("a mean is above 0 and a deviation is not negative", where=f"assume.means.{name}")
+
+
+def _expected(
+    name: str, reading: Reading, summary: Summary, assumed: AssumeSpec, known: Mapping[str, Expected]
+) -> Expected | None:
+    """Of one metric; ``None`` where neither history nor anybody says anything."""
+    match reading:
+        case Rate() as rate:
+            return _rate(name, rate, summary, assumed)
+        case Quantity() as quantity:
+            return _quantity(name, quantity, summary, assumed, known) if name in _DEFAULT_QUANTITIES else None
+        case Quotient(of, scale):
+            return _ratio(name, of(summary), scale, summary, assumed)
+        case Score(of, scale):
+            return _score(name, of(summary), scale, summary, assumed)
+
+
+def _rate(name: str, metric: Rate, summary: Summary, assumed: AssumeSpec) -> ExpectedRate | None:
+    trials = metric.trials(summary)
+    per_request = _per_request(name, trials, summary, assumed)
     if name in assumed.rates:
-        return ExpectedRate(min(1 - 1e-9, max(1e-9, float(assumed.rates[name]))), "assumed")
-    if summary.judged >= MINIMUM_BASELINE:
-        return ExpectedRate((metric.events(summary) + 0.5) / (summary.judged + 1), "history")
-    return ExpectedRate(_DEFAULT_RATES.get(name, 0.01), "default")
+        share = float(assumed.rates[name])
+        bad = 1 - share if metric.is_of_good else share
+        return ExpectedRate(min(1 - 1e-9, max(1e-9, bad)), "assumed", per_request)
+    if trials >= MINIMUM_BASELINE:
+        return ExpectedRate((metric.events(summary) + 0.5) / (trials + 1), "history", per_request)
+    return None if metric.is_of_good else ExpectedRate(_DEFAULT_RATES.get(name, 0.01), "default")
+
+
+def _ratio(name: str, ratio: Ratio, scale: float, summary: Summary, assumed: AssumeSpec) -> ExpectedMean | None:
+    """By the residuals of each unit's numerator, as its verdicts are."""
+    per_request = _per_request(name, ratio.count, summary, assumed)
+    if name in assumed.means:
+        return _assumed_mean(assumed.means[name], per_request)
+    if ratio.count < MINIMUM_BASELINE or not ratio.top or not ratio.bottom:
+        return None
+    value = ratio.value
+    squares = ratio.top_squares - 2 * value * ratio.products + value**2 * ratio.bottom_squares
+    deviation = math.sqrt(max(0.0, squares) / ratio.count)
+    return ExpectedMean(value * scale, deviation / (ratio.top / ratio.count), "history", per_request)
+
+
+def _score(name: str, values: Distribution, scale: float, summary: Summary, assumed: AssumeSpec) -> ExpectedMean | None:
+    per_request = _per_request(name, values.count, summary, assumed)
+    if name in assumed.means:
+        return _assumed_mean(assumed.means[name], per_request)
+    if values.count < MINIMUM_BASELINE or values.total <= 0:
+        return None
+    return ExpectedMean(values.mean / scale, values.deviation / values.mean, "history", per_request)
+
+
+def _assumed_mean(given: AssumedMean, per_request: float) -> ExpectedMean:
+    return ExpectedMean(given.mean, given.deviation / given.mean, "assumed", per_request)
+
+
+def _per_request(name: str, telling: int, summary: Summary, assumed: AssumeSpec) -> float:
+    """Share of the judged requests that tell the metric; all of them where nobody knows better."""
+    if name in assumed.told_by:
+        return max(1e-9, float(assumed.told_by[name]))
+    return min(1.0, telling / summary.judged) if telling and summary.judged else 1.0
 
 
 def _quantity(
@@ -235,7 +362,7 @@ def _quantity(
     metric: Quantity,
     summary: Summary,
     assumed: AssumeSpec,
-    known: dict[str, ExpectedRate | ExpectedQuantity],
+    known: Mapping[str, Expected],
 ) -> ExpectedQuantity:
     values, failed = metric.of(summary), metric.failures(summary)
     error_rate = known["error_rate"]

@@ -11,11 +11,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tidegate.delivery.evidence.metrics import METRICS, Quantity, metric_name
-from tidegate.delivery.planning.expectation import Expectation, ExpectedRate
+from tidegate.delivery.evidence.metrics import Quantity, Rate, metric_name, metric_of
+from tidegate.delivery.planning.expectation import Expectation, ExpectedMean, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
-from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, Refusal, StepPlan
+from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, StepPlan
 from tidegate.delivery.planning.power import question, smallest_breach, smallest_change
+from tidegate.delivery.planning.refusing import refusals
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Approve, Mirror, Program, Split
 from tidegate.delivery.strategy import compile_program, strategy_name
@@ -63,12 +64,12 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         requests_per_unit=expected.requests_per_unit,
         correlation=expected.correlation,
         design_effect=_design_effect(expected),
-        assumptions=tuple(_assumptions(spec.guardrails, expected, traffic)),
+        assumptions=tuple(_assumptions((*spec.guardrails, *spec.objectives), expected, traffic)),
         steps=tuple(steps),
         planned=_exposure(steps, expected, traffic, start, is_worst=False),
         worst=_exposure(steps, expected, traffic, start, is_worst=True),
         undecided=tuple(_undecided(steps, power)) if traffic.mean else (),
-        refusals=tuple(_refusals(steps, traffic)),
+        refusals=tuple(refusals(spec, steps, expected, traffic)),
     )
 
 
@@ -129,17 +130,23 @@ def _metrics(
     least: int,
     power: float,
 ) -> list[MetricPlan]:
-    acting = sum((g.hard is not None) + g.compares for g in spec.guardrails if not g.dry_run)
-    alpha = spec.analysis.alpha / program.judgings / max(1, acting)
+    bounds = (*spec.guardrails, *spec.objectives)
+    tested = [g for g in bounds if not (g.dry_run or g.source)]
+    alpha = spec.analysis.alpha / program.judgings / max(1, sum((g.hard is not None) + g.compares for g in tested))
     required = program.required_at(index)
     found: list[MetricPlan] = []
-    for guardrail in spec.guardrails:
-        name = metric_name(guardrail)
-        is_required = not guardrail.dry_run and (required is None or name in required or guardrail.metric in required)
-        if guardrail.source is not None or guardrail.metric not in expected.metrics:
+    for number, guardrail in enumerate(bounds):
+        name, is_objective = metric_name(guardrail), number >= len(spec.guardrails)
+        is_asked = required is None or name in required or guardrail.metric in required
+        is_required = not guardrail.dry_run and (program.is_final(index) if is_objective else is_asked)
+        if guardrail.source is not None:
+            found += _readings(spec, program, index, guardrail, is_required=is_required)
+            continue
+        if guardrail.metric not in expected.metrics:
             continue
         if guardrail.hard is not None:
-            breach = smallest_breach(guardrail, units * share, power, alpha=alpha)
+            telling = units * share * min(1.0, expected.metrics[guardrail.metric].per_request)
+            breach = smallest_breach(guardrail, telling, power, alpha=alpha)
             found.append(_row(guardrail, expected, "hard", "share", None, breach, is_required=is_required))
         asked = None
         if guardrail.compares and 0 < share < 1:
@@ -175,10 +182,11 @@ def _row(
     *,
     is_required: bool,
 ) -> MetricPlan:
-    known, metric = expected.metrics[guardrail.metric], METRICS[guardrail.metric].reading
-    if isinstance(known, ExpectedRate) or not isinstance(metric, Quantity):
-        assert isinstance(known, ExpectedRate)
-        value = known.rate
+    known, metric = expected.metrics[guardrail.metric], metric_of(guardrail).reading
+    if isinstance(known, ExpectedRate):
+        value = 1 - known.rate if isinstance(metric, Rate) and metric.is_of_good else known.rate
+    elif isinstance(known, ExpectedMean) or not isinstance(metric, Quantity):
+        value = known.mean
     elif guardrail.stat == "mean":
         value = known.mean / metric.scale
     else:
@@ -197,6 +205,29 @@ def _row(
         can_pass=condition != "comparison",
         is_required=is_required,
     )
+
+
+def _readings(
+    spec: ReleaseSpec, program: Program, index: int, guardrail: GuardrailSpec, *, is_required: bool
+) -> list[MetricPlan]:
+    """A number from elsewhere is looked at once in an interval; what it will be nobody knows ahead."""
+    interval = spec.analysis.interval
+    every = float(program.criteria_at(index).interval if interval is None else interval)
+    row = MetricPlan(
+        metric=metric_name(guardrail),
+        condition="reading",
+        expected=None,
+        source="elsewhere",
+        kind="reading",
+        margin=None,
+        detectable=None,
+        fixed_requests=None,
+        passes_after_requests=None,
+        passes_after_seconds=every,
+        can_pass=every <= program.soak_at(index),
+        is_required=is_required,
+    )
+    return [row] * ((guardrail.hard is not None) + (guardrail.rule is not None))
 
 
 def _q(guardrail: GuardrailSpec) -> float:
@@ -245,11 +276,14 @@ def _assumptions(guardrails: Sequence[GuardrailSpec], expected: Expectation, tra
         found.append(f"traffic is assumed: {traffic.mean:,.0f} requests an hour at all hours")
     if traffic.source == "history" and traffic.hours < 72:
         found.append(f"traffic rests on {traffic.hours} hours of history and is taken to be the same at all hours")
+    elsewhere = {guardrail.metric for guardrail in guardrails if guardrail.source is not None}
     words = {"assumed": "is assumed", "default": "is a plain default, for want of history"}
     for name in dict.fromkeys(guardrail.metric for guardrail in guardrails):
         known = expected.metrics.get(name)
-        if known is None:
-            found.append(f"{name} comes from a source that tells nothing ahead; it is left out of the reckoning")
+        if name in elsewhere:
+            found.append(f"{name} comes from elsewhere: when it is read is planned, and not what it will be")
+        elif known is None:
+            continue
         elif (source := known.source) in words:
             found.append(f"{name} {words[source]}")
     tokens = expected.metrics["output_tokens"].source
@@ -271,40 +305,6 @@ def _undecided(steps: Sequence[StepPlan], power: float) -> list[str]:
                     else f"needs more than {step.requests * LONGEST:,.0f}"
                 )
                 found.append(f"{metric.metric} in {where}: an equal candidate {more}, and {step.requests:,.0f} come")
-            if metric.condition != "rule" and metric.kind != "share" and metric.detectable is None:
+            if metric.condition not in {"rule", "reading"} and metric.kind != "share" and metric.detectable is None:
                 found.append(f"{metric.metric} in {where}: no harm is found with {power:.0%} probability")
     return found
-
-
-def _refusals(steps: Sequence[StepPlan], traffic: Forecast) -> list[Refusal]:
-    if not traffic.mean:
-        return [
-            Refusal(
-                code="no_traffic",
-                where="the whole release",
-                sentence="nothing is known of the service's traffic",
-                remedy="say what to expect with --requests-per-hour (assume: {requests_per_hour: …})",
-            )
-        ]
-    found = []
-    for step in steps:
-        if step.kind not in {"split", "mirror"}:
-            continue
-        reached = step.reached_after_seconds
-        if reached is None or reached > step.longest_seconds:
-            found.append(_too_few(step, reached))
-    return found
-
-
-def _too_few(step: StepPlan, reached: float | None) -> Refusal:
-    most = step.candidate_units / step.seconds * step.longest_seconds if step.seconds else 0.0
-    hours = "never" if reached is None else f"after {reached / 3600:,.1f} hours"
-    return Refusal(
-        code="never_enough_samples",
-        where=f"step {step.number} ({step.kind} {step.share or step.mirrored:.4g})",
-        sentence=(
-            f"it needs {step.min_samples} units of the candidate and gets about {most:,.3g}, every extension included; "
-            f"it would have them {hours}"
-        ),
-        remedy="raise its share or soak, lower analysis.min_samples, or choose assignment.unit: request",
-    )

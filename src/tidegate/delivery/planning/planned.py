@@ -12,10 +12,11 @@ class MetricPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         metric: its name.
-        condition: ``comparison``, ``hard`` or ``rule``.
+        condition: ``comparison``, ``hard``, ``rule``, or ``reading`` of a number from elsewhere.
         expected: stable's value in the metric's own unit.
-        source: of that: ``history``, ``assumed`` or ``default``.
-        kind: of the changes: ``points`` (parts of one), ``relative``, or ``share`` above a hard limit.
+        source: of that: ``history``, ``assumed``, ``default`` or ``elsewhere``.
+        kind: of the changes: ``points`` (parts of one), ``relative``, ``share`` above a hard limit, or none
+            (``rule``, ``reading``).
         margin: what is tolerated.
         detectable: the smallest harm that the step finds with the plan's power; ``None`` when it finds none.
         fixed_requests: a test at one look would need for that harm.

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tidegate.delivery.evidence.comparisons import FREQUENT, MINIMUM_EVENTS
-from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
-from tidegate.delivery.planning.expectation import Expectation, ExpectedQuantity, ExpectedRate
+from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Rate, metric_of
+from tidegate.delivery.planning.expectation import Expectation, ExpectedMean, ExpectedQuantity, ExpectedRate
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import bernoulli
 from tidegate.stats.asymptotic import MINIMUM_VALUES, critical
@@ -68,10 +68,30 @@ def question(
         return None
     if isinstance(found, ExpectedRate):
         is_ratio = guardrail.max_ratio is not None or (guardrail.max_increase is not None and not margin)
-        return _of_ratio(asked, found.rate) if is_ratio else _of_points(asked, found.rate)
+        of_those = _of_ratio(asked, found.rate) if is_ratio else _of_points(asked, found.rate)
+        return _told_by(found.per_request, of_those)
+    if isinstance(found, ExpectedMean):
+        return _told_by(found.per_request, _of_mean(asked, found))
     if guardrail.stat == "mean":
         return _of_mean(asked, found)
     return _of_quantile(asked, found, QUANTILES[guardrail.stat or "p95"])
+
+
+def _told_by(share: float, asked: Question) -> Question:
+    """The same question where only a share of the units tells anything, and the others tell nothing."""
+    if share == 1:
+        return asked
+
+    def among_all(stopping: Stopping) -> Stopping:
+        return Stopping(stopping.at / share, stopping.power)
+
+    return Question(
+        lambda change, most: among_all(asked.fails(change, max(1.0, most * share))),
+        lambda most: among_all(asked.passes(max(1.0, most * share))),
+        lambda change, power: asked.fixed(change, power) / share,
+        asked.margin,
+        asked.kind,
+    )
 
 
 def smallest_change(asked: Question, units: float, power: float) -> float:
@@ -251,7 +271,7 @@ def _of_points(asked: _Asked, rate: float) -> Question:
     return Question(fails, passes, fixed, margin, "points")
 
 
-def _of_mean(asked: _Asked, found: ExpectedQuantity) -> Question:
+def _of_mean(asked: _Asked, found: ExpectedQuantity | ExpectedMean) -> Question:
     """AsympCS of the log of the ratio of means; the change is relative."""
     share, variation = asked.share, found.variation
     horizon = HORIZON * max(asked.least, MINIMUM_VALUES)
@@ -290,10 +310,13 @@ def smallest_breach(guardrail: GuardrailSpec, units: float, power: float, *, alp
     Returns:
         In parts of one; ``None`` for the limit of a mean, infinite when nothing is found.
     """
-    metric, limit = METRICS[guardrail.metric].reading, guardrail.hard
-    if limit is None or guardrail.stat == "mean":
+    metric, limit = metric_of(guardrail).reading, guardrail.hard
+    if limit is None or guardrail.stat == "mean" or not isinstance(metric, Rate | Quantity):
         return None
-    allowed = limit.value if isinstance(metric, Rate) else 1 - QUANTILES[guardrail.stat or "p95"]
+    if isinstance(metric, Rate):
+        allowed = 1 - limit.value if metric.is_of_good else limit.value
+    else:
+        allowed = 1 - QUANTILES[guardrail.stat or "p95"]
     if units < 1 or allowed >= 1:
         return math.inf
 

@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
-from tidegate.delivery.planning.expectation import Expectation
+from tidegate.delivery.planning.expectation import Expectation, ExpectedMean
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Proposal, ProposedStep
 from tidegate.delivery.planning.power import Question, question, smallest_change
@@ -55,11 +55,12 @@ def parse_target(text: str, expected: Expectation) -> Target:
         )
     name = match["metric"] or "latency"
     stat = match["quantile"] or match["stat"]
-    if name not in expected.metrics:
+    plannable = [each for each, known in expected.metrics.items() if not isinstance(known, ExpectedMean)]
+    if name not in plannable or name not in METRICS:
         raise InvalidInputError(
             f"there is no metric {name!r} that can be planned",
             where="detect",
-            remedy=f"known ones: {', '.join(sorted(expected.metrics))}",
+            remedy=f"known ones: {', '.join(sorted(plannable))}",
         )
     metric, amount = METRICS[name].reading, float(match["amount"]) / 100
     if isinstance(metric, Rate):
