@@ -138,7 +138,7 @@ TRANSITIONS: tuple[Transition, ...] = (
 # Changes beside the table: the overlay, the clock, and intents that change nothing.
 NOTES: dict[str, tuple[str, str]] = {
     "paused": ("P1", "Paused: {why}."),
-    "resumed": ("P2", "No longer paused: {why}."),
+    "resumed": ("P2", "No longer paused, as it was: {why}."),
     "arm_removed": ("A1", "The arm {variant} ({version}) is taken out, its units go to stable: {detail}."),
     "reweighted": ("A2", "Round {round} begins with new weights for new units: {weights}; {why}."),
     "arm_gone": ("A1", "No gateway sends anybody to the arm {variant} any more."),

@@ -210,3 +210,15 @@ def test_a_number_from_elsewhere_is_planned_by_when_it_is_read():
     assert any("gpu_util comes from elsewhere" in sentence for sentence in found.assumptions)
     late = plan([{"split": "50%", "soak": "10h"}], guardrails=[gpu], analysis={"interval": "5d"})
     assert refused(late) == [("never_decided", "gpu_util in step 1 (split 0.5)")]
+
+
+def test_a_step_for_a_segment_gets_its_traffic_alone():
+    steps = [{"split": "50%", "to": {"segment": "internal"}, "soak": "2h"}, {"split": "10%", "soak": "2h"}]
+    known = plan(steps, assume={"segments": {"internal": Share(0.1)}})
+    unknown = plan(steps)
+    first, other = known.steps[0], unknown.steps[0]
+    assert (first.part, first.requests, first.candidate_units) == (0.1, 600, 300)
+    assert (other.part, other.requests) == (1.0, 6_000)
+    assert known.planned.requests == pytest.approx(300 + 600 + 3_000)
+    assert any("segment internal" in sentence for sentence in unknown.assumptions)
+    assert not any("segment internal" in sentence for sentence in known.assumptions)

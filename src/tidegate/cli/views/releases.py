@@ -175,6 +175,7 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
     elif release.ended_at:
         found.append(("ended", moment(release.ended_at, now)))
     found += [("traffic" if not index else "", line) for index, line in enumerate(_weights(release))]
+    found += [("", line) for line in _targeted(release)]
     found += [("mirror", _mirrored(release, release.mirror))] if release.mirror else []
     found += [("observed", line) for line in _actual(release)]
     found += [("gates" if not index else "", line) for index, line in enumerate(_gates(release))]
@@ -202,13 +203,22 @@ def _step(release: Release) -> str:
     told = f"{release.step + 1} of {len(release.program)}: {step.get('kind', '')}"
     if step.get("mode"):
         told += f" {step['mode'].replace('_', ' ')}"
-    if step.get("mirroring"):
-        told += f" copies of {share(step['mirroring']['share'])}"
     if "weight" in step:
         told += f" {share(step['weight'])}"
+    if step.get("mirroring"):
+        told += f"{' with' if 'weight' in step else ''} copies of {share(step['mirroring']['share'])}"
     if step.get("role"):
         told += f" by {step['role']}"
     return told + (f" of segment {step['audience']}" if step.get("audience") else "")
+
+
+def _targeted(release: Release) -> list[str]:
+    """What segments get beside everybody's weights: their latest step, until all units are moved."""
+    if release.phase != "progressing":
+        return []
+    begun = [step for step in release.program[: release.step + 1] if step.get("audience")]
+    latest = {step["audience"]: step["weight"] for step in begun}
+    return [f"of segment {segment} {share(weight)} to {release.version}" for segment, weight in latest.items()]
 
 
 def _mirrored(release: Release, mirror: Mirror) -> str:

@@ -177,7 +177,7 @@ def _judge_comparison(
         metric=metric_name(guardrail),
         verdict=found.verdict,
         code=found.code,
-        sentence=_comparison_sentence(guardrail, found, least),
+        sentence=_comparison_sentence(guardrail, found),
         limit=found.margin,
         estimate=finite(found.candidate),
         samples=found.candidate_samples,
@@ -190,7 +190,7 @@ def _judge_comparison(
     )
 
 
-def _comparison_sentence(guardrail: GuardrailSpec, found: Compared, least: int) -> str:
+def _comparison_sentence(guardrail: GuardrailSpec, found: Compared) -> str:
     is_rate = metric_of(guardrail).kind is Kind.RATE
     is_less = guardrail.max_decrease is not None or (found.effect.estimate < 0 and guardrail.max_change is not None)
     return REASONS[found.code].format(
@@ -203,5 +203,5 @@ def _comparison_sentence(guardrail: GuardrailSpec, found: Compared, least: int) 
         margin=show_margin(guardrail),
         samples=found.candidate_samples,
         stable_samples=found.stable_samples,
-        least=max(1, least),
+        least=found.least,
     )

@@ -82,6 +82,7 @@ class Compared(NamedTuple):
     Attributes:
         effect: points for rates, relative for everything else; bounds at the guardrail's part of alpha.
         margin: as the effect; what the verdict turns on.
+        least: samples that each arm needs.
     """
 
     verdict: Verdict
@@ -92,6 +93,7 @@ class Compared(NamedTuple):
     stable: float | None
     candidate_samples: int
     stable_samples: int
+    least: int
 
 
 class Side(NamedTuple):
@@ -148,6 +150,7 @@ def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_al
             effect, verdict, code = _compare_quantiles(guardrail, quantity, both, sides, part, pass_alpha, least)
         case Quantity() | Score() | Quotient() as reading:
             effect, verdict, code = _compare_means(reading, both, sides, part, pass_alpha, least)
+            least = max(least, asymptotic.MINIMUM_VALUES)
     samples = samples_of(guardrail, both.candidate), samples_of(guardrail, both.stable)
     if verdict is not Verdict.FAIL and min(samples) < max(1, least):
         verdict, code = Verdict.NO_DATA, "too_few_compared" if max(samples) else "not_measured"
@@ -159,6 +162,7 @@ def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_al
         estimate_of(guardrail, both.candidate),
         estimate_of(guardrail, both.stable),
         *samples,
+        least=max(1, least),
     )
 
 

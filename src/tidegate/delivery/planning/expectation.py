@@ -69,6 +69,7 @@ class AssumeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         rates: metric -> share of requests; of good ones where the metric is such a share (``feedback:thumbs_up``).
         means: score or ratio (``judge:kind``, ``tokens_per_second``) -> what one unit has.
         told_by: metric -> share of the requests that tell it: who votes, what a judge reads.
+        segments: segment -> share of the units that belong to it.
         latency, ttft, tpot: seconds, of answers.
         cost_per_request: USD.
         input_tokens, output_tokens: mean of a request.
@@ -80,6 +81,7 @@ class AssumeSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     rates: dict[str, Share] = {}
     means: dict[str, AssumedMean] = {}
     told_by: dict[str, Share] = {}
+    segments: dict[str, Share] = {}
     latency: AssumedQuantity | None = None
     ttft: AssumedQuantity | None = None
     tpot: AssumedQuantity | None = None
@@ -208,6 +210,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
         input_tokens, output_tokens, cost_usd: means of a request, for exposure.
         requests_per_unit: how many requests one unit makes.
         correlation: between the outcomes of two requests of one unit; ``None`` when nobody knows.
+        segments: share of the units that belong to each; of others it is not known.
     """
 
     metrics: dict[str, Expected]
@@ -217,6 +220,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float
     requests_per_unit: float
     correlation: float | None = None
+    segments: dict[str, float] = {}
 
     @property
     def is_assumed(self) -> bool:
@@ -281,6 +285,7 @@ def expect(
         cost_usd=cost.mean / 1e9,
         requests_per_unit=per_unit,
         correlation=history.correlation,
+        segments={name: float(share) for name, share in assumed.segments.items()},
     )
 
 

@@ -29,6 +29,10 @@ class Forecast(NamedTuple):
         """Requests an hour over a whole day."""
         return math.fsum(self.by_hour) / 24
 
+    def of(self, part: float) -> Forecast:
+        """Of a part of the units alone."""
+        return self if part == 1 else Forecast(tuple(part * each for each in self.by_hour), self.source, self.hours)
+
     def requests(self, start: float, seconds: float) -> float:
         """Requests within ``seconds`` from ``start``, seconds of the day."""
         days, left = divmod(seconds, 86_400)

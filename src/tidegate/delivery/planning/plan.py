@@ -18,7 +18,7 @@ from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, StepP
 from tidegate.delivery.planning.power import question, smallest_breach, smallest_change
 from tidegate.delivery.planning.refusing import refusals
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.steps import Approve, Mirror, Program, Split
+from tidegate.delivery.steps import Approve, Mirror, Program, Split, TrafficStep
 from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.errors import InvalidInputError
 
@@ -47,10 +47,11 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
             remedy="plan a canary of one of them; `tidegate explain` tells how the experiment stands",
         )
     steps, clock, share = [], start, 0.0
+    segments = [step.audience for step in program.steps if isinstance(step, Split) and step.audience]
     for index in range(len(program.steps) + (not program.finishes)):
         made = _step(spec, program, index, expected, traffic, clock, share, power)
         steps.append(made)
-        clock, share = clock + made.seconds, made.share
+        clock, share = clock + made.seconds, made.share * made.part
     return Plan(
         service=spec.service,
         version=spec.version,
@@ -64,7 +65,7 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         requests_per_unit=expected.requests_per_unit,
         correlation=expected.correlation,
         design_effect=_design_effect(expected),
-        assumptions=tuple(_assumptions((*spec.guardrails, *spec.objectives), expected, traffic)),
+        assumptions=tuple(_assumptions((*spec.guardrails, *spec.objectives), segments, expected, traffic)),
         steps=tuple(steps),
         planned=_exposure(steps, expected, traffic, start, is_worst=False),
         worst=_exposure(steps, expected, traffic, start, is_worst=True),
@@ -91,6 +92,8 @@ def _step(
     mirrored = mirroring.share / WHOLE if mirroring is not None else 0.0
     own = spec.analysis.min_samples
     least = program.criteria_at(index).min_samples if own is None else own
+    part = _part(found, expected)
+    traffic = traffic.of(part)
     requests = traffic.requests(clock, seconds)
     units = requests / expected.requests_per_unit
     judged = mirrored if isinstance(found, Mirror) else share
@@ -104,6 +107,7 @@ def _step(
     return StepPlan(
         number=index + 1,
         kind=kind,
+        part=part,
         share=share,
         mirrored=mirrored,
         seconds=seconds,
@@ -116,6 +120,12 @@ def _step(
         reached_after_seconds=reached if math.isfinite(reached) else None,
         metrics=metrics,
     )
+
+
+def _part(step: TrafficStep | None, expected: Expectation) -> float:
+    """Share of the service's units that a step is about: all of them, or those of its segment."""
+    audience = step.audience if isinstance(step, Split) else None
+    return max(1e-9, expected.segments.get(audience, 1.0)) if audience is not None else 1.0
 
 
 def _metrics(
@@ -250,7 +260,7 @@ def _exposure(
     clock, served, copies = start, 0.0, 0.0
     for step in steps:
         seconds = step.longest_seconds if is_worst else step.seconds
-        requests = traffic.requests(clock, seconds)
+        requests = traffic.requests(clock, seconds) * step.part
         served += requests * step.share
         copies += requests * (1 - step.share) * step.mirrored
         clock += seconds
@@ -270,7 +280,9 @@ def _design_effect(expected: Expectation) -> float | None:
     return 1 + (expected.requests_per_unit - 1) * max(0.0, expected.correlation)
 
 
-def _assumptions(guardrails: Sequence[GuardrailSpec], expected: Expectation, traffic: Forecast) -> list[str]:
+def _assumptions(
+    guardrails: Sequence[GuardrailSpec], segments: Sequence[str], expected: Expectation, traffic: Forecast
+) -> list[str]:
     found = []
     if traffic.source == "assumed":
         found.append(f"traffic is assumed: {traffic.mean:,.0f} requests an hour at all hours")
@@ -286,6 +298,12 @@ def _assumptions(guardrails: Sequence[GuardrailSpec], expected: Expectation, tra
             continue
         elif (source := known.source) in words:
             found.append(f"{name} {words[source]}")
+    found += [
+        f"nobody knows how much of the traffic is of segment {segment}; all of it is reckoned with "
+        f"(assume: {{segments: {{{segment}: 10%}}}})"
+        for segment in dict.fromkeys(segments)
+        if segment not in expected.segments
+    ]
     tokens = expected.metrics["output_tokens"].source
     if tokens != "history":
         found.append(f"tokens and money {words[tokens]}")

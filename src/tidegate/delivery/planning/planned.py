@@ -46,7 +46,8 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         number: from 1.
         kind: ``split``, ``mirror``, ``approve`` or ``bake``.
-        share: of the candidate, in parts of one.
+        part: of the service's units that the step is about, in parts of one: those of its segment.
+        share: of the candidate among them, in parts of one.
         mirrored: part of stable's requests that are copied.
         seconds, longest_seconds: as planned, and with every extension.
         requests: of the service in that time.
@@ -58,6 +59,7 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     number: int
     kind: str
+    part: float
     share: float
     mirrored: float
     seconds: float
