@@ -64,6 +64,18 @@ model-env: $(MODEL_VENV)/.ready ## PyTorch and transformers, for examples/real_m
 test-model: $(VENV)/.dev model-env ## train, serve and release real weights (about 900 MB, two minutes)
 	$(BIN)/python -m pytest tests/e2e/real_model -m slow --timeout 600
 
+# MLflow is large, and nothing of it is shipped: it is a sink that the traces are sent to.
+MLFLOW_VENV := .mlflow-venv
+
+$(MLFLOW_VENV)/.ready: tests/e2e/mlflow/requirements.txt
+	$(PYTHON) -m venv $(MLFLOW_VENV)
+	$(MLFLOW_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: test-mlflow
+test-mlflow: $(VENV)/.dev $(MLFLOW_VENV)/.ready ## send traces to a real MLflow server and read them back (about 900 MB)
+	$(BIN)/python -m pytest tests/e2e/mlflow -n 0 -m slow --timeout 600
+
 .PHONY: test-browser
 test-browser: $(VENV)/.dev system-packages ## people of every role in front of Chromium, dark and light, on a desk and a phone
 	$(BIN)/python -m pytest tests/browser -n 0
@@ -168,4 +180,4 @@ lock: $(BIN)/python ## choose versions anew and write both lock files, without i
 
 .PHONY: clean
 clean: ## remove everything that can be made again
-	rm -rf $(VENV) $(MODEL_VENV) bench/.scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) $(MODEL_VENV) $(MLFLOW_VENV) bench/.scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -10,7 +10,7 @@ from tidegate.dashboard.charts.scale import WIDTH, Scale, Upright, area, line
 from tidegate.delivery.planning.planned import MetricPlan, Plan
 
 HEIGHT = 140.0
-LEAST_POWER = 0.4
+LEAST_POWER = 0.0
 
 
 class Ramp(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,18 +58,9 @@ def ramp(plan: Plan) -> Ramp | None:
     return Ramp(path=area(upper, ground), places=tuple(places), seconds=whole)
 
 
-def power_curve(plans: Mapping[float, Plan]) -> PowerCurve | None:
-    """From plans of the same release with different powers: what each finds in the last step that compares.
-
-    Args:
-        plans: power -> plan.
-    """
-    found: dict[str, list[tuple[float, float]]] = {}
-    for power, plan in sorted(plans.items()):
-        for metric in _last_comparison(plan):
-            if metric.detectable is not None:
-                found.setdefault(metric.metric, []).append((metric.detectable, power))
-    found = {metric: points for metric, points in found.items() if len(points) > 1}
+def power_curve(plan: Plan) -> PowerCurve | None:
+    """What is found in the last step that compares."""
+    found = {metric.metric: metric.curve for metric in _last_comparison(plan) if len(metric.curve) > 1}
     if not found:
         return None
     most = 1.15 * max(size for points in found.values() for size, _ in points)

@@ -9,7 +9,6 @@ from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.documents import parse_document
 from tidegate.errors import InvalidInputError, TidegateError
 
-_POWERS = (0.5, 0.65, 0.9, 0.95)
 _LONGEST_SPEC = 20_000
 EXAMPLE = """\
 strategy:
@@ -35,12 +34,11 @@ async def gather(look: Look) -> Context:
     try:
         wanted = _wanted(asked, spec)
         planned = await look.ask.plan(**wanted, detect=asked["detect"] or None)
-        others = {power: (await look.ask.plan(**wanted, power=power)).plan for power in _POWERS}
     except TidegateError as mistake:
         return {**shown, "mistake": mistake}
     plan = planned.plan
-    curve = power_curve({**others, plan.power: plan})
-    return {**shown, "plan": plan, "proposal": planned.proposal, "ramp": ramp(plan), "power": curve}
+    drawn = {"ramp": ramp(plan), "power": power_curve(plan)}
+    return {**shown, "plan": plan, "proposal": planned.proposal, **drawn}
 
 
 def _wanted(asked: dict[str, str], spec: str) -> dict[str, Any]:

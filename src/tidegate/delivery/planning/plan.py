@@ -15,7 +15,7 @@ from tidegate.delivery.evidence.metrics import Quantity, Rate, metric_name, metr
 from tidegate.delivery.planning.expectation import Expectation, ExpectedMean, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, StepPlan
-from tidegate.delivery.planning.power import question, smallest_breach, smallest_change
+from tidegate.delivery.planning.power import power_curve, question, smallest_breach, smallest_change
 from tidegate.delivery.planning.refusing import refusals
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Approve, Mirror, Program, Split, TrafficStep
@@ -171,6 +171,7 @@ def _metrics(
             found.append(
                 msgspec.structs.replace(
                     row,
+                    curve=power_curve(asked, units, change),
                     fixed_requests=_finite(fixed),
                     passes_after_requests=_finite(after),
                     passes_after_seconds=_finite(traffic.seconds_for(after, clock)),

@@ -24,6 +24,7 @@ class MetricPlan(msgspec.Struct, frozen=True, kw_only=True):
             ``None`` when it never does.
         can_pass: whether that lies within the step.
         is_required: whether the step waits for its pass.
+        curve: (harm, probability of finding it) around ``detectable``, rising.
     """
 
     metric: str
@@ -38,6 +39,7 @@ class MetricPlan(msgspec.Struct, frozen=True, kw_only=True):
     passes_after_seconds: float | None
     can_pass: bool
     is_required: bool
+    curve: tuple[tuple[float, float], ...] = ()
 
 
 class StepPlan(msgspec.Struct, frozen=True, kw_only=True):

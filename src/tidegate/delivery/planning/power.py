@@ -22,7 +22,8 @@ from tidegate.stats.planning.sample_size import for_means, for_proportions
 from tidegate.stats.planning.sequential_power import Stopping, by_events, by_z, safety_by_events
 
 HORIZON = 20  # times min_samples, as the comparison of means has it
-_HALVINGS = 10
+_HALVINGS = 7  # of an octave of changes: to within 1 %
+_CURVE = (0.4, 0.7, 1.0, 1.3)  # parts of the smallest change found, beyond what is tolerated
 _LARGEST = 64.0  # a change beyond this factor counts as never found
 
 
@@ -113,6 +114,14 @@ def smallest_change(asked: Question, units: float, power: float) -> float:
         middle = (low + high) / 2
         low, high = (low, middle) if is_found(middle) else (middle, high)
     return high
+
+
+def power_curve(asked: Question, units: float, change: float) -> tuple[tuple[float, float], ...]:
+    """(change, probability of finding it) around the smallest change that is found; rising, as far as it is finite."""
+    if not math.isfinite(change):
+        return ()
+    changes = [asked.margin + part * (change - asked.margin) for part in _CURVE]
+    return tuple((each, _power_at(asked.fails(each, units), units)) for each in changes)
 
 
 def _power_at(stopping: Stopping, units: float) -> float:

@@ -72,7 +72,12 @@ def boundaries(
 
 
 def crossing_probabilities(
-    fractions: Sequence[float], limits: Sequence[float], drift: float = 0.0, *, is_two_sided: bool = False
+    fractions: Sequence[float],
+    limits: Sequence[float],
+    drift: float = 0.0,
+    *,
+    is_two_sided: bool = False,
+    nodes: int = _NODES,
 ) -> Floats:
     """Probability of first crossing the boundary at each look, shape (looks,); their sum is alpha or the power.
 
@@ -81,8 +86,9 @@ def crossing_probabilities(
         limits: critical z at each look, such as from :func:`boundaries`; infinite where nobody looks.
         drift: expected z at fraction 1; 0 is no effect.
         is_two_sided: whether both signs stop; both are then counted.
+        nodes: of Simpson's rule, odd.
     """
-    path, found = _Path(drift, is_two_sided=is_two_sided), []
+    path, found = _Path(drift, is_two_sided=is_two_sided, nodes=nodes), []
     for time, limit in zip(_checked(fractions), limits, strict=True):
         crossed = path.advance(time, limit)
         found.append(crossed.above + crossed.below)
@@ -97,8 +103,9 @@ class _Crossed(NamedTuple):
 class _Path:
     """The density of the score on paths that have not crossed yet."""
 
-    def __init__(self, drift: float = 0.0, *, is_two_sided: bool) -> None:
+    def __init__(self, drift: float = 0.0, *, is_two_sided: bool, nodes: int = _NODES) -> None:
         self._drift = drift
+        self._nodes = nodes
         self._is_two_sided = is_two_sided
         self._time = 0.0
         self._points: Floats = np.zeros(1)
@@ -116,7 +123,7 @@ class _Path:
         root, middle = math.sqrt(time), self._drift * time
         high = min(limit * root, middle + _FARTHEST * root)
         low = max(-limit * root, middle - _FARTHEST * root) if self._is_two_sided else middle - _FARTHEST * root
-        points = np.linspace(low, max(high, low + 1e-9), _NODES)
+        points = np.linspace(low, max(high, low + 1e-9), self._nodes)
         step = math.sqrt(time - self._time)
         gaps = (points[:, None] - self._points[None, :] - self._drift * (time - self._time)) / step
         density = np.exp(-gaps * gaps / 2) @ self._masses / (step * math.sqrt(2 * math.pi))
