@@ -20,6 +20,7 @@ from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.alerts import FiredAlert
 from tidegate.delivery.notifying import SinkSettings
 from tidegate.errors import ConflictError, InvalidInputError
+from tidegate.registry.versions import get_version
 
 PROGRAMS = ProgramSettings(is_enabled=True, environment={"PATH": os.defpath})
 SINKS = (SinkSettings(name="hook", webhook="https://hooks.example/", secret="s3cret"),)
@@ -196,6 +197,8 @@ async def test_an_approval_that_does_not_come_in_time(world, policy, phase):
     await world.advance(12)
     seen = await world.look(submitted.id)
     assert seen.phase == phase
+    async with world.control.state.read() as connection:
+        assert (await get_version(connection, submitted.version)).unstable is None  # nobody's silence is its fault
     if policy == "pause":
         assert seen.pause_reasons == ("await_approval", "step_pause")
         await world.control.operations.command(submitted.id, "approve", actor=MANAGER)

@@ -27,6 +27,9 @@ from tidegate.registry.releases import ReleaseRow, consume_intents, list_release
 from tidegate.registry.services import get_service, set_stable
 from tidegate.registry.versions import mark_unstable
 
+_OF_PEOPLE = frozenset({"approval_timeout", "deadline", "paused_too_long"})
+"""Triggers that tell of people's time, and nothing of the version."""
+
 
 class Hearers(Protocol):
     """Names the sinks that hear of something."""
@@ -179,7 +182,8 @@ async def _open_incident(connection: AsyncConnection, case: Case, command: OpenI
         exposed_units=command.exposed_units,
         now=command.at,
     )
-    await mark_unstable(connection, command.version, command.summary)
+    if command.trigger not in _OF_PEOPLE:
+        await mark_unstable(connection, command.version, command.summary)
 
 
 async def _close_incident(connection: AsyncConnection, row: ReleaseRow, command: CloseIncident) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -14,6 +15,7 @@ from tidegate.delivery.evidence.opinions import Opinions
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline
 from tidegate.delivery.release_file import parse_release
+from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.verdict import Verdict
 
 # How a version is good and how it is bad, by what its observations look like.
@@ -157,3 +159,7 @@ def test_kinds_and_harms_are_told_once():
         assert metric.meaning[0].islower()
         assert not metric.meaning.endswith(".")
         assert (metric.unit == "share") == (metric.kind is Kind.RATE or metric.name == "cache_hit_rate")
+
+
+def test_a_quantile_that_is_a_failure_is_beyond_measure():
+    assert show_value(GuardrailSpec(metric="latency", stat="p95"), math.inf) == "beyond measure"

@@ -31,7 +31,7 @@ def report_page(report: ReleaseReport) -> str:
 def incident_page(incident: Incident, release: Release) -> str:
     """A post-mortem to go on writing: what is known stands there, what only people know is asked for."""
     lines = [f"# Incident {incident.id}: {incident.service}", "", *_incident(incident), ""]
-    lines += ["## The release", "", *_facts(release), "", "## Evidence at that moment", ""]
+    lines += ["## The release, as it is now", "", *_facts(release), "", "## Evidence at that moment", ""]
     lines += [*_verdicts(_frozen_verdicts(incident)), "", "```json", _json(incident.evidence), "```", ""]
     lines += ["## Notes", "", *_notes(incident), ""]
     for asked in ("Cause", "What went well", "What did not", "Actions"):

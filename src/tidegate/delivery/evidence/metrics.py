@@ -14,6 +14,7 @@ win_rate`` the win rate of the pairs that a judge compared.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from enum import StrEnum
 from typing import NamedTuple
@@ -333,7 +334,7 @@ def samples_of(guardrail: GuardrailSpec, summary: Summary) -> int:
 
 def show_value(guardrail: GuardrailSpec, value: float | None) -> str:
     """``8 %``, ``2.5 s``."""
-    if value is None:
+    if value is None or not math.isfinite(value):
         return "beyond measure"
     if guardrail.source is not None:
         return f"{value:.6g}"

@@ -18,7 +18,7 @@ LIMITS: dict[str, str] = {
 # Of comparisons and rules.
 COMPARISONS: dict[str, str] = {
     "worse_than_stable": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), surely {direction} "
-    "than {margin} allow, over {samples} and {stable_samples} units",
+    "than {margin} allows, over {samples} and {stable_samples} units",
     "not_worse_than_stable": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), surely within "
     "{margin}, over {samples} and {stable_samples} units",
     "undecided": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), which neither keeps nor "
@@ -37,7 +37,7 @@ COMPARISONS: dict[str, str] = {
 # Of pairs: both answers to the same requests.
 PAIRS: dict[str, str] = {
     "pairs_worse": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
-    "surely more than {margin} allow, over {samples} pairs",
+    "surely more than {margin} allows, over {samples} pairs",
     "pairs_not_worse": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
     "surely within {margin}, over {samples} pairs",
     "pairs_undecided": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
