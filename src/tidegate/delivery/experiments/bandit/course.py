@@ -158,7 +158,9 @@ def _variant(
     own = [sight for sight in seen if variant in sight.shares]
     values = [(part, arm_value(_epochs(part, variant, own, is_drawn=is_drawn))) for part in reward.parts]
     rewards = min(sum(part.of(sight.seen[variant]).count for sight in own) for part in reward.parts)
-    value, low, high = _bounded(values, rewards, alpha, horizon)
+    value, low, high = _bounds(values, rewards, alpha, horizon)
+    if reward.is_bounded and low is not None and high is not None:
+        low, high = max(0.0, low), min(1.0, high)
     points = [round(sight.shares[variant] * TOTAL_WEIGHT) for sight in own]
     return VariantCourse(
         variant=variant,
@@ -186,7 +188,7 @@ def _epochs(part: Part, variant: str, own: Sequence[Sight], *, is_drawn: bool) -
     return found
 
 
-def _bounded(
+def _bounds(
     values: Sequence[tuple[Part, ArmValue]], rewards: int, alpha: float, horizon: int
 ) -> tuple[float | None, float | None, float | None]:
     value = sum(part.factor * each.estimate for part, each in values)
