@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from bench.statistics import bandits, effects, experiments, looks, planned, worlds
+from bench.statistics import bandits, effects, experiments, interleaving, looks, planned, worlds
 from bench.statistics.speed import speeds
 
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -76,6 +76,7 @@ def rows() -> Iterator[Row]:
     yield from _costs_and_latencies()
     yield from _users_and_bandits()
     yield from _preferences()
+    yield from _interleavings()
     yield from _ab_tests()
     yield from _bandits()
     yield from _power()
@@ -254,6 +255,38 @@ def _preferences() -> Iterator[Row]:
     )
 
 
+def _interleavings() -> Iterator[Row]:
+    count, decided = interleaving.CONVERSATIONS, interleaving.decided
+    both = "either version is preferred, a look at each vote"
+    yield Row(
+        "side by side, equal, 60 % take the first, 30 % ties",
+        both,
+        lambda g: decided(interleaving.side_by_side(g, count)),
+        most=0.05,
+    )
+    yield Row(
+        "turns of equal versions, 30 % carried over", both, lambda g: decided(interleaving.turns(g, count)), most=0.05
+    )
+    yield Row(
+        "a judge of equal answers with a taste for the first",
+        both,
+        lambda g: decided(interleaving.judged(g, count)),
+        most=0.05,
+    )
+    yield Row(
+        "people of one mind, 10 votes each",
+        "either version is preferred, one vote for each conversation",
+        lambda g: decided(interleaving.of_one_mind(g, count, 10, is_once=True)),
+        most=0.05,
+    )
+    yield Row(
+        "people of one mind, 10 votes each",
+        "*contrast:* each vote",
+        lambda g: decided(interleaving.of_one_mind(g, 500, 10, is_once=False)),
+        part=0.3,
+    )
+
+
 def _ab_tests() -> Iterator[Row]:
     thirds, small = (1 / 3, 1 / 3), (0.2, 0.05)
     for world, made in (
@@ -389,6 +422,13 @@ def _power() -> Iterator[Row]:
         lambda g: looks.scores(g.choice([0, 0.5, 1], 2_000, p=[0.35, 0.3, 0.35]), 0.45),
         part=0.5,
         within=2_000,
+    )
+    yield Row(
+        "side by side, preferred 65 to 35, 30 % take the first, 30 % ties",
+        "the candidate is preferred, a look at each vote",
+        lambda g: interleaving.preferred(interleaving.side_by_side(g, 1_000, better=0.65, first=0.3)),
+        least=0.80,
+        within=1_000,
     )
     better = experiments.World(("feedback:liked",), (1 / 3, 1 / 3), experiments.opinions(0.6, 0.6, 0.66))
     yield Row(

@@ -91,7 +91,7 @@ def preference_result(spec: ReleaseSpec, state: ReleaseState, counts: PairCounts
     lower, upper = preference.win_rate_interval(said, alpha)
     first_lower, first_upper = bernoulli.bounds(votes.first, votes.first + votes.second, alpha)
     evidence = preference.log_evidence_of_difference(said)
-    standing = _standing(votes, alpha, margin_of(spec))
+    standing = standing_of(votes, alpha, margin_of(spec))
     return PreferenceResult(
         question=step.question,
         mode=step.mode,
@@ -158,8 +158,8 @@ def margin_of(spec: ReleaseSpec) -> float | None:
     return None if given is None else float(given)
 
 
-def _standing(votes: Votes, alpha: float, margin: float | None) -> str:
-    """Better and worse by the decided votes, each at half of alpha; no worse by all of them, ties too."""
+def standing_of(votes: Votes, alpha: float, margin: float | None) -> str:
+    """``better`` and ``worse`` by the decided votes, each at half of alpha; no worse by all of them, ties too."""
     said, enough = votes.preferences, math.log(2 / alpha)
     if preference.log_evidence_of_better(said) >= enough:
         return "better"

@@ -17,8 +17,9 @@ from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, StepPlan
 from tidegate.delivery.planning.power import power_curve, question, smallest_breach, smallest_change
 from tidegate.delivery.planning.refusing import refusals
+from tidegate.delivery.planning.votes import votes_sentence
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.steps import Approve, Mirror, Program, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Interleave, Mirror, Program, Split, TrafficStep
 from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.errors import InvalidInputError
 
@@ -40,6 +41,13 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         InvalidInputError: the release is an experiment.
     """
     program = compile_program(spec.strategy)
+    if any(isinstance(step, Interleave) for step in program.steps):
+        raise InvalidInputError(
+            "an interleaving is decided by votes, and no history tells how many people will vote: "
+            f"{votes_sentence(spec.analysis.alpha, power)}",
+            code="not_available_yet",
+            remedy="compare that with the conversations that can vote until its horizon; ties come on top",
+        )
     if program.is_experiment:
         raise InvalidInputError(
             "a plan reckons with one candidate, and an experiment has several arms",
