@@ -11,10 +11,13 @@ from tests.fakes.observations import observation
 from tests.fakes.pairs import pair
 from tests.scenarios.world import FakeGateway, World
 
+from tidegate.delivery.judging import Preference, candidate_score
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import FeedbackRecord, Record, RecordBatch, encode_record
 from tidegate.delivery.snapshot import ServiceRoute
+from tidegate.registry.judgements import Judgement, keep_judgement
+from tidegate.registry.observations import Counts
 
 Chooses = Callable[[random.Random, tuple[str, ...]], str | None]
 """Which variant a user prefers of those shown, in their order; ``None`` neither."""
@@ -75,6 +78,35 @@ class Crowd:
             records.append(_shown(made, shown))
             records.append(self._said(made.stable, shown))
         await self._send(users, records)
+
+    async def be_judged(self, requests: int) -> None:
+        """Copies that a judge named ``kind`` compares in both orders; whoever takes the first place makes a tie."""
+        route = self._route()
+        if route is None or route.release is None or route.release.mirroring is None:
+            return
+        users, pairs = [], []
+        for _ in range(requests):
+            self.number += 1
+            fields = self._fields(route, f"req_{self.gateway.name}_{self.number}")
+            theirs = {"version": route.variants[1].version}
+            pairs.append(pair(theirs, {"version": route.variants[0].version}, **fields))
+            users.append(pairs[-1].stable)
+        await self._send(users, pairs)
+        async with self.world.control.observed.write() as connection:
+            for made in pairs:
+                await keep_judgement(connection, self._judgement(made))
+
+    def _judgement(self, made: PairRecord) -> Judgement:
+        orders = ("candidate", "stable"), ("stable", "candidate")
+        said = [self.chooses(self.chance, order) for order in orders]
+        places = [
+            Preference.NEITHER if choice is None else Preference.FIRST if choice == order[0] else Preference.SECOND
+            for choice, order in zip(said, orders, strict=True)
+        ]
+        at_us = made.stable.started_at_us + 1
+        return Judgement(
+            made.candidate, Counts.WINDOW, "kind", "judge/v1.0.0", at_us, candidate_score(*places), *map(str, places)
+        )
 
     async def take_turns(self, conversations: int, says: Callable[[random.Random, str], bool]) -> None:
         """Conversations of two turns, one of each version in random order, each with a yes or no."""
