@@ -205,6 +205,7 @@ async def test_where_it_stands_is_told_at_any_time(world):
     assert 0 < told.p_value <= 1
     assert told.sentence in found.headline or told.sentence[1:] in found.headline
     assert any("10 of 200 pairs are void" in sentence for sentence in found.sentences)
+    assert found.effects == ()
     assert {arm.variant: arm.requests for arm in found.arms} == {"control": 200, "candidate": 200}
     explained = await world.control.queries.explain(submitted.id)
     assert any("a win rate of" in sentence for sentence in explained.sentences)

@@ -328,3 +328,13 @@ async def test_what_it_costs_is_bounded_as_a_mirrors_copies_are(bench, simulate)
 def _kept(bench: Bench) -> dict[str, str]:
     _ = bench.observations.pairs
     return {each.request_id: each.answer for each in bench.observations.others if isinstance(each, ContentRecord)}
+
+
+async def test_what_users_see_is_not_told_apart_as_the_cost_of_copies(bench, simulate):
+    await give(bench, simulate, ANSWERS)
+    await bench.chat(headers=TWO)
+    await pair_of(bench)
+    (totals,) = bench.gateway.mirrors.totals.values()
+    assert (totals.cost, totals.results["pair"]) == (0, 1)
+    ((_, tally),) = bench.gateway.mirrors.tallies()
+    assert tally.cost > 0  # which is what bounds it

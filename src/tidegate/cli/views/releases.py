@@ -205,7 +205,9 @@ def _step(release: Release) -> str:
         told += f" {step['mode'].replace('_', ' ')}"
     if "weight" in step:
         told += f" {share(step['weight'])}"
-    if step.get("mirroring"):
+    if step.get("mode") == "side_by_side":
+        told += f" for {share(step['mirroring']['share'])}"
+    elif step.get("mirroring"):
         told += f"{' with' if 'weight' in step else ''} copies of {share(step['mirroring']['share'])}"
     if step.get("role"):
         told += f" by {step['role']}"

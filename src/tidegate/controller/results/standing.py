@@ -129,7 +129,9 @@ def experiment_results(
         headline=_headline(trial, effects, won, voted),
         sentences=(*_sentences(trial, won), *(sentences_of(voted) if voted is not None else ())),
         arms=_arms(trial, counts, won, sides_of(row, pairs) if is_of_pairs(trial.step) else None),
-        effects=told_effects(trial.row, trial.experiment, counts, effects, trial.least),
+        effects=()
+        if is_of_pairs(trial.step)
+        else told_effects(trial.row, trial.experiment, counts, effects, trial.least),
         guardrails=_guardrails(state),
         bounds=bounds_of(spec),
         thresholds=thresholds_of(events),

@@ -64,8 +64,8 @@ VOTES: dict[str, str] = {
     "{interval}), not surely below {limit}",
     "votes_undecided": "{metric} is {estimate} over {samples} votes ({wins} won, {ties} tied, {losses} lost; "
     "{interval}), surely neither above nor below {limit}; more votes decide it",
-    "preferred": "{metric}: {detail}",
-    "not_preferred": "{metric}: {detail}",
+    "preferred": "by {metric} {detail}",
+    "not_preferred": "by {metric} {detail}",
     "too_few_votes": "{metric} rests on {samples} votes and needs {least}",
 }
 

@@ -161,7 +161,8 @@ class SecondAnswer:
         outcome = call.outcome or Outcome.INTERNAL_ERROR
         found, _, _ = observation_of(call, outcome, time.monotonic() - call.request.received_at)
         self._theirs = found
-        self._tally.book(found.cost_nano_usd, max(0, found.input_tokens) + max(0, found.output_tokens))
+        tokens = max(0, found.input_tokens) + max(0, found.output_tokens)
+        self._tally.book(found.cost_nano_usd, tokens, is_apart=not self.plan.is_shown)
         self._tally.count("cancelled" if outcome is Outcome.CANCELLED else "pair")
         self._pair()
 

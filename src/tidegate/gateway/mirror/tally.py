@@ -90,9 +90,13 @@ class Tally:
         self.results[result] += 1
         self.totals.results[result] += 1
 
-    def book(self, cost: int, tokens: int) -> None:
-        """A copy ended; unknown amounts are negative and count as nothing."""
-        self.totals.cost += max(0, cost)
+    def book(self, cost: int, tokens: int, *, is_apart: bool = True) -> None:
+        """A copy ended; unknown amounts are negative and count as nothing.
+
+        Args:
+            is_apart: no user saw it, so telemetry tells its cost apart from users'.
+        """
+        self.totals.cost += max(0, cost) if is_apart else 0
         self.ended += 1
         self.cost += max(0, cost)
         self.tokens += max(0, tokens)
