@@ -32,7 +32,7 @@ def promotions(world: World, runs: int) -> float:
     ids=["said", "nearly always said", "errors", "means", "p95", "p50"],
 )
 def test_equal_arms_win_at_most_as_often_as_alpha_says(world):
-    runs = 120
+    runs = 80
     found = promotions(world._replace(units=8_000, batch=250), runs)
     assert found <= ALPHA + 3 * math.sqrt(ALPHA * (1 - ALPHA) / runs)
 

@@ -11,6 +11,7 @@ from functools import reduce
 
 import msgspec
 
+from tidegate.controller.arms import named_version
 from tidegate.controller.clock import Clock
 from tidegate.controller.folding import add_up
 from tidegate.delivery.evidence.summary import Summary
@@ -67,7 +68,7 @@ class Planner:
         """
         async with self._state.read() as connection:
             service = await get_service(connection, spec.service)
-            candidate = (await resolve(connection, spec.version, spec.service)).ref
+            candidate = (await resolve(connection, named_version(spec), spec.service)).ref
         spec = msgspec.structs.replace(spec, version=candidate)
         unit = spec.assignment.unit or service.spec.unit
         now = self._clock.now()

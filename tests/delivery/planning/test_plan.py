@@ -122,20 +122,6 @@ def test_targets_are_read_as_people_write_them():
             parse_target(wrong, expected)
 
 
-def test_an_experiment_is_not_planned_and_says_so():
-    document = {
-        "service": "bot",
-        "version": "v1.1.0",
-        "variants": {"control": "@stable", "short": "v1.1.0"},
-        "strategy": "ab_test",
-        "objectives": [{"metric": "cost_per_request"}],
-    }
-    with pytest.raises(InvalidInputError) as error:
-        make_plan(parse_release(document), None, None, start=0.0, power=0.8)
-    assert error.value.code == "not_available_yet"
-    assert "canary" in error.value.remedy
-
-
 def refused(found):
     return [(refusal.code, refusal.where) for refusal in found.refusals]
 

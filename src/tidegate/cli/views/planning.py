@@ -69,7 +69,7 @@ def _step(step: StepPlan) -> list[Cell]:
 
 
 def _metrics(plan: Plan) -> list[Text]:
-    titles = ["step", "metric", "expected", "tolerated", "smallest harm found", "equal one passes after", ""]
+    titles = ["step", "metric", "expected", "tolerated", "smallest difference found", "equal one passes after", ""]
     rows: list[list[Cell]] = [
         [f"{step.number} {step.kind}", *_metric(metric)] for step in plan.steps for metric in step.metrics
     ]
@@ -81,7 +81,9 @@ def _metric(metric: MetricPlan) -> list[Cell]:
     margin = UNKNOWN if metric.margin is None else _change(metric.margin, metric.kind)
     harm = _change(metric.detectable, metric.kind) if metric.detectable is not None else "none"
     after = UNKNOWN
-    if metric.condition == "comparison":
+    if metric.condition == "objective":
+        harm = "none" if metric.detectable is None else f"{harm} better"
+    if metric.condition == "comparison" or (metric.condition == "objective" and metric.margin is not None):
         needs = metric.passes_after_requests
         after = "never" if needs is None else f"{needs:,.0f} ({duration(metric.passes_after_seconds)})"
     if metric.condition in {"rule", "reading"}:

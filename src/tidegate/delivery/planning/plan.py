@@ -14,12 +14,13 @@ import msgspec
 from tidegate.delivery.evidence.metrics import Quantity, Rate, metric_name, metric_of
 from tidegate.delivery.planning.expectation import Expectation, ExpectedMean, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
+from tidegate.delivery.planning.objectives import Within, objective_plans
 from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, StepPlan
 from tidegate.delivery.planning.power import power_curve, question, smallest_breach, smallest_change
 from tidegate.delivery.planning.refusing import refusals
 from tidegate.delivery.planning.votes import votes_sentence
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
-from tidegate.delivery.steps import Approve, Interleave, Mirror, Program, Split, TrafficStep
+from tidegate.delivery.steps import Approve, Decide, Interleave, Mirror, Program, Split, TrafficStep
 from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.errors import InvalidInputError
 
@@ -38,7 +39,7 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         power: with which a detectable harm is found.
 
     Raises:
-        InvalidInputError: the release is an experiment.
+        InvalidInputError: what the release takes depends on what comes out: a bandit or an interleaving.
     """
     program = compile_program(spec.strategy)
     if any(isinstance(step, Interleave) for step in program.steps):
@@ -48,14 +49,14 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
             code="not_available_yet",
             remedy="compare that with the conversations that can vote until its horizon; ties come on top",
         )
-    if program.is_experiment:
+    if any(getattr(step, "reweighting", None) is not None for step in program.steps):
         raise InvalidInputError(
-            "a plan reckons with one candidate, and an experiment has several arms",
+            f"what {strategy_name(spec.strategy)} gives to whom depends on what comes out, so it cannot be reckoned ahead",
             code="not_available_yet",
-            remedy="plan a canary of one of them; `tidegate explain` tells how the experiment stands",
+            remedy="plan an A/B test of the same arms; `tidegate results` tells how the experiment stands",
         )
     steps, clock, share = [], start, 0.0
-    segments = [step.audience for step in program.steps if isinstance(step, Split) and step.audience]
+    segments = [step.audience for step in program.steps if isinstance(step, Split | Decide) and step.audience]
     for index in range(len(program.steps) + (not program.finishes)):
         made = _step(spec, program, index, expected, traffic, clock, share, power)
         steps.append(made)
@@ -93,6 +94,8 @@ def _step(
     power: float,
 ) -> StepPlan:
     found = program.steps[index] if index < len(program.steps) else None
+    if isinstance(found, Decide):
+        return _decide_step(spec, program, index, found, expected, traffic, clock, power)
     kind = "bake" if found is None else str(found.__struct_config__.tag)
     share = 1.0 if found is None else found.weight / WHOLE if isinstance(found, Split) else held
     seconds = float(found.timeout if isinstance(found, Approve) else program.soak_at(index))
@@ -130,9 +133,60 @@ def _step(
     )
 
 
+def _decide_step(
+    spec: ReleaseSpec,
+    program: Program,
+    index: int,
+    found: Decide,
+    expected: Expectation,
+    traffic: Forecast,
+    clock: float,
+    power: float,
+) -> StepPlan:
+    """An A/B test, told of its smallest arm: what that can find against control by the horizon."""
+    own, seconds, arms = spec.analysis.min_samples, float(found.horizon), len(found.weights)
+    least = program.criteria_at(index).min_samples if own is None else own
+    smallest, control = min(found.weights.values()) / WHOLE, 1 - sum(found.weights.values()) / WHOLE
+    part = _part(found, expected)
+    traffic = traffic.of(part)
+    requests, both = traffic.requests(clock, seconds), smallest + control
+    units = requests / expected.requests_per_unit
+    reached = traffic.seconds_for(least * expected.requests_per_unit / min(smallest, control), clock)
+    within = Within(
+        share=smallest / both,
+        units=units * both,
+        least=least,
+        power=power,
+        alpha=spec.analysis.alpha / (arms * max(1, len(spec.objectives))),
+        requests_per_unit=expected.requests_per_unit / both,
+    )
+    watched = _metrics(
+        spec, program, index, expected, traffic, clock, within.share, within.units, least, power, arms=arms
+    )
+    return StepPlan(
+        number=index + 1,
+        kind="decide",
+        part=part,
+        share=1 - control,
+        mirrored=0.0,
+        seconds=seconds,
+        longest_seconds=seconds,
+        requests=requests,
+        candidate_requests=requests * (1 - control),
+        units=units,
+        candidate_units=units * smallest,
+        min_samples=least,
+        reached_after_seconds=_finite(reached),
+        metrics=(
+            *objective_plans(spec.objectives, expected, within, lambda needed: traffic.seconds_for(needed, clock)),
+            *watched,
+        ),
+    )
+
+
 def _part(step: TrafficStep | None, expected: Expectation) -> float:
     """Share of the service's units that a step is about: all of them, or those of its segment."""
-    audience = step.audience if isinstance(step, Split) else None
+    audience = step.audience if isinstance(step, Split | Decide) else None
     return max(1e-9, expected.segments.get(audience, 1.0)) if audience is not None else 1.0
 
 
@@ -147,10 +201,13 @@ def _metrics(
     units: float,
     least: int,
     power: float,
+    *,
+    arms: int = 1,
 ) -> list[MetricPlan]:
-    bounds = (*spec.guardrails, *spec.objectives)
+    bounds = (*spec.guardrails, *(() if program.is_experiment else spec.objectives))
     tested = [g for g in bounds if not (g.dry_run or g.source)]
-    alpha = spec.analysis.alpha / program.judgings / max(1, sum((g.hard is not None) + g.compares for g in tested))
+    acting = sum((g.hard is not None) + g.compares for g in tested)
+    alpha = spec.analysis.alpha / program.judgings / max(1, acting) / arms
     required = program.required_at(index)
     found: list[MetricPlan] = []
     for number, guardrail in enumerate(bounds):
@@ -324,7 +381,10 @@ def _undecided(steps: Sequence[StepPlan], power: float) -> list[str]:
     for step in steps:
         where = f"step {step.number} ({step.kind} {step.share:.4g})" if step.kind != "bake" else "the bake"
         for metric in step.metrics:
-            if metric.condition == "comparison" and not metric.can_pass and metric.is_required:
+            is_kept = metric.condition == "comparison" or (
+                metric.condition == "objective" and metric.margin is not None
+            )
+            if is_kept and not metric.can_pass and metric.is_required:
                 needs = metric.passes_after_requests
                 more = (
                     f"needs {needs:,.0f} requests"
@@ -333,5 +393,6 @@ def _undecided(steps: Sequence[StepPlan], power: float) -> list[str]:
                 )
                 found.append(f"{metric.metric} in {where}: an equal candidate {more}, and {step.requests:,.0f} come")
             if metric.condition not in {"rule", "reading"} and metric.kind != "share" and metric.detectable is None:
-                found.append(f"{metric.metric} in {where}: no harm is found with {power:.0%} probability")
+                what = "improvement" if metric.condition == "objective" else "harm"
+                found.append(f"{metric.metric} in {where}: no {what} is found with {power:.0%} probability")
     return found

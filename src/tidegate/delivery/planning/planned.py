@@ -12,13 +12,15 @@ class MetricPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         metric: its name.
-        condition: ``comparison``, ``hard``, ``rule``, or ``reading`` of a number from elsewhere.
+        condition: ``comparison``, ``hard``, ``rule``, ``reading`` of a number from elsewhere, or ``objective`` of an A/B
+            test.
         expected: stable's value in the metric's own unit.
         source: of that: ``history``, ``assumed``, ``default`` or ``elsewhere``.
         kind: of the changes: ``points`` (parts of one), ``relative``, ``share`` above a hard limit, or none
             (``rule``, ``reading``).
         margin: what is tolerated.
-        detectable: the smallest harm that the step finds with the plan's power; ``None`` when it finds none.
+        detectable: the smallest harm that the step finds with the plan's power, of an objective the smallest
+            improvement with which the smallest arm wins by the horizon; ``None`` when it finds none.
         fixed_requests: a test at one look would need for that harm.
         passes_after_requests, passes_after_seconds: when an equal candidate has passed with the plan's power;
             ``None`` when it never does.
@@ -47,14 +49,14 @@ class StepPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         number: from 1.
-        kind: ``split``, ``mirror``, ``approve`` or ``bake``.
+        kind: ``split``, ``mirror``, ``approve``, ``decide`` or ``bake``.
         part: of the service's units that the step is about, in parts of one: those of its segment.
         share: of the candidate among them, in parts of one.
         mirrored: part of stable's requests that are copied.
         seconds, longest_seconds: as planned, and with every extension.
         requests: of the service in that time.
         candidate_requests: that the candidate serves, copies among them.
-        units, candidate_units: that count, each once.
+        units, candidate_units: that count, each once; of an A/B test those of its smallest arm.
         min_samples: units that each arm needs.
         reached_after_seconds: when the candidate has them; ``None`` without traffic.
     """

@@ -31,7 +31,7 @@ def refusals(
         return
     yield from _unknown(spec, expected)
     for step in steps:
-        if step.kind not in {"split", "mirror"}:
+        if step.kind not in {"split", "mirror", "decide"}:
             continue
         reached = step.reached_after_seconds
         if reached is None or reached > step.longest_seconds:
