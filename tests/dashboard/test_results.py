@@ -7,7 +7,7 @@ from tests.dashboard.conftest import browser, experiment, submit
 
 from tidegate.dashboard.assets import Assets
 from tidegate.dashboard.drawing import Drawing
-from tidegate.shapes.experiments import Preferences
+from tidegate.shapes.experiments import Bandit, BanditRound, BanditVariant, Preferences
 
 
 async def test_an_experiment_is_told_arm_by_arm(server):
@@ -81,3 +81,35 @@ async def test_votes_of_an_interleaving_are_told_with_what_they_came_to(server):
     assert "between 58 % and 80 %" in drawn
     assert 'aria-label="60 votes for candidate, 20 ties, 20 for stable"' in drawn
     assert "lane" not in drawn
+
+
+async def test_rounds_of_a_bandit_are_drawn_with_the_weights_that_they_had(server):
+    release = await experiment(server)
+    async with server.client() as client:
+        results = await client.results(release)
+    names = [arm.variant for arm in results.arms]
+    common = {"lower": None, "upper": None, "units": 90, "least": 500, "most": 9_000}
+    variants = tuple(BanditVariant(variant=n, value=0.5, best=1 / 3, rewards=80, **common) for n in names)
+    weights = [dict(zip(names, points, strict=True)) for points in ((3_334, 3_333, 3_333), (1_000, 8_000, 1_000))]
+    shared = {"units": {}, "rewards": {}, "means": {}, "predicted": 0.5, "began_at": results.began_at}
+    bandit = Bandit(
+        algorithm="top_two",
+        reward="feedback:liked",
+        cost_weight=0.0,
+        floor=500,
+        ceiling=9_500,
+        max_change=2_000,
+        epoch_seconds=600.0,
+        epochs=3,
+        next_epoch_at=None,
+        regret=12.3,
+        regret_of_equal_shares=40.0,
+        variants=variants,
+        rounds=tuple(BanditRound(number=n, weights=each, **shared) for n, each in enumerate(weights)),
+    )
+    told = msgspec.structs.replace(results, bandit=bandit)
+    drawn = Drawing(Assets()).whole("parts/results_effects.html", {"results": told})
+    assert "Weights follow feedback:liked" in drawn
+    assert f'aria-label="Round 1: {names[0]} 10 %, {names[1]} 80 %, {names[2]} 10 %"' in drawn
+    assert "5 % … 90 %" in drawn
+    assert "12.3" in drawn
