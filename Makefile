@@ -76,6 +76,20 @@ $(MLFLOW_VENV)/.ready: tests/e2e/mlflow/requirements.txt
 test-mlflow: $(VENV)/.dev $(MLFLOW_VENV)/.ready ## send traces to a real MLflow server and read them back (about 900 MB)
 	$(BIN)/python -m pytest tests/e2e/mlflow -n 0 -m slow --timeout 600
 
+FUZZ_VENV := .fuzz-venv
+FUZZ_SECONDS ?= 120
+
+$(FUZZ_VENV)/.ready: tests/fuzz/requirements.txt
+	$(PYTHON) -m venv $(FUZZ_VENV)
+	$(FUZZ_VENV)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+.PHONY: fuzz
+fuzz: $(FUZZ_VENV)/.ready ## coverage-guided fuzzing of every parser by atheris, two minutes each (FUZZ_SECONDS)
+	@for property in requests answers events bodies splices; do \
+		PYTHONPATH=src $(FUZZ_VENV)/bin/python -m tests.fuzz.run $$property -max_total_time=$(FUZZ_SECONDS) -verbosity=0 || exit 1; \
+	done
+
 .PHONY: test-browser
 test-browser: $(VENV)/.dev system-packages ## people of every role in front of Chromium, dark and light, on a desk and a phone
 	$(BIN)/python -m pytest tests/browser -n 0
@@ -180,4 +194,4 @@ lock: $(BIN)/python ## choose versions anew and write both lock files, without i
 
 .PHONY: clean
 clean: ## remove everything that can be made again
-	rm -rf $(VENV) $(MODEL_VENV) $(MLFLOW_VENV) bench/.scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) $(MODEL_VENV) $(MLFLOW_VENV) $(FUZZ_VENV) bench/.scratch .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

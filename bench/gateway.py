@@ -1,6 +1,6 @@
 """CPU of the gateway per request and per streamed chunk, beside nginx as a plain reverse proxy, in one run.
 
-    python bench/gateway.py [--rounds 3] [--seconds 4] [--json FILE]
+    python bench/gateway.py [--rounds 3] [--seconds 4] [--tls] [--json FILE]
 
 The gateway under test is pinned to core 0; the model server and the load generator share core 1. CPU is user
 and system time of the whole process tree from /proc, divided by what the load generator completed, because
@@ -21,6 +21,7 @@ from pathlib import Path
 from measuring import (
     OWN_CASES,
     BenchError,
+    Certificate,
     free_port,
     measure,
     nginx_command,
@@ -35,11 +36,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--cases", default=",".join(OWN_CASES))
+    parser.add_argument("--tls", action="store_true", help="the model server speaks TLS, and both verify it")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     cases = options.cases.split(",")
     try:
-        figures = figures_of(cases, options.rounds, options.seconds)
+        figures = figures_of(cases, options.rounds, options.seconds, is_tls=options.tls)
     except BenchError as error:
         sys.exit(str(error))
     medians = {key: statistics.median(values) for key, values in figures.items()}
@@ -50,19 +52,26 @@ def main() -> None:
         )
 
 
-def figures_of(cases: list[str], rounds: int, seconds: float) -> dict[tuple[str, str, str], list[float]]:
+def figures_of(
+    cases: list[str], rounds: int, seconds: float, *, is_tls: bool
+) -> dict[tuple[str, str, str], list[float]]:
     """Every figure of every round, by (server, case, figure)."""
     figures: dict[tuple[str, str, str], list[float]] = {}
     with tempfile.TemporaryDirectory(prefix="tidegate-bench-") as name:
         folder = Path(name)
         folder.chmod(0o755)
         upstream = free_port()
-        with running(1, upstream_command(upstream), upstream, folder):
+        tls = Certificate.made(folder) if is_tls else None
+        with running(1, upstream_command(upstream, tls), upstream, folder):
             for _ in range(rounds):
                 for server in ("nginx", "tidegate"):
                     port = free_port()
                     is_nginx = server == "nginx"
-                    command = nginx_command(port, upstream, folder) if is_nginx else tidegate_command(port, upstream)
+                    command = (
+                        nginx_command(port, upstream, folder, tls)
+                        if is_nginx
+                        else tidegate_command(port, upstream, tls)
+                    )
                     with running(0, command, port, folder) as (pid, start):
                         figures.setdefault((server, "start", "seconds"), []).append(start)
                         for case in cases:

@@ -48,7 +48,13 @@ from tidegate.wire.insertion import Insertion
 POLICY = "You answer for ACME support. Be brief, be kind, and never promise a refund."
 
 
-def snapshot(upstream: str, key: str | None, mirror: int | None = None, mirror_upstream: str = "") -> Snapshot:
+def snapshot(
+    upstream: str,
+    key: str | None,
+    mirror: int | None = None,
+    mirror_upstream: str = "",
+    ca_file: str | None = None,
+) -> Snapshot:
     """One service, ``chat-default``, with a candidate on 10 %; or on none, with copies of ``mirror`` basis points."""
     is_split = mirror is None
     mirroring = Mirroring(share=mirror) if mirror else None
@@ -65,6 +71,7 @@ def snapshot(upstream: str, key: str | None, mirror: int | None = None, mirror_u
                 dialect="openai",
                 base_url=upstream,
                 credential="memory:mock",
+                ca_file=ca_file,
                 prices={"*": Price(input=100_000, output=400_000, cached=50_000)},
             ),
             "mirrored": Provider(
@@ -129,7 +136,7 @@ async def run(arguments: argparse.Namespace) -> None:
         resolve=lambda _, secrets: secrets["mock"],
         boot=os.urandom(6),
     )
-    table = snapshot(arguments.upstream, arguments.key, arguments.mirror, arguments.mirror_upstream)
+    table = snapshot(arguments.upstream, arguments.key, arguments.mirror, arguments.mirror_upstream, arguments.ca_file)
     gateway.holder.adopt(table, {"mock": "upstream-key"})
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -155,6 +162,7 @@ def main() -> None:
     parser.add_argument("--key", help="the only key that is taken; without it, any is")
     parser.add_argument("--mirror", type=int, help="no split; copy so many of 10,000 requests, 0 for none")
     parser.add_argument("--mirror-upstream", default="", help="where copies go; else where all goes")
+    parser.add_argument("--ca-file", help="whom to trust where the upstream speaks TLS")
     parser.add_argument("--profile", type=Path, help="write a cProfile here on exit")
     parser.add_argument("--tasks-file", type=Path, help="write the number of unfinished tasks here each second")
     arguments = parser.parse_args()

@@ -17,6 +17,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+import trustme
 
 HERE = Path(__file__).parent
 KEY = "bench-key-0123456789abcdef"
@@ -219,17 +222,40 @@ def measure(
     }
 
 
-def nginx_command(port: int, upstream: int, folder: Path) -> list[str]:
+class Certificate(NamedTuple):
+    """A self-made one: who signed it, and what the server shows."""
+
+    authority: Path
+    server: Path
+
+    @classmethod
+    def made(cls, folder: Path) -> Certificate:
+        """One for 127.0.0.1, and for a name, because nginx looks for addresses in none."""
+        authority, made = trustme.CA(), cls(folder / "authority.pem", folder / "server.pem")
+        authority.cert_pem.write_to_path(str(made.authority))
+        authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(str(made.server))
+        return made
+
+
+def nginx_command(port: int, upstream: int, folder: Path, certificate: Certificate | None = None) -> list[str]:
     text = (HERE / "nginx.conf").read_text().replace("@PORT@", str(port)).replace("@UPSTREAM@", str(upstream))
+    tls = ""
+    if certificate is not None:  # verifying, as the gateway always does
+        tls = f" proxy_ssl_verify on; proxy_ssl_name localhost; proxy_ssl_trusted_certificate {certificate.authority};"
+    text = text.replace("@SCHEME@", "https" if certificate else "http").replace("@TLS@", tls)
     (folder / "nginx.conf").write_text(text)
     nginx = shutil.which("nginx") or "/usr/sbin/nginx"
     return [nginx, "-p", f"{folder}/", "-c", str(folder / "nginx.conf"), "-e", "stderr"]
 
 
-def tidegate_command(port: int, upstream: int) -> list[str]:
+def tidegate_command(port: int, upstream: int, certificate: Certificate | None = None) -> list[str]:
     command = [sys.executable, str(HERE / "gateway_process.py"), "--port", str(port), "--key", KEY]
-    return [*command, "--upstream", f"http://127.0.0.1:{upstream}/v1"]
+    if certificate is not None:
+        command += ["--ca-file", str(certificate.authority)]
+    scheme = "http" if certificate is None else "https"
+    return [*command, "--upstream", f"{scheme}://127.0.0.1:{upstream}/v1"]
 
 
-def upstream_command(port: int) -> list[str]:
-    return [sys.executable, str(HERE / "upstream.py"), str(port)]
+def upstream_command(port: int, certificate: Certificate | None = None) -> list[str]:
+    command = [sys.executable, str(HERE / "upstream.py"), str(port)]
+    return command if certificate is None else [*command, "--certificate", str(certificate.server)]

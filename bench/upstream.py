@@ -1,15 +1,16 @@
 """A model server that does nothing but answer: constant JSON, or 100 stream events with a gap between them.
 
-    python bench/upstream.py PORT [GAP_SECONDS]
+    python bench/upstream.py PORT [--gap SECONDS] [--certificate PEM]
 
 Cheap on purpose (no parsing beyond the framing), so that on its one core it is never the bottleneck.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import json
-import sys
+import ssl
 
 import uvloop
 
@@ -119,12 +120,20 @@ class Upstream(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self.pause, self.tick)
 
 
-async def main(port: int) -> None:
-    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port, backlog=4096)
+async def main(port: int, certificate: str | None) -> None:
+    tls = None
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(certificate)
+    server = await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port, backlog=4096, ssl=tls)
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) > 2:
-        Upstream.gap = float(sys.argv[2])
-    uvloop.run(main(int(sys.argv[1])))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("port", type=int)
+    parser.add_argument("--gap", type=float, default=Upstream.gap)
+    parser.add_argument("--certificate", help="key and certificates: serve TLS")
+    options = parser.parse_args()
+    Upstream.gap = options.gap
+    uvloop.run(main(options.port, options.certificate))

@@ -99,6 +99,9 @@ class State:
     def pin_reports(self):
         return ()
 
+    def key_uses(self):
+        return ()
+
     def heard(self, answer):
         self.answer = answer
 
