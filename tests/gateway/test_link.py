@@ -76,11 +76,14 @@ class Control:
 
     @property
     def request_ids(self) -> list[str]:
-        return [row.request_id for batch in self.batches for row in batch.rows()]
+        """Each batch counts once, as for the real control: it comes at least once, again where a stop cut it short."""
+        once = {(batch.boot_id, batch.sequence): batch for batch in self.batches}
+        return [row.request_id for batch in once.values() for row in batch.rows()]
 
     @property
     def names(self) -> list[str]:
-        return [record.name for batch in self.record_batches for record in batch.decoded()]
+        once = {(batch.boot_id, batch.sequence): batch for batch in self.record_batches}
+        return [record.name for batch in once.values() for record in batch.decoded()]
 
 
 class State:
