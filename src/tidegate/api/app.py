@@ -31,6 +31,7 @@ from tidegate.api.routes import (
     logs,
     metrics,
     planning,
+    prompts,
     providers,
     records,
     releases,
@@ -64,6 +65,7 @@ API_ROUTERS = tuple(
             feedback,
             judges,
             evaluations,
+            prompts,
         ),
         *(incidents, records, metrics, providers, keys, logs, applying),
     )

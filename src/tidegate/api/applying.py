@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.api.transactions import tried
 from tidegate.controller.applying import Applying, Change, Outcome
 from tidegate.controller.control import Control
-from tidegate.controller.declared import read_declared
+from tidegate.controller.declared import Declared, read_declared
 from tidegate.documents import Document
 from tidegate.errors import NotFoundError
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.bundle_tree import own_parts
 from tidegate.registry.keys import Source, need_an_admin
+from tidegate.registry.prompts import with_prompt
 from tidegate.registry.push import store_artifacts
 
 
@@ -40,7 +42,8 @@ async def apply_documents(
         InvalidInputError, ConflictError, NotFoundError, ForbiddenError: nothing was changed.
         OperatorError: the store or the database refuses.
     """
-    declared = read_declared(documents)
+    async with control.state.read() as connection:
+        declared = await with_prompts(connection, read_declared(documents))
 
     async def change(connection: AsyncConnection) -> Outcome:
         applying = Applying(
@@ -63,3 +66,19 @@ async def apply_documents(
     await store_artifacts(artifacts, reused)  # a sweep that ran before the commit may have taken them
     control.secrets.update(outcome.secrets)
     return outcome.changes
+
+
+async def with_prompts(connection: AsyncConnection, declared: Declared) -> Declared:
+    """What was declared, with the registered prompts that its bundles use put in.
+
+    Raises:
+        NotFoundError: a bundle uses a prompt that is not there.
+    """
+    services = [
+        each
+        if each.stable is None
+        else msgspec.structs.replace(each, stable=await with_prompt(connection, each.stable))
+        for each in declared.services
+    ]
+    bundles = [await with_prompt(connection, each) for each in declared.bundles]
+    return msgspec.structs.replace(declared, services=tuple(services), bundles=tuple(bundles))

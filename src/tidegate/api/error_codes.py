@@ -120,6 +120,8 @@ CODES: dict[str, str] = {
     "unexpected_answer": "Control answered something else than this client expects.",
     "extra_missing": "An optional package that this needs is not installed.",
     "unwritable_file": "A file cannot be written.",
+    "unknown_prompt": "There is no such prompt, version of it or label.",
+    "unresolved_prompt": "The bundle names a registered prompt whose content its sender must put in.",
     "unknown_suite": "The service declares no suite of this name.",
     "unknown_evaluation": "There is no such evaluation.",
     "too_many_evaluations": "So many evaluations are under way in this process that no other is begun.",

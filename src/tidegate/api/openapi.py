@@ -31,6 +31,7 @@ from tidegate.shapes import (
     versions,
 )
 from tidegate.shapes import operations as operations_shapes
+from tidegate.shapes import prompts as prompt_shapes
 
 _SHAPES: tuple[ModuleType, ...] = (
     releases,
@@ -41,6 +42,7 @@ _SHAPES: tuple[ModuleType, ...] = (
     reports,
     versions,
     operations_shapes,
+    prompt_shapes,
     evaluations,
     requests,
     judges,

@@ -9,11 +9,14 @@ from typing import Any
 import msgspec
 
 from tidegate.client.call import Call, Flow, in_path
+from tidegate.delivery.bundle import PromptSpec
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.errors import ConflictError, InvalidInputError
+from tidegate.registry.bundle_prompts import put_in
 from tidegate.registry.bundle_reader import read_bundle, read_inline
 from tidegate.registry.bundle_tree import BundleContent
 from tidegate.registry.content import CHUNK_BYTES, Content
+from tidegate.shapes.prompts import Prompt
 from tidegate.shapes.versions import Artifact, Pushed
 
 _ROUNDS = 3  # a clean-up of the store may take an artifact between its upload and the version
@@ -41,6 +44,11 @@ def push(
 ) -> Flow[Pushed]:
     """Read, describe, upload what is missing, describe again; see :func:`tidegate.client.calls.versions.push`."""
     content = _read(source)
+    if content.bundle.prompt.use is not None:
+        reference = content.bundle.prompt.use
+        found: Prompt = yield Call(method="GET", path=f"/prompts/{in_path(reference, keep='/')}", returns=Prompt)
+        content = put_in(content, msgspec.convert(found.content, PromptSpec), found.ref, found.digest)
+        lineage = None if lineage is None else {**lineage, "prompt": content.lineage.prompt or ""}
     call = _describe(content, _service(content, service), version, bump, lineage, dry_run=dry_run)
     for _ in range(_ROUNDS):
         try:

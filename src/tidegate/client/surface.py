@@ -22,6 +22,7 @@ SUBJECTS = (
     "feedback",
     "records",
     "evaluations",
+    "prompts",
     "installation",
 )
 _FOLDER = Path(__file__).parent

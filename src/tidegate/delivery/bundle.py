@@ -16,8 +16,13 @@ from tidegate.wire.insertion import Message
 
 
 class PromptSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The version's prompt; ``variables`` (name -> default or null) make ``system`` a template."""
+    """The version's prompt; ``variables`` (name -> default or null) make ``system`` a template.
 
+    ``use`` names a registered prompt (:mod:`tidegate.delivery.prompts`) instead of ``system``, ``few_shot`` and
+    ``variables``; what is registered of the bundle holds its content.
+    """
+
+    use: str | None = None
     system: str | None = None
     few_shot: tuple[Message, ...] = ()
     system_policy: Literal["prepend", "replace", "keep"] = "prepend"
@@ -84,3 +89,4 @@ class Lineage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     training_run: str | None = None
     data: str | None = None
     note: str | None = None
+    prompt: str | None = None  # reference and digest of the registered prompt that it took

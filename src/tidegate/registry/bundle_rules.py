@@ -111,6 +111,8 @@ def is_provider_name(name: str) -> bool:
 
 
 def _check_prompt(prompt: PromptSpec) -> None:
+    if prompt.use is not None and (prompt.system is not None or prompt.few_shot or prompt.variables is not None):
+        raise NotJsonError("use takes a whole prompt; system, few_shot and variables are its own", ("prompt", "use"))
     for index, message in enumerate(prompt.few_shot):
         if not message.content:
             raise NotJsonError(

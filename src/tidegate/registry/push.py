@@ -94,6 +94,13 @@ async def register_content(
     connection: AsyncConnection, content: BundleContent, wanted: Wanted, *, actor: str, at: datetime
 ) -> Pushed:
     """The database's half of :func:`push`, for callers with a transaction of their own; its errors are the same."""
+    if content.bundle.prompt.use is not None:
+        raise InvalidInputError(
+            "the prompt that it uses is not put in",
+            code="unresolved_prompt",
+            where="bundle.prompt.use",
+            remedy="push with the tidegate client, or apply the bundle",
+        )
     service, number = _named(content, wanted)
     return await _register(
         connection, content, service, number, content.manifest, content.digest, wanted=wanted, actor=actor, at=at

@@ -162,6 +162,27 @@ evaluations = sa.Table(
 sa.Index("evaluations_by_version", evaluations.c.version, evaluations.c.id)
 sa.Index("evaluations_by_service", evaluations.c.service, evaluations.c.id)
 
+prompts = sa.Table(
+    "prompts",
+    state,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),  # delivery.bundle.PromptSpec as canonical JSON
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created_at", sa.Text, nullable=False),
+    sa.Column("created_by", sa.Text, nullable=False),
+    sa.UniqueConstraint("name", "digest"),
+)
+
+prompt_labels = sa.Table(
+    "prompt_labels",
+    state,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("label", sa.Text, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False),
+)
+
 freezes = sa.Table(
     "freezes",
     state,

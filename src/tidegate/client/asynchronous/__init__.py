@@ -11,6 +11,7 @@ from tidegate.client.asynchronous.experiments import ExperimentsOperations
 from tidegate.client.asynchronous.feedback import FeedbackOperations
 from tidegate.client.asynchronous.installation import InstallationOperations
 from tidegate.client.asynchronous.planning import PlanningOperations
+from tidegate.client.asynchronous.prompts import PromptsOperations
 from tidegate.client.asynchronous.records import RecordsOperations
 from tidegate.client.asynchronous.releases import ReleasesOperations
 from tidegate.client.asynchronous.requests import RequestsOperations
@@ -34,6 +35,7 @@ class AsyncClient(
     FeedbackOperations,
     RecordsOperations,
     EvaluationsOperations,
+    PromptsOperations,
     InstallationOperations,
 ):
     """The same client for asyncio; errors are those of :mod:`tidegate.errors`, as the server raised them.

@@ -11,6 +11,7 @@ from tidegate.client.blocking.experiments import ExperimentsOperations
 from tidegate.client.blocking.feedback import FeedbackOperations
 from tidegate.client.blocking.installation import InstallationOperations
 from tidegate.client.blocking.planning import PlanningOperations
+from tidegate.client.blocking.prompts import PromptsOperations
 from tidegate.client.blocking.records import RecordsOperations
 from tidegate.client.blocking.releases import ReleasesOperations
 from tidegate.client.blocking.requests import RequestsOperations
@@ -34,6 +35,7 @@ class Client(
     FeedbackOperations,
     RecordsOperations,
     EvaluationsOperations,
+    PromptsOperations,
     InstallationOperations,
 ):
     """Blocking client of the admin API; errors are those of :mod:`tidegate.errors`, as the server raised them.

@@ -231,6 +231,25 @@ def upgrade() -> None:
     op.create_index("evaluations_by_version", "evaluations", ["version", "id"], unique=False)
     op.create_index("evaluations_by_service", "evaluations", ["service", "id"], unique=False)
     op.create_table(
+        "prompts",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("digest", sa.Text(), nullable=False),
+        sa.Column("content", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.Text(), nullable=False),
+        sa.Column("created_by", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "number"),
+        sa.UniqueConstraint("name", "digest"),
+    )
+    op.create_table(
+        "prompt_labels",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("label", sa.Text(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("name", "label"),
+    )
+    op.create_table(
         "intents",
         sa.Column("id", sa.Integer(), autoincrement=True, nullable=False),
         sa.Column("release", sa.Text(), nullable=False),
