@@ -60,6 +60,10 @@ $(MODEL_VENV)/.ready: examples/real_model/requirements.lock
 .PHONY: model-env
 model-env: $(MODEL_VENV)/.ready ## PyTorch and transformers, for examples/real_model
 
+.PHONY: test-experiments
+test-experiments: $(VENV)/.dev system-packages ## A/B tests, bandits and interleaving over real processes with delayed feedback (about two minutes)
+	$(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_experiments.py tests/e2e/test_interleave.py tests/e2e/test_bandits.py
+
 .PHONY: test-model
 test-model: $(VENV)/.dev model-env ## train, serve and release real weights (about 900 MB, two minutes)
 	$(BIN)/python -m pytest tests/e2e/real_model -m slow --timeout 600

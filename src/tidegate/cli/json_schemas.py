@@ -92,6 +92,7 @@ def _complete_guardrails(part: Schema) -> None:
     known = [
         {"enum": [*METRICS, WIN_RATE]},
         {"type": "string", "pattern": f"^({FEEDBACK}|{JUDGE})[A-Za-z0-9_.\\-]{{1,64}}$"},
+        {"type": "string", "pattern": f"^{FEEDBACK}[a-z][a-z0-9_]{{0,63}}!?=[^=]{{1,64}}$"},
     ]
     part["if"] = {"properties": {"source": own}, "required": ["source"]}
     part["else"] = {"properties": {"metric": {"anyOf": known}}}

@@ -16,6 +16,7 @@ from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.release_spec import GuardrailSpec
+from tidegate.errors import InvalidInputError
 from tidegate.stats.verdict import Verdict
 
 # How a version is good and how it is bad, by what its observations look like.
@@ -151,6 +152,42 @@ def test_feedback_is_a_share_of_yes_or_a_mean_as_the_file_says(stat, candidate, 
     )
     assert verdict.verdict is expected, verdict.sentence
     assert verdict.is_objective
+
+
+def outcomes(**chosen: int) -> Summary:
+    told = {"outcome": Opinions(categories=chosen)}
+    return Summary(requests=1000, units=1000, outcomes={"ok": 1000}, opinions=told)
+
+
+@pytest.mark.parametrize(
+    ("metric", "candidate", "expected", "value"),
+    [
+        ("feedback:outcome=resolved", outcomes(resolved=300, handed_over=300), Verdict.FAIL, 0.5),
+        ("feedback:outcome=resolved", outcomes(resolved=560, handed_over=40), Verdict.PASS, 14 / 15),
+        ("feedback:outcome!=spam", outcomes(resolved=300, spam=300), Verdict.FAIL, 0.5),
+        ("feedback:outcome!=spam", outcomes(resolved=300, handed_over=300), Verdict.PASS, 1.0),
+        ("feedback:outcome=resolved", opinions(yes=600), Verdict.NO_DATA, None),
+    ],
+)
+def test_of_categories_a_share_is_judged_or_that_of_all_others(metric, candidate, expected, value):
+    document = {
+        "service": "bot",
+        "version": "v1",
+        "strategy": {"canary": {}},
+        "guardrails": [{"metric": metric, "max_decrease": "10%"}],
+    }
+    (guardrail,) = parse_release(document).guardrails
+    stable = outcomes(resolved=540, handed_over=50, spam=10)
+    both = Concurrent(candidate, stable, 0.5, {}, stable)
+    (verdict,) = judge_guardrails([guardrail], candidate, candidate, alpha=0.05, least=50, concurrent=both)
+    assert (verdict.verdict, verdict.estimate) == (expected, value)
+
+
+@pytest.mark.parametrize("metric", ["feedback:=resolved", "feedback:out come=x", "feedback:outcome=", "judge:a=b"])
+def test_what_names_no_category_is_refused(metric):
+    document = {"service": "bot", "version": "v1", "guardrails": [{"metric": metric, "max_decrease": "10%"}]}
+    with pytest.raises(InvalidInputError, match="unknown metric"):
+        parse_release(document)
 
 
 def test_kinds_and_harms_are_told_once():

@@ -29,6 +29,7 @@ from tidegate.documents import Document, Path, nearest
 from tidegate.errors import InvalidInputError
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
+_CATEGORY = re.compile(FEEDBACK + r"[a-z][a-z0-9_]{0,63}!?=[^=]{1,64}")
 DRIFTS = {drift.PREFIX + name: name for name in drift.BY_NAME}
 _GATEWAY = "gateway"  # the source that needs no settings: what gateways and feedback report
 
@@ -46,6 +47,8 @@ def check_metric(read: Document, guardrail: Any, path: Path) -> None:
         return
     said, plain = name.startswith((FEEDBACK, JUDGE)), name.removeprefix(FEEDBACK).removeprefix(JUDGE)
     if (said or has_source) and _NAME.fullmatch(plain):
+        return
+    if _CATEGORY.fullmatch(name) and not has_source:
         return
     known = [*METRICS, WIN_RATE, f"{FEEDBACK}NAME", f"{JUDGE}NAME", *DRIFTS]
     raise InvalidInputError(
@@ -142,7 +145,9 @@ def check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
     stat, name = guardrail.stat, guardrail.metric
     if stat is None:
         return
-    if name.startswith(FEEDBACK):
+    if name.startswith(FEEDBACK) and "=" in name:
+        is_known, kind = False, "a share of a category"
+    elif name.startswith(FEEDBACK):
         is_known, kind = stat == "mean", "a share of yes, or a mean,"
     elif name.startswith(JUDGE):
         is_known, kind = stat in {"mean", WIN_RATE}, "a mean of scores, or a win rate,"

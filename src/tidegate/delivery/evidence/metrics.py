@@ -8,7 +8,7 @@ Each metric has a unit, says which way is harm, and is of one kind:
 - a *ratio* of two sums over requests;
 - a *score*: the mean of numbers that users or applications gave.
 
-``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score; ``judge:NAME`` is a score, or with ``stat:
+``feedback:NAME`` is a rate of yes and no, or with ``stat: mean`` a score, ``feedback:NAME=CATEGORY`` a share; ``judge:NAME`` is a score, or with ``stat:
 win_rate`` the win rate of the pairs that a judge compared.
 """
 
@@ -249,7 +249,17 @@ _NO_OPINIONS = Opinions()
 
 
 def feedback_metric(name: str, stat: str | None) -> Metric:
-    """The metric ``feedback:NAME``: a rate of yes and no, or with the statistic ``mean`` a score."""
+    """The metric ``feedback:NAME``: a rate of yes and no, or with the statistic ``mean`` a score; of categories
+    ``NAME=CATEGORY`` is the share of those who chose one that chose this, ``NAME!=CATEGORY`` of those that did not."""
+    question, is_category, category = name.partition("=")
+    if is_category:
+        is_other, of = question.endswith("!"), _opinions(question.removesuffix("!"))
+        chosen = Rate(
+            lambda s: of(s).chose(category) if is_other else of(s).chosen - of(s).chose(category),
+            lambda s: of(s).chosen,
+            is_of_good=True,
+        )
+        return Metric(FEEDBACK + name, Kind.RATE, "share", Harm.DECREASE, FEEDBACK_MEANING, chosen)
     of = _opinions(name)
     if stat == "mean":
         score = Score(lambda summary: of(summary).numbers, MICRO)
@@ -260,7 +270,8 @@ def feedback_metric(name: str, stat: str | None) -> Metric:
 
 FEEDBACK_MEANING = (
     "what users or applications said under this name: the share of yes among yes and no, or with stat: mean "
-    "the mean of the numbers; the first verdict of each unit counts"
+    "the mean of the numbers; NAME=CATEGORY is the share of this category among those chosen, NAME!=CATEGORY of all "
+    "others; the first verdict of each unit counts"
 )
 
 

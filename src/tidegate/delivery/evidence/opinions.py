@@ -58,10 +58,18 @@ class Opinions(msgspec.Struct, frozen=True, omit_defaults=True):
         """The numbers, in millionths, without buckets: they may be negative, and only their mean is judged."""
         return Distribution(self.count, self.total, self.squares)
 
+    @property
+    def chosen(self) -> int:
+        """How often any category was."""
+        return sum(self.categories.values())
+
+    def chose(self, category: str) -> int:
+        """How often this one was."""
+        return self.categories.get(category, 0)
+
     def share(self, category: str) -> float | None:
         """The part of the chosen categories that this one is; ``None`` while none was chosen."""
-        chosen = sum(self.categories.values())
-        return self.categories.get(category, 0) / chosen if chosen else None
+        return self.chose(category) / self.chosen if self.chosen else None
 
 
 def _added(one: dict[str, int], other: dict[str, int], sign: int) -> dict[str, int]:
