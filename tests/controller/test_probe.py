@@ -82,6 +82,14 @@ async def test_a_failed_attempt_counts_though_the_error_names_no_version():
     assert (await front.probe(spec())).result.failed == 1
 
 
+async def test_a_gateway_that_can_never_ask_the_provider_fails_the_candidate_and_says_why():
+    error = {"code": "provider_unusable", "message": "The provider 'openai' cannot be used: OPENAI_API_KEY is not set"}
+    front = Front(httpx2.Response(502, headers={"x-tidegate-attempts": "0"}, json={"error": error}))
+    result = (await front.probe(spec())).result
+    assert result.failed == 1
+    assert "OPENAI_API_KEY is not set" in result.detail
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.gateway.gateway_bench import PRICE, canary, release, resolve, service, variant
+from tests.gateway.gateway_bench import OPERATOR_KEY, PRICE, canary, release, resolve, service, variant
 
 from tidegate.delivery.snapshot import Provider, Snapshot
 from tidegate.errors import InvalidInputError
@@ -171,3 +171,13 @@ async def test_a_provider_that_cannot_be_used_is_told_once_and_again_when_it_com
     bench.provide("sim", await simulate(), credential="memory:nowhere")
     bench.publish(service())
     assert len(told) == 2
+
+
+async def test_a_user_is_told_that_the_provider_cannot_be_used_and_an_operator_also_why(bench, simulate):
+    bench.provide("sim", await simulate(), credential="memory:nowhere")
+    bench.publish(service())
+    user = await bench.chat()
+    assert (user.status_code, user.json()["error"]["code"]) == (502, "provider_unusable")
+    assert "nowhere" not in user.text
+    operator = {"authorization": f"Bearer {OPERATOR_KEY}", "x-tidegate-force-version": "stable"}
+    assert "memory:nowhere" in (await bench.chat(headers=operator)).json()["error"]["message"]

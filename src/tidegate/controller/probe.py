@@ -207,18 +207,21 @@ def origin_of(address: str) -> str:
 
 
 def _speaks_of(response: httpx2.Response, reference: str) -> bool:
-    """A success names its version; a failure was the candidate's when an attempt at it was made."""
+    """A success names its version; a failure was the candidate's when an attempt at it was made, or can never be."""
     if response.is_success:
         return bool(response.headers.get("x-tidegate-version") == reference)
     attempts = response.headers.get("x-tidegate-attempts", "0")
-    return attempts.isdigit() and int(attempts) > 0
+    return (attempts.isdigit() and int(attempts) > 0) or _error(response, "code") == "provider_unusable"
 
 
 def _examined(response: httpx2.Response, planned: PlannedProbe, took: float) -> tuple[str | None, str]:
     """(what is wrong or ``None``, text worth keeping)."""
     if not response.is_success:
         text = response.text
-        return f"it answered {response.status_code}: {_message(response) or text[:_EXCERPT_CHARACTERS]!r}", text
+        return (
+            f"it answered {response.status_code}: {_error(response, 'message') or text[:_EXCERPT_CHARACTERS]!r}",
+            text,
+        )
     try:
         answer = msgspec.json.decode(response.content)
         if planned.path == _EMBEDDINGS:
@@ -233,9 +236,9 @@ def _examined(response: httpx2.Response, planned: PlannedProbe, took: float) -> 
     return unmet(planned.expect, text=text, finish_reason=finish_reason, latency_seconds=took), text
 
 
-def _message(response: httpx2.Response) -> str:
+def _error(response: httpx2.Response, key: str) -> str:
     try:
-        found = msgspec.json.decode(response.content)["error"]["message"]
+        found = msgspec.json.decode(response.content)["error"][key]
     except (msgspec.DecodeError, LookupError, TypeError):
         return ""
     return str(found)

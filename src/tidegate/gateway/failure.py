@@ -75,6 +75,19 @@ def failure_of(cause: Cause) -> Failure:
     return Failure(cause, status, code, message)
 
 
+PROVIDER_UNUSABLE = "provider_unusable"
+
+
+def failure_of_problem(problem: str) -> Failure:
+    """A provider that this gateway cannot ask at all, such as one whose credential is not there.
+
+    Args:
+        problem: for operators; ``""`` for everybody else.
+    """
+    told = problem or "this gateway cannot use the provider; its operator finds the reason in its log"
+    return Failure(Cause.REJECTED, 502, PROVIDER_UNUSABLE, told)
+
+
 def failure_of_fault(fault: UpstreamFault, asked_wait: float | None) -> Failure:
     """What an upstream's own error, as an answer or inside a stream, means for the request."""
     cause = cause_of_status(fault.status, is_content_filter=fault.is_content_filter, is_quota=fault.is_quota)

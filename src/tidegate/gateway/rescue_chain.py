@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
 from tidegate.gateway.attempt import attempt
-from tidegate.gateway.failure import Failure, failure_of
+from tidegate.gateway.failure import Failure, failure_of, failure_of_problem
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause, Move, Role, Standing, is_barring, least_bad, next_move, outcome_of
 from tidegate.gateway.retry_after import wait_before
@@ -112,7 +112,8 @@ def _give_up(call: Call, failure: Failure | None) -> None:
     leg = call.order[0]
     if failure is None:
         cause = _obstacle(call, leg, time.monotonic()) or Cause.BUSY
-        failure = failure_of(cause)
+        problem = leg.account.problem
+        failure = failure_of_problem(problem if call.is_forced else "") if problem else failure_of(cause)
     if failure.is_unrenderable:
         call.outcome = Outcome.CALLER_ERROR
         if call.is_unrenderable:
