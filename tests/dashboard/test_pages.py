@@ -235,3 +235,20 @@ def test_every_vendored_file_is_the_one_that_is_written_down():
 async def test_forms_have_bounds(shared, size):
     async with browser(shared) as visitor:
         assert (await visitor.post("/login", key="x" * size)).status_code == 422
+
+
+async def test_a_fallback_that_answered_is_named_and_leads_to_no_version(shared):
+    rescued = observation(
+        request_id="req_fallback",
+        served="fallback",
+        served_version="claude/small",
+        attempts=2,
+        trail=(("sim/gpt", "timeout", 90_000),),
+        later_attempts_us=(95_000,),
+    )
+    await shared.control.store(batch([rescued], boot_id="fallbacks"))
+    async with browser(shared) as visitor:
+        page = (await visitor.get("/requests/req_fallback")).text
+        assert "<code>claude/small</code>" in page
+        assert "/versions/claude/small" not in page
+        assert 'class="w-failed"' in page
