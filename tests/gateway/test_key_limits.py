@@ -57,9 +57,6 @@ async def test_tokens_and_money_are_trued_up_by_what_the_answer_used(door, strea
     assert quota(door).spent == {"month": row.cost_nano_usd}
     assert row.cost_nano_usd > 0
     assert (await door.chat(max_tokens=4_000)).status_code == 200, "the reservation was given back"
-    refused = await door.chat(max_tokens=9_000)
-    assert refused.status_code == 429
-    assert "5000 tokens per minute" in refused.json()["error"]["message"]
 
 
 async def test_a_place_comes_back_however_the_request_ends(door, closed_port):
