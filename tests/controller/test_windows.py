@@ -4,7 +4,7 @@ import msgspec
 from tests.fakes.observations import observation
 
 from tidegate.controller.windows import Windows
-from tidegate.delivery.release import Phase, StepWindow, new_release
+from tidegate.delivery.release import Experiment, Phase, StepWindow, new_release
 from tidegate.delivery.release_file import parse_release
 from tidegate.registry.releases import ReleaseRow
 
@@ -76,3 +76,15 @@ def test_an_ended_release_is_forgotten():
     windows.learn(row(phase=Phase.PROMOTING, window_opened_at=NOW))
     windows.learn(row(phase=Phase.SUCCEEDED, window_opened_at=NOW))
     assert not windows.is_sample(started(5))
+
+
+def test_a_new_process_compares_late_requests_of_every_round_of_an_experiment():
+    shares = ({"a": 3_000}, {"a": 5_000}, {"a": 9_000})
+    experiment = Experiment(step=0, shares=shares, round_at=NOW)
+    windows = Windows()
+    windows.learn(row(phase=Phase.PROGRESSING, window_opened_at=NOW, round=2, shares=shares[-1], experiment=experiment))
+    for number, points in enumerate((3_000, 5_000, 9_000)):
+        assert windows.is_compared(started(1, round=number, variant="a", propensity=points))
+        assert windows.is_compared(started(1, round=number, variant="stable", propensity=10_000 - points))
+        assert not windows.is_compared(started(1, round=number, variant="a", propensity=10_000))  # kept by its pin
+    assert not windows.is_compared(started(1, round=1, variant="a", propensity=9_000))

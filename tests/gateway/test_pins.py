@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from tests.gateway.gateway_bench import canary, service, variant
 
@@ -67,6 +68,30 @@ async def test_an_arm_that_was_taken_out_keeps_nobody(served):
     assert await turn(served, "c") == "candidate"
     served.publish(split(0))
     assert await turn(served, "c") == "stable"
+
+
+async def test_while_weights_go_up_and_down_every_unit_that_returns_is_kept(served):
+    def bandit(candidate: int, **of_release):
+        return msgspec.structs.replace(split(candidate, pins_units=True, **of_release), unit="user")
+
+    served.publish(bandit(5_000, round=0))
+    names = [f"u{number}" for number in range(12)]
+
+    async def variants() -> list[str]:
+        return [(await served.chat(user=name)).headers["x-tidegate-variant"] for name in names]
+
+    first = await variants()
+    assert set(first) == {"stable", "candidate"}
+    served.publish(bandit(9_900, round=1))
+    assert await variants() == first
+    served.publish(bandit(100, round=2))
+    assert await variants() == first
+    assert {row.propensity for row in served.observations.rows[12:]} == {10_000}
+    assert {row.round for row in served.observations.rows[12:]} == {1, 2}
+    await served.chat()  # a request that is a unit of its own returns never
+    assert served.gateway.pins.figures["held"] == 12
+    served.publish(msgspec.structs.replace(split(9_999, round=3), unit="user"))
+    assert set(await variants()) == {"candidate"}  # users are kept while choosing only
 
 
 async def test_without_a_conversation_nothing_is_pinned(served):
