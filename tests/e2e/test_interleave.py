@@ -20,10 +20,15 @@ providers:
 services:
   bot:
     stable: {{model: sim/plain, prompt: {{system: "Be kind."}}}}
+    content: {{keep: redacted, sample: 100%}}
+  judge: {{stable: {{model: sim/judge}}}}
+judges:
+  useful: {{service: judge, rubric: "Does it help?", mode: pairwise, sample: 100%, lag: 0s}}
 """
 MODELS: dict[str, Any] = {
     "models": {
         "plain": {"answer": "The parcel comes tomorrow."},
+        "judge": {"judge": {"scores": {"nine": 0.9, "tomorrow": 0.5}, "first_place": 0.1}},
         "better": {"answer": "The parcel comes tomorrow at nine, and you can move that."},
         "flaky": {
             "answer": "The parcel comes tomorrow at nine, perhaps.",
@@ -47,6 +52,15 @@ class Application:
         self.preferred: dict[str, int | str] = {}
         self.answers: list[int] = []
         self.number = 0
+
+    async def ask_plainly(self) -> None:
+        """A question of somebody who shows one answer."""
+        self.number += 1
+        await self.sdk.chat.completions.create(
+            model="bot",
+            messages=[{"role": "user", "content": "Where is it?"}],
+            metadata={"conversation_id": f"c-{self.number}"},
+        )
 
     async def ask(self, *, stream: bool) -> None:
         """One question of a new conversation; its user likes the longer answer."""
@@ -93,14 +107,14 @@ async def interleaved(tmp_path: Path, candidate: str, **spec: Any) -> tuple[str,
                     {"model": f"sim/{candidate}", "prompt": {"system": "x"}}, service="bot", version="v1.1.0"
                 )
                 release = (await client.release("bot", "v1.1.0", spec={**INTERLEAVED, **spec})).id
-                application = Application(running["gateway"])
+                application, is_judged = Application(running["gateway"]), "strategy" in spec
 
                 async def is_over() -> str:
                     found = await client.release_by_id(release)
                     if found.phase in {"progressing", "promoting"}:
                         for _ in range(4):
-                            await application.ask(stream=False)
-                            await application.ask(stream=True)
+                            await (application.ask_plainly() if is_judged else application.ask(stream=False))
+                            await (application.ask_plainly() if is_judged else application.ask(stream=True))
                         if application.number % 16 == 0:  # users make up their minds later
                             await application.report()
                     return "" if found.is_running else found.phase
@@ -132,3 +146,14 @@ async def test_a_version_that_fails_is_removed_and_no_user_is_without_an_answer(
     assert set(answers) == {1, 2}
     assert results.preferences.void > 0
     assert results.preferences.losses == 0  # it was liked, and that did not save it
+
+
+@pytest.mark.slow
+async def test_what_a_judge_prefers_of_copies_wins_and_no_user_saw_it_before(tmp_path):
+    judged = {"mode": "judged", "judge": "useful", "sample": "100%", "horizon": "60s"}
+    strategy = {"interleave": {**judged, "promote": {"bake": "1s", "keep_warm": "0s"}}}
+    phase, stable, results, _ = await interleaved(tmp_path, "better", strategy=strategy)
+    assert (phase, stable.partition("-")[0]) == ("succeeded", "bot/v1.1.0")
+    assert (results.preferences.question, results.preferences.mode) == ("judge:useful", "judged")
+    assert results.preferences.losses == 0
+    assert results.preferences.wins >= 15

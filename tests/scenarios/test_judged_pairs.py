@@ -99,6 +99,13 @@ async def test_a_shadow_whose_answers_the_judge_finds_as_good_goes_on(world):
     assert await world.stable("bot") == new
 
 
+async def test_a_shadow_can_come_before_an_interleaving(world):
+    _, new, submitted = await release(world, [{"shadow": {"percent": "50%", "soak": "3s"}}, INTERLEAVED])
+    await world.until(submitted.id, "succeeded", each=seconds(world, Crowd(world, prefers(0.8))))
+    assert await world.stable("bot") == new
+    assert "winner_found" in await world.codes(submitted.id)
+
+
 async def test_a_shadow_without_a_vote_does_not_pass(world):
     _, _, submitted = await release(world, SHADOW, guardrails=[LOOSE, NO_WORSE])
 
@@ -155,6 +162,7 @@ async def test_what_a_judge_could_never_decide_is_refused_at_submission(world, s
         ),
         ({"strategy": "canary", "guardrails": [{"metric": "win_rate"}]}, "needs votes on two answers"),
         ({"strategy": [{"canary": {}}, {"interleave": {}}]}, "comes too late"),
+        ({"strategy": [{"interleave": {}}, {"canary": {}}]}, "nothing can follow it"),
         ({"strategy": "interleave", "guardrails": [{"metric": "win_rate", "stat": "p95"}]}, "has no p95"),
     ],
 )

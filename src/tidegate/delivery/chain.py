@@ -67,6 +67,10 @@ def _check_continues(spec: Any, name: str, program: Program, where: str) -> None
         raise InvalidInputError(
             f"{name} gives everybody the candidate, so nothing can follow it", where=where, remedy="put it last"
         )
+    if any(isinstance(step, Interleave) for step in program.steps):
+        raise InvalidInputError(
+            f"{name} ends with a promotion or with stable, so nothing can follow it", where=where, remedy="put it last"
+        )
     if getattr(spec, "then", None) == "finish":
         raise InvalidInputError(
             f"{name} ends the release here, and more is to follow", where=where, remedy="write then: continue"

@@ -192,6 +192,8 @@ def _paired(release: Release) -> Iterator[str]:
         f"Compared are both answers to the same requests, from {instant(release.window_opened_at)} on, when every "
         f"gateway copied: {release.samples} pairs. `tidegate pairs {release.id}` lists them."
     )
+    if _step(release).get("kind") == "interleave":
+        yield f"`tidegate results {release.id}` tells how the votes stand."
     if release.missing_samples:
         yield f"The step is judged from {release.samples + release.missing_samples} pairs on: {release.missing_samples} are missing."
 
