@@ -30,6 +30,7 @@ from tidegate.stats.comparison import Tail
 from tidegate.stats.distribution import Distribution
 
 _RARE = 0.95  # quantiles from here on are exceeded so rarely that only exceedances tell anything
+_FARTHEST = 50.0  # log ratio beyond which a bound is none
 _HORIZON = 20  # times min_samples: where asymptotic bounds are tightest
 
 
@@ -172,7 +173,7 @@ def _quantiles(metric: Quantity, q: float, rounds: Sequence[Round], alpha: float
     logs = comparison.log_ratio_of_quantiles(arm, control, q, alpha, horizon=horizon)
     samples = arm.size, control.size
     value, base = (tail.quantile(q) / metric.scale if tail.size else math.nan for tail in (arm, control))
-    effect = Effect(*(base * math.expm1(min(log, 50.0)) for log in logs))
+    effect = Effect(*(base * math.expm1(log) if log < _FARTHEST else math.inf for log in logs))
     error = math.inf
     if math.isfinite(logs.upper):
         error = base * (logs.upper - logs.estimate) / asymptotic.critical(sum(samples), alpha, horizon=horizon)

@@ -31,7 +31,9 @@ def effect_sentence(objective: GuardrailSpec, effect: ArmEffect, least: int) -> 
         return f"{values}, over {effect.samples} and {effect.control_samples} units; {least} of each are needed"
     is_rate = metric_of(objective).unit == "share"
     found = scaled(effect, is_rate=is_rate)
-    return f"{values}: {show_change(found.estimate, is_rate)}, surely {show_interval(found, is_rate)}"
+    between = show_interval(found, is_rate)
+    is_bounded = math.isfinite(found.lower) or math.isfinite(found.upper)
+    return f"{values}: {show_change(found.estimate, is_rate)}, {'surely ' if is_bounded else ''}{between}"
 
 
 def scaled(effect: ArmEffect, *, is_rate: bool) -> Effect:
