@@ -115,7 +115,7 @@ class Bench:
 
     def __init__(self, sim, api_key):
         self.sim = sim
-        self._settings = {"api_key": api_key, "max_retries": 0, "timeout": 5}
+        self._settings = {"api_key": api_key, "max_retries": 0, "timeout": 120}  # a guard: the machine may stand still
 
     @cached_property
     def openai(self):
