@@ -99,6 +99,12 @@ def test_a_release_file_is_told_with_its_line(here):
     assert "speaks of service 'b'" in told(tidegate("release", "a", "v1.0.0", "-f", here / "release.yaml"), 2)
 
 
+def test_a_release_without_a_version_needs_a_file_that_names_one(here):
+    assert "which version?" in told(tidegate("release", "a"), 2)
+    (here / "release.yaml").write_text("strategy: {canary: {}}\n")
+    assert "which version?" in told(tidegate("release", "a", "-f", here / "release.yaml"), 2)
+
+
 def test_a_configuration_is_told_with_its_line(here):
     (here / "tidegate.yaml").write_text("listen:\n  gatway: 127.0.0.1:1\n")
     sentence = told(tidegate("up"), 2)

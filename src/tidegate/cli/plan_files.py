@@ -25,7 +25,7 @@ def read_plan(
     """
     assumed: dict[str, Any] = {}
     if file is None or strategy is not None:
-        spec = read_spec(service, version, strategy=strategy, file=file)
+        _, spec = read_spec(service, version, strategy=strategy, file=file)
     else:
         document = parse_document(read_text(file), str(file))
         if not isinstance(document.value, dict):

@@ -1,4 +1,4 @@
-"""What `release` sends beside service and version: a strategy's name, or the rest of a release file."""
+"""What `release` sends beside the service: the version, and a strategy's name or the rest of a release file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,36 @@ from tidegate.documents import Document, parse_document
 from tidegate.errors import InvalidInputError
 
 
-def read_spec(service: str, version: str, *, strategy: str | None, file: Path | None) -> dict[str, Any] | None:
+def read_spec(
+    service: str, version: str | None, *, strategy: str | None, file: Path | None
+) -> tuple[str, dict[str, Any] | None]:
     """Read and check it here, so that mistakes are told with their line.
 
+    Args:
+        version: overrules the file's; ``None`` for the file's own, which an experiment need not name beside its arms.
+
     Returns:
-        ``None`` for a release with every default.
+        The version, and ``None`` for a release with every default.
 
     Raises:
-        InvalidInputError: both are given, or the file is wrong or speaks of another service.
+        InvalidInputError: both are given, nothing names a version, or the file is wrong or speaks of another service.
         OperatorError: the file cannot be read.
     """
     if strategy is not None and file is not None:
         raise InvalidInputError("--strategy and --file contradict each other", remedy="name the strategy in the file")
-    named = {"service": service, "version": version}
-    if file is None:
-        if strategy is not None:
-            parse_release({**named, "strategy": strategy}, "--strategy")
-            return {"strategy": strategy}
-        return None
+    if file is not None:
+        return _read_file(service, version, file)
+    if version is None:
+        raise InvalidInputError(
+            "which version?", remedy=f"name it: tidegate release {service} v1.4.0, or a release file with -f"
+        )
+    if strategy is None:
+        return version, None
+    parse_release({"service": service, "version": version, "strategy": strategy}, "--strategy")
+    return version, {"strategy": strategy}
+
+
+def _read_file(service: str, version: str | None, file: Path) -> tuple[str, dict[str, Any]]:
     document = parse_document(read_text(file), str(file))
     if not isinstance(document.value, dict):
         raise InvalidInputError("a release is a mapping of keys", where=document.where())
@@ -37,5 +49,8 @@ def read_spec(service: str, version: str, *, strategy: str | None, file: Path | 
         raise InvalidInputError(
             f"the file speaks of service {other!r}, not {service!r}", where=document.where(("service",))
         )
-    parse_release(Document(document.value | named, document.source, document.lines))
-    return {key: value for key, value in document.value.items() if key not in {"kind", "service", "version"}}
+    named = {"service": service} if version is None else {"service": service, "version": version}
+    read = parse_release(Document(document.value | named, document.source, document.lines))
+    return read.version, {
+        key: value for key, value in document.value.items() if key not in {"kind", "service", "version"}
+    }

@@ -14,7 +14,7 @@ from tidegate.dashboard.charts.forest import arm_kinds, forests
 from tidegate.dashboard.charts.histograms import histograms
 from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.river import river
-from tidegate.dashboard.charts.shares import served_parts
+from tidegate.dashboard.charts.shares import routed_parts, served_parts, tried_weight
 from tidegate.dashboard.looking import Context, Page
 from tidegate.dashboard.markdown import markdown
 from tidegate.dashboard.side_by_side import side_by_side
@@ -45,6 +45,8 @@ class Drawing:
             forests=forests,
             histograms=histograms,
             served_parts=served_parts,
+            routed_parts=routed_parts,
+            tried_weight=tried_weight,
             narrowing=narrowing,
             levels=levels,
         )

@@ -114,6 +114,11 @@ def words(code: str | None) -> str:
     return UNKNOWN if not code else code.replace("_", " ").replace(":", ": ")
 
 
+def strategy_title(code: str) -> str:
+    """``A/B test`` of ``ab_test``; others in words."""
+    return words(code).replace("ab test", "A/B test")
+
+
 def short(reference: str | None) -> str:
     """``v1.4.0`` of ``support-bot/v1.4.0-3fa9c1d2``; what is no reference stays as it is."""
     if not reference:
@@ -211,6 +216,6 @@ FILTERS = {
     each.__name__: each
     for each in (
         number, duration, microseconds, percent, share, dollars, nano_dollars, size, instant, clock, started,
-        words, short, measured, in_unit, lift, lift_between, evidence, change, interval, metric_title, plain, pretty,
+        words, strategy_title, short, measured, in_unit, lift, lift_between, evidence, change, interval, metric_title, plain, pretty,
     )
 }  # fmt: skip

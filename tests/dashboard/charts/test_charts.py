@@ -12,7 +12,7 @@ from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.outlook import outlook
 from tidegate.dashboard.charts.river import river
 from tidegate.dashboard.charts.scale import HEIGHT, WIDTH, Scale, nice_ceiling
-from tidegate.dashboard.charts.shares import served_parts
+from tidegate.dashboard.charts.shares import routed_parts, served_parts, tried_weight
 from tidegate.dashboard.charts.spark import spark
 from tidegate.shapes.experiments import ArmEffect
 from tidegate.shapes.reports import DriftBin, DriftSignal
@@ -250,3 +250,18 @@ def test_what_is_too_little_does_not_stretch_the_scale_and_what_is_unknown_has_n
     assert (b.at, b.has_interval) == (0.0, False)
     assert (c.at, c.is_open_below, c.is_open_above) == (None, True, True)
     assert forests([], {}) == []
+
+
+def test_a_routed_bar_shows_every_arm_of_an_experiment_behind_stable():
+    weights = {"short": 3_000, "old": 4_000, "long": 3_000}
+    parts = routed_parts(weights, "old", "short")
+    assert [(part.version, part.share, part.kind) for part in parts] == [
+        ("old", 0.4, "stable"),
+        ("short", 0.3, "candidate"),
+        ("long", 0.3, "other"),
+    ]
+    assert tried_weight(weights, "old") == 6_000
+
+
+def test_a_routed_bar_without_a_stable_version_leaves_its_share_empty():
+    assert [part.share for part in routed_parts({"first": 2_500}, None, "first")] == [0.75, 0.25]

@@ -37,7 +37,9 @@ def register(app: typer.Typer) -> None:
 def release(
     session: Session,
     service: ServiceArgument,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="The candidate; vX.Y.Z is enough.")],
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The candidate; vX.Y.Z is enough. Else the file's.")
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", metavar="NAME", help="How to go about it; else direct.")
     ] = None,
@@ -56,8 +58,8 @@ def release(
     from tidegate.cli.wording import parse_duration
 
     seconds = None if timeout is None else parse_duration(timeout)
-    spec = read_spec(service, version, strategy=strategy, file=file)
-    started = session.client.release(service, version, spec=spec, reason=reason)
+    candidate, spec = read_spec(service, version, strategy=strategy, file=file)
+    started = session.client.release(service, candidate, spec=spec, reason=reason)
     if not wait:
         session.answer(started, lambda: release_lines(started, now()))
         return None

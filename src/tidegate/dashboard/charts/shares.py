@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from tidegate.delivery.snapshot import TOTAL_WEIGHT
+
 
 class SharePart(NamedTuple):
     """One version's part; ``kind`` is ``stable``, ``candidate`` or ``other``."""
@@ -12,6 +14,22 @@ class SharePart(NamedTuple):
     version: str
     share: float
     kind: str
+
+
+def routed_parts(weights: Mapping[str, int], stable: str | None, candidate: str) -> list[SharePart]:
+    """Parts of a bar from basis points by version: stable first, the candidate, then the other arms of an experiment."""
+    others = {version: weight for version, weight in weights.items() if version != stable}
+    in_order = sorted(others.items(), key=lambda item: (item[0] != candidate, item[0]))
+    kept = TOTAL_WEIGHT - sum(others.values())
+    parts = [SharePart(stable or "", kept / TOTAL_WEIGHT, "stable")]
+    for version, weight in in_order:
+        parts.append(SharePart(version, weight / TOTAL_WEIGHT, "candidate" if version == candidate else "other"))
+    return parts
+
+
+def tried_weight(weights: Mapping[str, int], stable: str | None) -> int:
+    """Basis points of everything that is not stable."""
+    return sum(weight for version, weight in weights.items() if version != stable)
 
 
 def served_parts(versions: Mapping[str, int], stable: str | None) -> list[SharePart]:
