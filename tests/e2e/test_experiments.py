@@ -89,7 +89,8 @@ class Users:
 def experiment(horizon: str = "2m", *, alpha: float = 0.05, **arms: str) -> dict:
     return {
         "variants": {"control": "@stable", "good": "v1.1.0", **arms},
-        "strategy": {"ab_test": {"horizon": horizon, "promote": {"bake": "1s", "keep_warm": "0s"}}},
+        # A bake that ends before control knows of its requests pauses for want of data.
+        "strategy": {"ab_test": {"horizon": horizon, "promote": {"bake": "5s", "keep_warm": "0s"}}},
         "probe": {"requests": 1},
         "objectives": [{"metric": "feedback:liked"}],
         "guardrails": [{"metric": "error_rate", "hard": "> 30%"}],
