@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import msgspec
 import structlog
 
 from tidegate.controller.clock import Clock
@@ -19,23 +18,12 @@ from tidegate.delivery.limits import KeyGrant, KeyLimits, KeyUse, day_of, month_
 from tidegate.delivery.snapshot import AccessKey, Heartbeat
 from tidegate.registry.database import Database
 from tidegate.registry.key_spending import Spending, read_spending
+from tidegate.shapes.records import KeyUsage
 
 _READ_SECONDS = 2.0
 _LOG = structlog.get_logger("tidegate.control.limits")
 
 _Purse = tuple[str, str]  # key, day or month
-
-
-class KeyReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one key uses: wanted of late, under way, and by day and month of UTC."""
-
-    requests_per_minute: int
-    tokens_per_minute: int
-    in_flight: int
-    requests_today: int
-    tokens_today: int
-    spent_today_usd: float
-    spent_this_month_usd: float
 
 
 class KeyLeases:
@@ -69,19 +57,19 @@ class KeyLeases:
         grants = (self._grant(beat.boot_id, use, live) for use in beat.keys)
         return tuple(grant for grant in grants if grant is not None)
 
-    async def report(self, keys: Sequence[str]) -> dict[str, KeyReport]:
+    async def report(self, keys: Sequence[str]) -> dict[str, KeyUsage]:
         """What each key uses now and has used; money by whichever knows more, gateways or the database."""
         today, month = day_of(self._now_us()).name, month_of(self._now_us()).name
         async with self._observed.read() as connection:
             rows = await read_spending(connection, since=f"{month}-01")
         return {key: self._report(key, [row for row in rows if row.key == key], today, month) for key in keys}
 
-    def _report(self, key: str, days: list[Spending], today: str, month: str) -> KeyReport:
+    def _report(self, key: str, days: list[Spending], today: str, month: str) -> KeyUsage:
         live = self._live()
         told = [use for boot, use in self._uses.get(key, {}).items() if boot in live]
         of_today = next((row for row in days if row.day == today), Spending(key, today))
         spent_in_month = max(sum(row.cost_nano_usd for row in days), self._spent(key, month))
-        return KeyReport(
+        return KeyUsage(
             requests_per_minute=sum(use.requests for use in told),
             tokens_per_minute=sum(use.tokens for use in told),
             in_flight=sum(use.in_flight for use in told),

@@ -89,7 +89,7 @@ class KeyLimits(msgspec.Struct, frozen=True, kw_only=True):
     without_control: str = "refuse"
 
 
-class KeyUse(msgspec.Struct, frozen=True, kw_only=True):
+class KeyUsage(msgspec.Struct, frozen=True, kw_only=True):
     """What a key uses, of days and months of UTC.
 
     Attributes:
@@ -122,7 +122,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     services: tuple[str, ...]
     source: str
     created_at: datetime
-    use: KeyUse
+    use: KeyUsage
     limits: KeyLimits | None = None
 
 

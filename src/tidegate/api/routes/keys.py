@@ -10,13 +10,12 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Admin, Behind, Plane, Reader
 from tidegate.api.replies import answers, plain, reply, told
-from tidegate.controller.key_leases import KeyReport
 from tidegate.controller.probe import JUDGE_KEY, PROBE_KEY
 from tidegate.delivery.limits import KeyLimits, LimitsSpec, WithoutControl
 from tidegate.errors import ConflictError
 from tidegate.registry import keys
 from tidegate.registry.services import find_service
-from tidegate.shapes.records import Key, Keys, NewKey
+from tidegate.shapes.records import Key, Keys, KeyUsage, NewKey
 
 router = APIRouter(tags=["keys"])
 _ACCESS_ENDED = (
@@ -131,6 +130,6 @@ async def _all(plane: Plane, revoked: keys.Key | None = None) -> Keys:
     return Keys(items=tuple(_told(key, uses[key.name]) for key in found), next=None, warnings=tuple(warnings))
 
 
-def _told(key: keys.Key, use: KeyReport) -> Key:
+def _told(key: keys.Key, use: KeyUsage) -> Key:
     limits = None if key.limits is None else key.limits.spec()
     return told(Key, plain(key) | {"limits": plain(limits), "use": plain(use)})

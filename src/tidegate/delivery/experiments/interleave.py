@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from tidegate.delivery.evidence.opinions import FEEDBACK, JUDGE
+from tidegate.delivery.experiments.experiment_spec import DAY
 from tidegate.delivery.experiments.variants import VariantSpec, arms_declared, check_variants, is_aa
 from tidegate.delivery.mirroring import DEFAULT_CONCURRENCY, mirroring_of
 from tidegate.delivery.quantities import Dollars, Seconds, Share
@@ -21,7 +22,6 @@ from tidegate.errors import InvalidInputError
 
 PREFERENCE = "preference"
 """Name of the feedback that says which of two answers shown side by side is preferred."""
-_DAY = 24 * 3_600
 _SAMPLE = Share(0.1)
 _OF_COPIES = ("sample", "max_cost", "max_tokens")
 
@@ -61,10 +61,10 @@ class InterleaveSpec(
     max_cost: Dollars | None = None
     max_tokens: int | None = None
     max_concurrency: int = DEFAULT_CONCURRENCY
-    horizon: Seconds = Seconds(7 * _DAY)
+    horizon: Seconds = Seconds(7 * DAY)
     decide: Literal["promote_winner", "report_only"] = "promote_winner"
     stop: Literal["sequential", "horizon"] = "sequential"
-    promote: Promote = Promote(bake=Seconds(600), keep_warm=Seconds(_DAY), drain=Seconds(600))
+    promote: Promote = Promote(bake=Seconds(600), keep_warm=Seconds(DAY), drain=Seconds(600))
 
     @property
     def question(self) -> str:

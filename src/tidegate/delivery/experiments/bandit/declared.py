@@ -14,14 +14,13 @@ from typing import Literal
 
 import msgspec
 
-from tidegate.delivery.canary import AudienceSpec
 from tidegate.delivery.experiments.bandit.reweighting import Algorithm, Reweighting
-from tidegate.delivery.experiments.variants import VariantSpec, arms_declared, check_variants, is_aa, weights_of
+from tidegate.delivery.experiments.experiment_spec import DAY, ExperimentSpec, deciding_program
+from tidegate.delivery.experiments.variants import arms_declared, check_variants
 from tidegate.delivery.quantities import Seconds, Share
-from tidegate.delivery.steps import OWN_LAYER, Decide, Program, Promote
+from tidegate.delivery.steps import Program
 from tidegate.errors import InvalidInputError
 
-_DAY = 24 * 3_600
 MOST_EPOCHS = 500
 LEAST_FLOOR = 0.01
 Stat = Literal["mean"]
@@ -41,22 +40,10 @@ class RewardSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     cost_weight: float = 0.0
 
 
-class BanditSpec(
-    msgspec.Struct,
-    frozen=True,
-    kw_only=True,
-    forbid_unknown_fields=True,
-    omit_defaults=True,
-    tag="bandit",
-    tag_field="name",
-):
+class BanditSpec(ExperimentSpec, frozen=True, kw_only=True, tag="bandit", tag_field="name"):
     """Shares that follow the rewards until one variant is surely the best, or the horizon is over.
 
     Attributes:
-        variants: name -> version, ``"@stable"``, or a version with other parameters; without any, control and the
-            release's version.
-        weights: name -> share to begin with, control's too; without any, equal shares.
-        to: only units of this segment; everybody else gets stable.
         algorithm: ``thompson`` plays each variant with its probability of being best; ``top_two`` the leader half of the
             time and who may yet overtake it in the other half, which decides sooner; ``track_and_stop`` what finds the best
             one with the fewest units.
@@ -64,23 +51,15 @@ class BanditSpec(
         floor, ceiling: share of every variant, control too.
         max_change: of a variant's share at one epoch.
         epoch: how long weights stand at least.
-        horizon, decide, stop, salt, promote: as of an A/B test.
     """
 
-    variants: dict[str, VariantSpec] = {}
-    weights: dict[str, Share] = {}
-    to: AudienceSpec | None = None
+    horizon: Seconds = Seconds(3 * DAY)
     algorithm: Algorithm = "thompson"
     reward: str | RewardSpec = "feedback:thumbs_up"
     floor: Share = Share(0.05)
     ceiling: Share = Share(0.95)
     max_change: Share = Share(0.2)
     epoch: Seconds = Seconds(600)
-    horizon: Seconds = Seconds(3 * _DAY)
-    decide: Literal["promote_winner", "report_only"] = "promote_winner"
-    stop: Literal["sequential", "horizon"] = "sequential"
-    salt: str | None = None
-    promote: Promote = Promote(bake=Seconds(600), keep_warm=Seconds(_DAY), drain=Seconds(600))
 
     @property
     def rewarded(self) -> RewardSpec:
@@ -90,33 +69,16 @@ class BanditSpec(
 
 def bandit_program(spec: BanditSpec) -> Program:
     """One step that decides, and weighs anew while it does."""
-    names = list(arms_declared(spec.variants, ""))
-    return Program(
-        steps=(
-            Decide(
-                weights=weights_of(names, spec.weights),
-                horizon=spec.horizon,
-                audience=spec.to.segment if spec.to else None,
-                promotes=spec.decide == "promote_winner" and not is_aa(spec.variants),
-                is_sequential=spec.stop == "sequential",
-                reweighting=Reweighting(
-                    algorithm=spec.algorithm,
-                    reward=spec.rewarded.metric,
-                    floor=spec.floor,
-                    ceiling=spec.ceiling,
-                    max_change=spec.max_change,
-                    epoch=spec.epoch,
-                    cost_weight=spec.rewarded.cost_weight,
-                ),
-            ),
-        ),
-        promote=spec.promote,
-        min_samples=100,
-        on_no_data="pause",
-        interval=Seconds(10),
-        needs_stable=True,
-        layer=spec.salt if spec.salt is not None else OWN_LAYER,
+    reweighting = Reweighting(
+        algorithm=spec.algorithm,
+        reward=spec.rewarded.metric,
+        floor=spec.floor,
+        ceiling=spec.ceiling,
+        max_change=spec.max_change,
+        epoch=spec.epoch,
+        cost_weight=spec.rewarded.cost_weight,
     )
+    return deciding_program(spec, reweighting)
 
 
 def check_bandit(spec: BanditSpec) -> None:
