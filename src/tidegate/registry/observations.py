@@ -22,6 +22,7 @@ from tidegate.registry.batches import is_new
 from tidegate.registry.bulk import insert_rows
 from tidegate.registry.decoded import Decoded
 from tidegate.registry.hashes import to_signed
+from tidegate.registry.id_range import id_range
 from tidegate.registry.instants import to_text
 from tidegate.registry.schema import batches, counts, requests
 
@@ -179,10 +180,11 @@ async def forget(
 
     Batch keys stored before ``stored_before`` go too: no gateway sends a batch again after that.
     """
-    oldest, latest = (await connection.execute(sa.select(sa.func.min(requests.c.id), sa.func.max(requests.c.id)))).one()
     await connection.execute(sa.delete(batches).where(batches.c.stored_at < to_text(stored_before)))
-    if oldest is None:
+    found = await id_range(connection, requests)
+    if found is None:
         return 0
+    oldest, latest = found
     limit_us = int(started_before.timestamp() * 1_000_000)
     superfluous = sa.or_(requests.c.id <= latest - keep, requests.c.started_at_us < limit_us)
     among_the_oldest = requests.c.id < oldest + chunk

@@ -13,6 +13,7 @@ from tidegate.delivery.evidence.votes import Votes
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
 from tidegate.errors import InvalidInputError
+from tidegate.registry.id_range import id_range
 from tidegate.registry.schema import content, pair_counts, pairs
 
 PairKey = tuple[str, int, int]  # release, attempt, step
@@ -135,9 +136,10 @@ async def kept_answers(connection: AsyncConnection, request_ids: Sequence[str]) 
 
 async def forget_pairs(connection: AsyncConnection, *, keep: int, started_before_us: int, chunk: int = 5_000) -> int:
     """Delete at most ``chunk`` of the oldest that are over ``keep`` or too old; counts stay. Returns how many."""
-    oldest, latest = (await connection.execute(sa.select(sa.func.min(pairs.c.id), sa.func.max(pairs.c.id)))).one()
-    if oldest is None:
+    found = await id_range(connection, pairs)
+    if found is None:
         return 0
+    oldest, latest = found
     superfluous = sa.or_(pairs.c.id <= latest - keep, pairs.c.started_at_us < started_before_us)
     return (await connection.execute(sa.delete(pairs).where(pairs.c.id < oldest + chunk, superfluous))).rowcount
 
