@@ -51,6 +51,7 @@ class Crowd:
         self.number = 0
         self.fails: Callable[[int], bool] = lambda _: False
         self.conversation: Callable[[int], int] = lambda number: number
+        self.is_silent = False  # nobody says which answer was better
 
     def _route(self) -> ServiceRoute | None:
         assert self.gateway.snapshot is not None
@@ -76,7 +77,8 @@ class Crowd:
             made = pair(theirs, {"version": route.variants[0].version}, **fields)
             users.append(made.stable)
             records.append(_shown(made, shown))
-            records.append(self._said(made.stable, shown))
+            if not self.is_silent:
+                records.append(self._said(made.stable, shown))
         await self._send(users, records)
 
     async def be_judged(self, requests: int) -> None:
@@ -125,7 +127,8 @@ class Crowd:
                 )
                 users.append(row)
                 value = says(self.chance, variant.name)
-                records.append(_feedback(row.request_id, "thumbs_up", value, row.started_at_us + 1))
+                if not self.is_silent:
+                    records.append(_feedback(row.request_id, "thumbs_up", value, row.started_at_us + 1))
         await self._send(users, records)
 
     def _fields(self, route: ServiceRoute, request_id: str) -> dict[str, object]:

@@ -210,3 +210,55 @@ def test_what_is_no_experiment_is_refused_with_its_place(fields, message):
     document = {"kind": "Release", "service": "bot", "variants": VARIANTS, "strategy": "ab_test", **fields}
     with pytest.raises(InvalidInputError, match=message):
         parse_release(document)
+
+
+@pytest.mark.parametrize("decide", ["promote_winner", "report_only"])
+@pytest.mark.parametrize(
+    "variants", [VARIANTS, {"control": "@stable", "short": "v1.1.0"}, {"control": "@stable", "same": "@stable"}]
+)
+async def test_without_a_word_of_feedback_nobody_is_promoted(world, variants, decide):
+    """Guardrails pass with plenty of traffic, and the objective knows nothing: no data is not good news."""
+    is_report = decide == "report_only" or "same" in variants
+    refs, submitted = await ab_test(
+        world, variants=variants, strategy={"decide": decide}, objectives=[{"metric": "feedback:liked"}]
+    )
+    if is_report:
+        await world.until(submitted.id, "succeeded", each=users(world, 200))
+        assert "reported" in await world.codes(submitted.id)
+    else:
+        held = await world.until(submitted.id, "progressing.judging", each=users(world, 200))
+        assert held.pause_reasons == ("no_data",)
+        await world.advance(30)
+        assert (await world.look(submitted.id)).phase == "progressing"
+    assert await world.stable("bot") == refs["stable"]
+
+
+async def test_an_arm_that_is_surely_worse_is_not_promoted_because_another_lacks_data(world):
+    refs, submitted = await ab_test(world, strategy={"weights": {"control": "49%", "short": "50%", "long": "1%"}})
+    held = await world.until(
+        submitted.id, "progressing.judging", each=users(world, 50, cost_nano=costs(**{"v1.1.0": 5_000}))
+    )
+    assert held.pause_reasons == ("no_data",)
+    assert await world.stable("bot") == refs["stable"]
+
+
+async def test_counts_that_cannot_be_read_at_the_horizon_end_nothing(world, monkeypatch):
+    from tidegate.controller.gathering import observations
+
+    refs, submitted = await ab_test(world, strategy={"stop": "horizon"})
+    cheap = users(world, 100, cost_nano=costs(**{"v1.2.0": 500}))
+    await world.until(submitted.id, "progressing.soaking")
+    await world.advance(50, cheap)
+    real = observations.read_counts
+
+    async def away(*_args):
+        raise OSError("the observations database is gone")
+
+    monkeypatch.setattr(observations, "read_counts", away)
+    await world.advance(15)
+    held = await world.look(submitted.id)
+    assert (held.phase, held.sub_phase, held.pause_reasons) == ("progressing", "judging", ("no_data",))
+    monkeypatch.setattr(observations, "read_counts", real)
+    await world.control.operations.command(submitted.id, "resume", actor=ALICE, if_match=held.etag)
+    await world.until(submitted.id, "succeeded", each=cheap)
+    assert await world.stable("bot") == refs["long"]

@@ -228,6 +228,24 @@ async def test_a_report_promotes_nobody(world):
     assert "reported" in await world.codes(submitted.id)
 
 
+async def test_without_a_word_of_feedback_nobody_is_promoted_not_even_on_request(world):
+    refs, submitted = await bandit(world, strategy={"reward": "feedback:liked", "horizon": "9s"})
+    held = await world.until(submitted.id, "progressing.judging", each=users(world))
+    for _ in range(2):
+        assert held.pause_reasons == ("no_data",)
+        await world.control.operations.command(submitted.id, "promote", actor=ALICE, reason="go", if_match=held.etag)
+        await world.advance(3, users(world))
+        held = await world.look(submitted.id)
+        assert (held.phase, held.sub_phase) == ("progressing", "judging")
+    assert await world.stable("bot") == refs["stable"]
+
+
+async def test_a_report_without_data_ends_as_one(world):
+    _, submitted = await bandit(world, strategy={"reward": "feedback:liked", "decide": "report_only", "horizon": "6s"})
+    await world.until(submitted.id, "succeeded", each=users(world))
+    assert "reported" in await world.codes(submitted.id)
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [

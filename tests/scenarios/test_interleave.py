@@ -134,6 +134,32 @@ async def test_a_report_promotes_nobody(world):
     assert "reported" in await world.codes(submitted.id)
 
 
+@pytest.mark.parametrize("mode", ["side_by_side", "turn"])
+async def test_without_a_vote_nobody_is_promoted_but_on_request(world, mode):
+    old, new, submitted = await interleave(world, strategy={"mode": mode}, guardrails=LOOSE)
+    crowd = Crowd(world, prefers(0.5))
+    crowd.is_silent = True
+
+    async def each() -> None:
+        await (crowd.see_two(40) if mode == "side_by_side" else crowd.take_turns(40, lambda *_: True))
+        await world.gateways[1].serve("bot", 30)
+
+    held = await world.until(submitted.id, "progressing.judging", each=each)
+    assert held.pause_reasons == ("no_data",)
+    await world.advance(10, each)
+    assert await world.stable("bot") == old
+    await world.control.operations.command(submitted.id, "promote", actor=ALICE, reason="go", if_match=held.etag)
+    await world.until(submitted.id, "succeeded", each=each)
+    assert await world.stable("bot") == new  # who asks for it by name knows that nobody voted
+    assert "winner_forced" in await world.codes(submitted.id)
+
+
+async def test_a_report_without_a_vote_ends_as_one(world):
+    _, _, submitted = await interleave(world, strategy={"decide": "report_only"})
+    await world.until(submitted.id, "succeeded")
+    assert "reported" in await world.codes(submitted.id)
+
+
 async def test_stable_against_itself_only_reports(world):
     (old,) = await world.service("bot", "1.0.0")
     document = {

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from tests.fakes.observations import batch, observation
 from tests.scenarios.world import ALICE, BOB, World
 
+from tidegate.delivery.release_file import parse_release
 from tidegate.errors import InvalidInputError, OperatorError
 from tidegate.registry import schema
 from tidegate.registry.observations import read_counts
@@ -361,6 +362,9 @@ async def test_what_the_service_cannot_do_is_refused_when_it_is_submitted(world)
         await world.release("bot", "v1.1.0", strategy={"canary": {"steps": steps}})
 
 
+ARMS = {"control": "@stable", "new": "v1.1.0"}
+
+
 def unnamed(count: int) -> list:
     return [
         observation(request_id=f"req_{n}", unit_hash=n, has_own_unit=True, propensity=10_000, started_at_us=n)
@@ -382,3 +386,30 @@ async def test_a_unit_that_no_caller_names_is_refused_once_that_is_known(world):
     assert "metadata.conversation_id" in caught.value.remedy
     await world.control.store(batch([msgspec.structs.replace(unnamed(1)[0], has_own_unit=False)], 3))
     assert (await world.release("bot", "v1.1.0", **asked)).phase == "pending"  # somebody does
+
+
+@pytest.mark.parametrize(
+    ("asked", "unit"),
+    [
+        ({"strategy": "ab_test", "objectives": [{"metric": "cost_per_request"}], "variants": ARMS}, "user"),
+        ({"strategy": "bandit", "objectives": [{"metric": "cost_per_request"}], "variants": ARMS}, "user"),
+        ({"strategy": {"interleave": {"mode": "turn"}}, "version": "v1.1.0"}, "conversation"),
+    ],
+)
+async def test_an_experiment_on_units_that_nobody_names_is_refused(world, asked, unit):
+    await world.service("bot", "1.0.0", "1.1.0")
+    await world.control.store(batch(unnamed(100), 1))
+    spec = parse_release({"service": "bot", **asked})
+    with pytest.raises(InvalidInputError, match=f"names a {unit}"):
+        await world.control.operations.submit_release(spec, actor=ALICE)
+    spec = parse_release(
+        {
+            "service": "bot",
+            **asked,
+            "strategy": {"interleave": {}},
+            "objectives": [],
+            "variants": {},
+            "version": "v1.1.0",
+        }
+    )
+    assert (await world.control.operations.submit_release(spec, actor=ALICE)).phase == "pending"  # both answers to each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,10 +82,13 @@ def _means(parameter: Any) -> str:
 
 def main() -> None:
     """Write the page to the file named, else to standard output."""
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(render(), encoding="utf-8")
-    else:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("page", nargs="?", type=Path, help="where to write it; else to standard output")
+    page = parser.parse_args().page
+    if page is None:
         sys.stdout.write(render())
+    else:
+        page.write_text(render(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tidegate.controller.publisher import Publisher
 from tidegate.delivery.release_spec import ReleaseSpec
-from tidegate.delivery.steps import Split
+from tidegate.delivery.steps import randomises
 from tidegate.delivery.strategy import compile_program
 from tidegate.errors import InvalidInputError
 from tidegate.registry.database import Database
@@ -29,14 +29,15 @@ class UnitNames:
     async def check(self, spec: ReleaseSpec) -> None:
         """Refuse a unit that nobody names: every request would be one of its own, and no one would stay anywhere.
 
-        Only a unit that the release itself asks for; a service's own is what its callers may name, not what they must.
+        Only a unit that the release itself asks for, as every experiment does; a service's own is what its callers may
+        name, not what they must.
 
         Raises:
             InvalidInputError: with what callers have to send.
         """
         unit = spec.assignment.unit
-        splits = any(isinstance(step, Split) for step in compile_program(spec.strategy).steps)
-        if unit is None or unit == "request" or not splits or self._is_derived(spec.service, unit):
+        is_randomised = any(map(randomises, compile_program(spec.strategy).steps))
+        if unit is None or unit == "request" or not is_randomised or self._is_derived(spec.service, unit):
             return
         async with self._observed.read() as connection:
             page = await find_requests(connection, RequestFilter(service=spec.service), limit=LOOKED_AT)

@@ -31,26 +31,29 @@ def is_decided(draft: Draft) -> bool:
 
 def conclude(draft: Draft) -> bool:
     """End a step that decides, with a winner or with stable. ``False`` when it is no such step, or lacks the data to
-    conclude anything; then the policies for that case apply."""
+    conclude anything; then the policies for that case apply. What only reports says so without data, too."""
     step, state = deciding(draft), draft.state
-    if step is None or is_void(state):
+    if step is None or is_void(state) or draft.facts.counts is None:
         return False
     effects = _effects(draft)
     is_asked = state.is_forced or state.is_full
-    if not is_asked and any(
-        effect.standing is Standing.NO_DATA for effect in effects if effect.variant in state.on_trial
-    ):
+    leading = leader(effects, state.on_trial)
+    if step.promotes and (leading is None if is_asked else _lacks_data(effects, state.on_trial)):
         return False
     won = _winner(draft, effects)
     if not step.promotes:
-        _end(draft, "reported", "", f"it was to report only; leading is {leader(effects, state.on_trial)}")
+        _end(draft, "reported", "", f"it was to report only; leading is {leading or 'nobody'}")
     elif won is not None:
         _promote(draft, "winner_found", won, _told(effects, won))
-    elif is_asked and (leading := leader(effects, state.on_trial)) is not None:
+    elif is_asked and leading is not None:
         _promote(draft, "winner_forced", leading, _told(effects, leading))
     else:
-        _end(draft, "stable_kept", "", "no arm is surely better")
+        _end(draft, "stable_kept", "", _why_nobody(draft, effects))
     return True
+
+
+def _lacks_data(effects: Sequence[ArmEffect], arms: Sequence[str]) -> bool:
+    return any(effect.standing is Standing.NO_DATA for effect in effects if effect.variant in arms)
 
 
 def _effects(draft: Draft) -> tuple[ArmEffect, ...]:
@@ -66,6 +69,11 @@ def _winner(draft: Draft, effects: Sequence[ArmEffect]) -> str | None:
     counts = draft.facts.of_step(draft.state, found)
     passes = counts is not None and step_verdict(own, counts.window, min_samples(draft)) is Verdict.PASS
     return found if passes else None
+
+
+def _why_nobody(draft: Draft, effects: Sequence[ArmEffect]) -> str:
+    doubtful = winner(draft.spec, draft.state, effects)
+    return "no arm is surely better" if doubtful is None else f"{doubtful} is better, and a guardrail of it is in doubt"
 
 
 def _beats_everybody(draft: Draft, arm: str) -> bool:

@@ -18,6 +18,7 @@ from tidegate.delivery.decide_evidence import has_spool, judge_now
 from tidegate.delivery.decide_gates import are_gates_done
 from tidegate.delivery.decide_overlay import is_verified
 from tidegate.delivery.decide_pairs import is_spent
+from tidegate.delivery.decide_removal import deciding
 from tidegate.delivery.decide_steps import enter_step, extend, show_duration, soak_of
 from tidegate.delivery.decide_votes import is_settled, settle, voting
 from tidegate.delivery.draft import Draft
@@ -168,15 +169,22 @@ def _judge(draft: Draft) -> None:
     judge_now(draft)
     if draft.state.verdict is Verdict.FAIL:
         _miss_objective(draft)
-    elif conclude(draft) or settle(draft):
-        return
-    elif draft.state.verdict is Verdict.PASS and voting(draft) is None:  # guardrails alone choose nobody
+    elif deciding(draft) is not None or voting(draft) is not None:
+        if not (conclude(draft) or settle(draft)):  # guardrails that pass choose nobody
+            _lack(draft)
+    elif draft.state.verdict is Verdict.PASS:
         _pass(draft, "step_passed", "promoted")
     elif draft.state.is_forced or draft.state.is_full:
         _pass(draft, "step_forced", "promoted_forced")
-    elif has_spool(draft.facts):
+    else:
+        _lack(draft)
+
+
+def _lack(draft: Draft) -> None:
+    """T8: too little is known to go on."""
+    if has_spool(draft.facts):
         return  # what is missing is on its way; if it does not come, the dead man's switch knows
-    elif draft.state.verdict is Verdict.INCONCLUSIVE:
+    if draft.state.verdict is Verdict.INCONCLUSIVE:
         _follow_policy(draft, draft.spec.analysis.on_inconclusive, PauseReason.INCONCLUSIVE)
     else:
         on_no_data = draft.program.criteria_at(draft.state.step).on_no_data

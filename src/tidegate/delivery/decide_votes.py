@@ -31,12 +31,12 @@ def is_settled(draft: Draft) -> bool:
 
 def settle(draft: Draft) -> bool:
     """End a step that votes decide, with the candidate or with stable. ``False`` when it is no such step, or has too
-    few votes to conclude anything; then the policies for that case apply."""
+    few votes to conclude anything; then the policies for that case apply. What only reports says so without any, too."""
     step, state = voting(draft), draft.state
-    if step is None:
+    if step is None or draft.facts.pairs is None:
         return False
     result, is_asked = _result(draft), state.is_forced or state.is_full
-    if result.votes < max(1, min_samples(draft)) and not is_asked:
+    if step.promotes and not is_asked and result.votes < max(1, min_samples(draft)):
         return False
     if not step.promotes:
         _end(draft, "reported", f"it was to report only; {result.sentence}")

@@ -180,10 +180,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def judgings(self) -> int:
-        """How many times it is judged anew: each split, each mirror, and the bake. They share alpha."""
-        splits = sum(isinstance(step, Split | Decide) or _alternates(step) for step in self.steps)
-        mirrors = sum(getattr(step, "mirroring", None) is not None for step in self.steps)
-        return splits + mirrors + (not self.finishes)
+        """How many times it is judged anew: each split, each mirror or else the votes, and the bake. They share alpha."""
+        splits = sum(map(randomises, self.steps))
+        pairs = sum(getattr(step, "mirroring", None) is not None or _alternates(step) for step in self.steps)
+        return splits + pairs + (not self.finishes)
 
     @property
     def planned(self) -> float:
@@ -192,6 +192,11 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
             step.timeout if isinstance(step, Approve) else self.soak_at(index) for index, step in enumerate(self.steps)
         )
         return sum(lengths) + (0.0 if self.finishes else self.promote.bake)
+
+
+def randomises(step: TrafficStep) -> bool:
+    """Whether chance decides which version answers a unit, or its turns."""
+    return isinstance(step, Split | Decide) or _alternates(step)
 
 
 def _alternates(step: TrafficStep) -> bool:

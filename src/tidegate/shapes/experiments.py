@@ -208,7 +208,8 @@ class Results(msgspec.Struct, frozen=True, kw_only=True):
         strategy: ``ab_test`` and the like.
         unit: what is randomised.
         audience: segment that takes part, ``None`` for everybody.
-        alpha: of the whole experiment; each bound has ``shared_alpha``, so that all of them hold together.
+        alpha: of the whole experiment: all lower bounds together miss with this probability at most, and all upper
+            ones; each bound has ``shared_alpha``.
         mode: ``promote_winner`` or ``report_only``.
         is_sequential: it ends as soon as the evidence decides.
         horizon_seconds: how long it runs at most; ``ends_at`` is when, while it runs.

@@ -165,11 +165,20 @@ def test_the_leading_of_several_better_arms_wins_and_a_vetoing_objective_stops_i
     spec, state, effects = experiment([{"metric": "feedback:liked"}], **arms)
     assert winner(spec, state, effects) == "best"
     assert leader(effects, ["good", "same"]) == "good"
+    assert leader(effects, []) is None
     assert not is_lost(effects, state)
     spec, state, effects = experiment(
         [{"metric": "feedback:liked"}, {"metric": "error_rate", "max_increase": "1%"}], **arms
     )
     assert winner(spec, state, effects) is None  # nobody knows of errors: no data is no good news
+
+
+def test_an_arm_of_which_nothing_is_known_does_not_lead_a_known_one():
+    arms = {"stable": liked(600, 400), "worse": liked(500, 500), "unknown": liked(0, 0), "other": liked(0, 0)}
+    _, _, effects = experiment([{"metric": "feedback:liked"}], **arms)
+    assert leader(effects, ["unknown", "worse", "other"]) == "worse"
+    assert leader(effects, ["unknown", "other"]) is None
+    assert leader(effects, ["unknown"]) == leader((), ["unknown"]) == "unknown"  # there is nobody else to lead
 
 
 def test_arms_that_are_all_surely_worse_are_lost():

@@ -1,7 +1,7 @@
 """Where an experiment stands: every objective of every arm, and who wins by them.
 
-Alpha is shared equally over the arms it began with and their objectives (Bonferroni), so that all intervals hold
-together and a false winner is as rare as ``alpha`` says, however often anybody looks. The first objective chooses: an
+Alpha is shared equally over the arms it began with and their objectives (Bonferroni), for each bound: a false winner
+among all of them is then as rare as ``alpha`` says, however often anybody looks, and so is a false loser. The first objective chooses: an
 arm wins that is surely better, or, where the objective has a margin, surely no worse by more than it. The others veto:
 one with a margin must surely keep it, one without must not be surely worse.
 
@@ -53,7 +53,7 @@ def standings(
 
 
 def shared_alpha(spec: ReleaseSpec, state: ReleaseState) -> float:
-    """The level of each bound, with which all of them hold together."""
+    """The level of each bound: all lower ones together miss with probability ``alpha`` at most, and all upper ones."""
     if state.experiment is not None and rule_of(spec, state.experiment) is not None:
         return pair_alpha(spec, state)
     return spec.analysis.alpha / (len(state.arms) * len(spec.objectives))
@@ -86,11 +86,12 @@ def winner(spec: ReleaseSpec, state: ReleaseState, effects: Sequence[ArmEffect])
 
 
 def leader(effects: Sequence[ArmEffect], among: Sequence[str]) -> str | None:
-    """The arm of ``among`` whose first objective looks best, ``None`` without any."""
-    seen = [(effects_of[0], arm) for arm in among if (effects_of := _of(effects, arm))]
-    if not seen:
-        return among[0] if among else None
-    return max(seen, key=lambda pair: _gain(pair[0]))[1]
+    """The arm of ``among`` whose first objective looks best; a single one leads unseen, of several whose effects are
+    unknown none does."""
+    if len(among) == 1:
+        return among[0]
+    first = {arm: own[0] for arm in among if (own := _of(effects, arm)) and own[0].effect is not None}
+    return max(first, key=lambda arm: _gain(first[arm]), default=None)
 
 
 def is_lost(effects: Sequence[ArmEffect], state: ReleaseState) -> bool:
