@@ -1,10 +1,11 @@
 """A load generator for one core: closed loop or Poisson arrivals, whole answers or streams.
 
     python bench/load.py PORT --connections 32 --seconds 5 [--rate 200] [--stream] [--large] [--key KEY]
-        [--path /v1/chat/completions] [--model NAME] [--header 'name: value' …]
+        [--path /v1/chat/completions] [--model NAME] [--header 'name: value' …] [--every 5]
 
-Prints one JSON object: requests, errors, events, and latencies in microseconds. Latency of an open loop
-counts from the scheduled arrival, so a stalled gateway cannot hide its queue.
+Prints one JSON object: requests, errors, events, requests without a free connection yet, and latencies in
+microseconds; with ``--every`` one for each such period. Latency of an open loop counts from the scheduled
+arrival, so a stalled gateway cannot hide its queue.
 """
 
 from __future__ import annotations
@@ -41,6 +42,9 @@ def request(options: argparse.Namespace) -> bytes:
         f"POST {options.path} HTTP/1.1\r\nhost: bench\r\n{key}accept: application/json\r\n"
         f"user-agent: bench/1\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     ).encode() + body
+
+
+_TIMER_SECONDS = 0.0005  # half of what the loop's timers are rounded to
 
 
 class Tally:
@@ -117,6 +121,7 @@ class Run:
         self.free: deque[Client] = deque()
         self.waiting: deque[float] = deque()
         self.is_over = False
+        self.telling: asyncio.Task[None] | None = None
 
     def idle(self, client: Client) -> None:
         if self.is_over:
@@ -143,6 +148,8 @@ class Run:
             else:
                 self.loop.call_later(0.005 * index / len(clients), client.send, perf_counter())
         end = perf_counter() + self.options.seconds
+        if self.options.every:
+            self.telling = self.loop.create_task(self.tell())
         if self.options.rate:
             await self.arrive(end)
         else:
@@ -157,33 +164,51 @@ class Run:
         due = perf_counter()
         while due < end and not self.is_over:
             due += chance.expovariate(self.options.rate)
-            await asyncio.sleep(max(0.0, due - perf_counter()))
-            if self.free:
-                self.free.popleft().send(due)
-            else:
-                self.waiting.append(due)
+            early = due - perf_counter()
+            if early > _TIMER_SECONDS:
+                await asyncio.sleep(early)
+            elif early > 0:
+                await asyncio.sleep(0)
+            self.ask(min(due, perf_counter()))  # timers are coarse: what is sent too early waited for nobody
         await asyncio.sleep(0.2)
+
+    def ask(self, scheduled: float) -> None:
+        if self.free:
+            self.free.popleft().send(scheduled)
+        else:
+            self.waiting.append(scheduled)
+
+    async def tell(self) -> None:
+        """The figures of each period."""
+        while True:
+            await asyncio.sleep(self.options.every)
+            tally, self.tally = self.tally, Tally()
+            print(figures(tally, len(self.waiting)), flush=True)
 
 
 def quantile(ordered: list[float], q: float) -> float:
     return round(1e6 * ordered[min(len(ordered) - 1, int(q * len(ordered)))], 1) if ordered else 0.0
 
 
+def figures(tally: Tally, waiting: int) -> str:
+    ordered = sorted(tally.latencies)
+    return json.dumps(
+        {
+            "done": tally.done,
+            "errors": tally.errors,
+            "events": tally.events,
+            "waiting": waiting,
+            "p50_us": quantile(ordered, 0.5),
+            "p99_us": quantile(ordered, 0.99),
+        }
+    )
+
+
 async def main(options: argparse.Namespace) -> None:
     run = Run(options)
     await run.go()
-    ordered = sorted(run.tally.latencies)
-    print(
-        json.dumps(
-            {
-                "done": run.tally.done,
-                "errors": run.tally.errors,
-                "events": run.tally.events,
-                "p50_us": quantile(ordered, 0.5),
-                "p99_us": quantile(ordered, 0.99),
-            }
-        )
-    )
+    if run.telling is None:
+        print(figures(run.tally, len(run.waiting)))
 
 
 if __name__ == "__main__":
@@ -192,6 +217,7 @@ if __name__ == "__main__":
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rate", type=float, default=0.0)
+    parser.add_argument("--every", type=float, default=0.0, help="print the figures of each period of so many seconds")
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--turns", type=int, default=0, help="earlier messages of the conversation")
