@@ -33,7 +33,7 @@ RESPONSES, RENDER, HTTP = "wire/test_relay_responses.py::", "wire/test_render.py
 TO_CHAT, TO_MESSAGES = "wire/translate/test_chat_stream.py::", "wire/translate/test_messages_stream.py::"
 ANSWERS, REQUESTS = "wire/translate/test_answers.py::", "wire/translate/test_chat_request.py::"
 STREAMING, CORRECT = "gateway/test_streaming.py::", "gateway/test_stream_correctness.py::"
-LIMITS, QUOTA = "gateway/test_key_limits.py::", "gateway/limits/test_quota.py::"
+LIMITS, LIMITER = "gateway/test_key_limits.py::", "gateway/limits/test_limiter.py::"
 LEASES = "controller/test_key_leases.py::"
 CHAIN, RESCUE, TIMERS = "gateway/test_rescue_chain.py::", "gateway/test_rescue.py::", "gateway/test_timers.py::"
 LEAVING, REFLEXES, BREAKER = (
@@ -346,8 +346,8 @@ POINTS: tuple[Point, ...] = (
             LIMITS + "test_an_openai_client_is_told_in_its_words",
             LIMITS + "test_an_anthropic_client_is_told_in_its_words",
             LIMITS + "test_at_once_means_at_once_and_a_client_that_leaves_makes_room",
-            QUOTA + "test_a_refused_request_takes_nothing_of_any_limit",
-            QUOTA + "test_before_control_has_spoken_only_a_starting_slice_of_money_may_be_spent",
+            LIMITER + "test_a_refused_request_takes_nothing_of_any_limit",
+            LIMITER + "test_before_control_has_spoken_only_a_starting_slice_of_money_may_be_spent",
             LEASES + "test_however_beats_and_requests_interleave_the_sum_stays_within_the_budget_and_comes_near_it",
             LEASES + "test_whoever_leads_next_knows_what_was_spent",
             CHAIN + "test_a_full_provider_is_passed_over_or_answers_429",

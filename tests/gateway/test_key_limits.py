@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from hashlib import sha256
 
+import msgspec
 import pytest
 from tests.gateway.gateway_bench import KEY, Bench, StartSimulator, service, until
 
@@ -25,8 +26,8 @@ async def door(bench: Bench, simulate: StartSimulator) -> Bench:
     return bench
 
 
-def quota(door: Bench):
-    return door.gateway.quotas.of("shop")
+def limiter(door: Bench):
+    return door.gateway.limiters.of("shop")
 
 
 async def test_an_openai_client_is_told_in_its_words(door):
@@ -53,8 +54,8 @@ async def test_tokens_and_money_are_trued_up_by_what_the_answer_used(door, strea
     limit(door, tokens_per_minute=5_000, budget_per_month=100 * 10**9)
     assert (await door.chat(max_tokens=4_000, stream=stream)).status_code == 200
     row = (await door.observations.after(1))[0]
-    await until(lambda: quota(door).in_flight == 0)
-    assert quota(door).spent == {"month": row.cost_nano_usd}
+    await until(lambda: limiter(door).in_flight == 0)
+    assert limiter(door).spent == {"month": row.cost_nano_usd}
     assert row.cost_nano_usd > 0
     assert (await door.chat(max_tokens=4_000)).status_code == 200, "the reservation was given back"
 
@@ -63,11 +64,11 @@ async def test_a_place_comes_back_however_the_request_ends(door, closed_port):
     limit(door, concurrent=1)
     assert (await door.chat(messages="no list")).status_code in {200, 400}
     assert (await door.chat(stream=True)).status_code == 200
-    assert quota(door).in_flight == 0
+    assert limiter(door).in_flight == 0
     door.provide("sim", closed_port)
     limit(door, concurrent=1)
     assert (await door.chat()).status_code == 502
-    await until(lambda: quota(door).in_flight == 0)
+    await until(lambda: limiter(door).in_flight == 0)
 
 
 async def test_at_once_means_at_once_and_a_client_that_leaves_makes_room(door, simulate):
@@ -76,14 +77,14 @@ async def test_at_once_means_at_once_and_a_client_that_leaves_makes_room(door, s
     )
     limit(door, concurrent=1)
     waiting = asyncio.create_task(door.chat())
-    await until(lambda: quota(door).in_flight == 1)
+    await until(lambda: limiter(door).in_flight == 1)
     assert (await door.chat()).status_code == 429
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await until(lambda: quota(door).in_flight == 0)
+    await until(lambda: limiter(door).in_flight == 0)
 
 
-async def test_other_keys_and_new_tables_leave_a_quota_as_it_is(door):
+async def test_other_keys_and_new_tables_leave_a_limiter_as_it_is(door):
     limit(door, requests_per_minute=1)
     await door.chat()
     limit(door, requests_per_minute=1)
@@ -95,9 +96,21 @@ async def test_other_keys_and_new_tables_leave_a_quota_as_it_is(door):
 async def test_uses_are_told_and_grants_are_taken(door):
     limit(door, requests_per_minute=100, budget_per_day=10**9)
     assert [use.key for use in door.gateway.key_uses()] == ["shop"]
-    door.gateway.quotas.take_grants((KeyGrant(key="shop", requests=1), KeyGrant(key="nobody", requests=1)))
+    door.gateway.limiters.take_grants((KeyGrant(key="shop", requests=1), KeyGrant(key="nobody", requests=1)))
     assert (await door.chat()).status_code == 200
     assert (await door.chat()).status_code == 429
+
+
+@pytest.mark.parametrize("field", ["max_tokens", "n"])
+async def test_what_no_model_can_answer_is_refused_in_the_clients_dialect_and_reserves_nothing(door, field):
+    limit(door, tokens_per_minute=5_000, budget_per_day=10**9, without_control="allow")
+    answer = await door.chat(**{field: 10**30})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert field in answer.json()["error"]["message"]
+    answer = await door.client.post("/v1/messages", json=ANTHROPIC | {field: 10**30})
+    assert (answer.status_code, answer.json()["error"]["type"]) == (400, "invalid_request_error")
+    assert limiter(door).in_flight == 0
+    msgspec.json.encode(door.gateway.key_uses())
 
 
 async def test_prometheus_is_told_what_was_refused_and_spent(door):

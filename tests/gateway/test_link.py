@@ -8,6 +8,7 @@ from itertools import count
 
 import msgspec
 import pytest
+import structlog
 from tests.gateway.test_observer import observation
 
 from tidegate.delivery.observation import ObservationBatch
@@ -118,7 +119,8 @@ class Gateway:
         self.observer = Observer("g1", "boot", numbers)
         self.records = Records("g1", "boot", numbers)
         settings = LinkSettings(gateway="g1", boot_id="boot", control_url=f"http://127.0.0.1:{port}", join_token=token)
-        self.link = ControlLink(settings, self.pool, self.holder, self.observer, self.records, State(), folder)
+        self.state = State()
+        self.link = ControlLink(settings, self.pool, self.holder, self.observer, self.records, self.state, folder)
 
     @staticmethod
     def compile(snapshot, secrets):
@@ -307,6 +309,27 @@ async def test_a_batch_that_control_calls_malformed_is_given_up_not_sent_for_eve
     control.status = 204
     gateway.observer.record(observation("fine"))
     await until(lambda: control.request_ids == ["fine"])
+
+
+async def test_a_fault_of_ours_in_a_heartbeat_is_logged_with_its_place_and_the_next_ones_are_sent(control, join):
+    gateway = join(await control.listen())
+    await until(lambda: control.heartbeats != [])
+    faults = [OverflowError("int too big to convert"), AttributeError("no such thing"), RuntimeError("odd")]
+
+    def key_uses():
+        if faults:
+            raise faults.pop()
+        return ()
+
+    gateway.state.key_uses = key_uses
+    with structlog.testing.capture_logs() as logs:
+        gateway.link.report_now()
+        await until(lambda: not faults)
+        told = len(control.heartbeats)
+        await until(lambda: len(control.heartbeats) > told)
+    (first, *_) = [line for line in logs if line["event"] == "link.failed"]
+    assert (first["loop"], first["error"], first["log_level"]) == ("beat", "odd", "error")
+    assert isinstance(first["exc_info"], RuntimeError)
 
 
 async def test_the_join_token_is_shown_on_every_call(control, join):

@@ -88,6 +88,15 @@ def test_a_field_of_the_wrong_type_is_named(field, value):
     assert caught.value.where == field
 
 
+@pytest.mark.parametrize("kind", [Kind.CHAT, Kind.MESSAGES])
+@pytest.mark.parametrize("field", ["max_tokens", "max_completion_tokens", "max_output_tokens", "n"])
+def test_a_count_that_no_model_can_give_is_refused_and_the_bound_is_told(kind, field):
+    assert facts(kind, **{field: 2**31 - 1}) is not None
+    for beyond in (2**31, 2**63, 10**40):
+        with pytest.raises(MalformedBodyError, match=f"'{field}'.*2147483647"):
+            facts(kind, **{field: beyond})
+
+
 def test_a_body_without_a_model_is_refused():
     with pytest.raises(MalformedBodyError, match="'model'"):
         read_request(Kind.CHAT, JsonObject.parse(b"{}"))

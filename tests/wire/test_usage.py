@@ -33,3 +33,10 @@ def test_a_later_report_replaces_only_what_it_tells():
     assert read_anthropic_usage({"output_tokens": 9}, before) == Usage(321, 9, 20, -1)
     assert read_anthropic_usage(None, before) == before
     assert read_anthropic_usage({"output_tokens": "x"}, before) == before
+
+
+@pytest.mark.parametrize("count", [-5, 2**31, 10**40])
+def test_what_no_count_can_be_is_unknown(count):
+    assert read_openai_usage({"prompt_tokens": count, "completion_tokens": count}) == Usage()
+    assert read_anthropic_usage({"input_tokens": count, "output_tokens": count}) == Usage()
+    assert read_anthropic_usage({"output_tokens": count}, Usage(3, 1)) == Usage(3, -1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Observation, Outcome
 from tidegate.delivery.trace import parse_traceparent
-from tidegate.gateway.limits.quotas import settle
+from tidegate.gateway.limits.limiters import settle
 from tidegate.wire.kinds import Kind
 from tidegate.wire.usage import Usage
 

@@ -27,7 +27,7 @@ from tidegate.gateway.holder import TableHolder
 from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import Request, Responder
 from tidegate.gateway.http.timers import Wheel
-from tidegate.gateway.limits.quotas import Quotas
+from tidegate.gateway.limits.limiters import Limiters
 from tidegate.gateway.mirror.mirrors import Mirrors
 from tidegate.gateway.model_pages import one_model, some_models
 from tidegate.gateway.overdue import Overdue
@@ -84,7 +84,7 @@ class Gateway:
 
     Attributes:
         holder: the table in force; put snapshots there.
-        quotas: what keys with limits have used here.
+        limiters: what keys with limits have used here.
         figures: what the process uses, for its Prometheus page.
         overdue: requests of releases that are under way.
         page: makes the Prometheus page; of this process alone, unless somebody who knows its siblings replaces it.
@@ -128,8 +128,8 @@ class Gateway:
         self._report_problem = report_problem
         self._problems: frozenset[str] = frozenset()
         self.holder: TableHolder[RoutingTable] = TableHolder(self.compile)
-        self.quotas = Quotas(lambda: self.holder.is_lease_valid)
-        self.telemetry.quotas = self.quotas.every
+        self.limiters = Limiters(lambda: self.holder.is_lease_valid)
+        self.telemetry.limiters = self.limiters.every
         self.overdue = Overdue(observer.record, self._slow)
         self.is_draining = False
         self._upstreams = Upstreams(resolve, find_proxy)
@@ -156,7 +156,7 @@ class Gateway:
             telemetry=self.telemetry,
             boot=self._boot,
             pins=self.pins,
-            quotas=self.quotas,
+            limiters=self.limiters,
         )
         self.trials.keep(table.trials())
         self.mirrors.keep(table.mirrors())
@@ -201,11 +201,11 @@ class Gateway:
 
     def key_uses(self) -> tuple[KeyUse, ...]:
         """What is wanted and used of keys with limits."""
-        return self.quotas.uses(self._clock_ns() // 1000)
+        return self.limiters.uses(self._clock_ns() // 1000)
 
     def heard(self, answer: HeartbeatAnswer) -> None:
         """What control says to a heartbeat."""
-        self.quotas.take_grants(answer.keys)
+        self.limiters.take_grants(answer.keys)
         self.mirrors.take_grants(answer.grants)
         self.pins.learn(answer.pins)
 

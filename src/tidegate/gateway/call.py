@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidegate.gateway.app import Gateway
     from tidegate.gateway.failure import Failure
     from tidegate.gateway.http.server import Request, Responder
-    from tidegate.gateway.limits.quota import Reservation
+    from tidegate.gateway.limits.limiter import Reservation
     from tidegate.gateway.mirror.second_answer import SecondAnswer
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
     from tidegate.gateway.transcript import Transcript

@@ -103,9 +103,6 @@ class ControlLink:
 
     Attributes:
         on_log_level: called when control asks for another level of logs.
-
-    Attributes:
-        on_log_level: called when control asks for another level of logs.
     """
 
     def __init__(
@@ -185,9 +182,9 @@ class ControlLink:
             begun = asyncio.get_running_loop().time()
             try:
                 await loop()
-            except (HttpClientError, OSError, TimeoutError, msgspec.MsgspecError, ValueError) as error:
+            except Exception as error:  # whatever it is: without these loops control takes this process for dead
                 if failures % _LOG_EVERY == 0:
-                    log.warning("link.interrupted", loop=name, error=str(error) or type(error).__name__)
+                    _tell_failure(name, error)
             if asyncio.get_running_loop().time() - begun > SILENCE_SECONDS:
                 failures = 0
             await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
@@ -342,3 +339,12 @@ class ControlLink:
 
     def _heard(self) -> None:
         self._heard_at = asyncio.get_running_loop().time()
+
+
+def _tell_failure(loop: str, error: Exception) -> None:
+    """One sentence where the network or control failed; where we did, the trace as well."""
+    told = str(error) or type(error).__name__
+    if isinstance(error, (HttpClientError, OSError, TimeoutError, msgspec.MsgspecError)):
+        log.warning("link.interrupted", loop=loop, error=told)
+    else:
+        log.error("link.failed", loop=loop, error=told, exc_info=error)

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
-from tidegate.gateway.limits.quotas import reserve
+from tidegate.gateway.limits.limiters import reserve
 from tidegate.gateway.refusals import Refusal
 from tidegate.gateway.table import ANYBODY, Principal, RoutingTable
 from tidegate.gateway.units import unit_for
@@ -90,9 +90,9 @@ def find_service(call: Call) -> None:
             403, "service_not_allowed", f"the key {call.principal.name!r} does not cover the service {name!r}"
         )
     call.route = route
-    quota = call.principal.quota
-    if quota is not None:
-        call.reservation = reserve(call, quota)
+    limiter = call.principal.limiter
+    if limiter is not None:
+        call.reservation = reserve(call, limiter)
     content = route.route.content
     if content is not None:
         call.gateway.content.begin(call, content)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from tidegate.delivery.snapshot import Price, ServiceRoute, Snapshot, Timeouts, VariantRoute
     from tidegate.gateway.interleave.turns import TurnPlan
-    from tidegate.gateway.limits.quota import Quota
+    from tidegate.gateway.limits.limiter import Limiter
     from tidegate.gateway.mirror.plan import MirrorPlan
     from tidegate.gateway.pins import PinKey, PinPlan
     from tidegate.gateway.telemetry import Series
@@ -162,14 +162,16 @@ class CompiledRoute:
 
 
 class Principal:
-    """Who is asking, and what the key allows; ``quota`` is ``None`` where nothing limits it."""
+    """Who is asking, and what the key allows; ``limiter`` is ``None`` where nothing limits it."""
 
-    __slots__ = ("can_force", "can_invoke", "name", "quota", "services")
+    __slots__ = ("can_force", "can_invoke", "limiter", "name", "services")
 
-    def __init__(self, name: str, roles: Iterable[str], services: Iterable[str], quota: Quota | None = None) -> None:
+    def __init__(
+        self, name: str, roles: Iterable[str], services: Iterable[str], limiter: Limiter | None = None
+    ) -> None:
         held = frozenset(roles)
         self.name = name
-        self.quota = quota
+        self.limiter = limiter
         self.can_force = not held.isdisjoint(("operator", "admin"))
         self.can_invoke = not held.isdisjoint(("invoke", "admin"))
         self.services = frozenset(services)

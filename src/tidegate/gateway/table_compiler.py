@@ -12,7 +12,7 @@ from tidegate.delivery.traffic import Arms, arms_of, targeted_arms
 from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
 from tidegate.gateway.interleave.turns import TurnPlan
-from tidegate.gateway.limits.quotas import Quotas
+from tidegate.gateway.limits.limiters import Limiters
 from tidegate.gateway.mirror.plan import MirrorPlan
 from tidegate.gateway.mirror.tally import MirrorKey
 from tidegate.gateway.pins import PinKey, PinPlan, Pins
@@ -31,7 +31,7 @@ def compile_table(
     telemetry: Telemetry,
     boot: bytes,
     pins: Pins | None = None,
-    quotas: Quotas | None = None,
+    limiters: Limiters | None = None,
 ) -> RoutingTable:
     """Build the table of ``snapshot``.
 
@@ -42,7 +42,7 @@ def compile_table(
         telemetry: series of this process.
         boot: six bytes that differ between processes, for request ids.
         pins: of this process; ``None`` makes tables that nobody shares.
-        quotas: of this process's limited keys; ``None`` makes some that nobody shares.
+        limiters: of this process's limited keys; ``None`` makes some that nobody shares.
 
     Raises:
         InvalidInputError: a variant names a provider that is not there, or weights break I1. A secret
@@ -52,10 +52,10 @@ def compile_table(
     compiler = _Compiler(snapshot, secrets, upstreams, telemetry, pins or Pins())
     routes = {name: compiler.route(route) for name, route in snapshot.services.items()}
     upstreams.finish()
-    quotas = quotas or Quotas(lambda: True)
-    quotas.keep(snapshot.keys)
+    limiters = limiters or Limiters(lambda: True)
+    limiters.keep(snapshot.keys)
     principals = {
-        key.sha256.lower(): Principal(key.name, key.roles, key.services, quotas.of(key.name)) for key in snapshot.keys
+        key.sha256.lower(): Principal(key.name, key.roles, key.services, limiters.of(key.name)) for key in snapshot.keys
     }
     return RoutingTable(snapshot, principals, routes, RequestIds(bytes.fromhex(snapshot.mac_key), boot))
 

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tidegate.delivery.observation import Outcome
-from tidegate.gateway.limits.quota import Quota
+from tidegate.gateway.limits.limiter import Limiter
 from tidegate.gateway.mirror.tally import MirrorTotals
 from tidegate.loop_lag import LAG_BUCKETS
 
@@ -98,19 +98,19 @@ class Telemetry:
         dropped, records_dropped: asked when scraped: observations and records lost since the start.
         mirrors: copies by service and version, told apart from users' requests.
         pins: asked when scraped: conversations' pins held now, and lost since the start.
-        quotas: asked when scraped: keys with limits.
+        limiters: asked when scraped: keys with limits.
     """
 
     __slots__ = (
         "_series",
         "dropped",
         "gateway",
+        "limiters",
         "loop_lag",
         "mirrors",
         "open_streams",
         "overhead",
         "pins",
-        "quotas",
         "records_dropped",
         "revision",
         "weights",
@@ -133,7 +133,7 @@ class Telemetry:
         self.revision = 0
         self.mirrors: Mapping[tuple[str, str], MirrorTotals] = {}
         self.pins: Callable[[], Mapping[str, int]] = lambda: {"held": 0, "lost": 0}
-        self.quotas: Callable[[], Iterable[Quota]] = lambda: ()
+        self.limiters: Callable[[], Iterable[Limiter]] = lambda: ()
 
     def series(self, service: str, version: str, variant: str) -> Series:
         """The series of these labels, made when first asked for."""

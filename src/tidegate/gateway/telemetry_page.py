@@ -130,22 +130,22 @@ def _of_tokens(used: list[Series]) -> Iterator[Family]:
 
 def _of_limits(telemetry: Telemetry) -> Iterator[Family]:
     """Of keys with limits, as this process used them."""
-    known = [(quota, labels_of(key=quota.key, gateway=telemetry.gateway)) for quota in telemetry.quotas()]
+    known = [(limiter, labels_of(key=limiter.key, gateway=telemetry.gateway)) for limiter in telemetry.limiters()]
     yield Family(
         "tidegate_limited_total",
         "counter",
         "Requests refused because their key had used up a limit.",
         (
             f'tidegate_limited_total{{{labels},limit="{limit}"}} {count}'
-            for quota, labels in known
-            for limit, count in sorted(quota.refused.items())
+            for limiter, labels in known
+            for limit, count in sorted(limiter.refused.items())
         ),
     )
     yield Family(
         "tidegate_key_in_flight",
         "gauge",
         "Requests under way of keys with limits.",
-        (f"tidegate_key_in_flight{{{labels}}} {quota.in_flight}" for quota, labels in known),
+        (f"tidegate_key_in_flight{{{labels}}} {limiter.in_flight}" for limiter, labels in known),
     )
     yield Family(
         "tidegate_key_spent_usd",
@@ -153,8 +153,8 @@ def _of_limits(telemetry: Telemetry) -> Iterator[Family]:
         "Spent or reserved by this process in the day and month that run, of keys with a budget.",
         (
             f'tidegate_key_spent_usd{{{labels},period="{period}"}} {nano / 1e9:.9f}'
-            for quota, labels in known
-            for period, nano in quota.spent.items()
+            for limiter, labels in known
+            for period, nano in limiter.spent.items()
         ),
     )
 

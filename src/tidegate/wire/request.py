@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -12,6 +12,9 @@ from tidegate.wire.kinds import Kind
 from tidegate.wire.surprisal import asks_for_logprobs
 
 T = TypeVar("T")
+
+MOST = 2**31 - 1
+"""Of what a client counts (tokens of an answer, answers): more than any model gives, and sums of it stay finite."""
 
 
 class RequestFacts(msgspec.Struct, kw_only=True):
@@ -57,7 +60,7 @@ class _ConversationRef(msgspec.Struct):
 _STRING = msgspec.json.Decoder(str | None)
 _BOOLEAN = msgspec.json.Decoder(bool | None)
 _ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
-_INTEGER = msgspec.json.Decoder(int | None)
+_COUNT = msgspec.json.Decoder(Annotated[int, msgspec.Meta(le=MOST)] | None)
 _OBJECT = msgspec.json.Decoder(dict[str, Any] | None)
 _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _TIDEGATE = msgspec.json.Decoder(_Tidegate | None)
@@ -85,10 +88,10 @@ def read_request(kind: Kind, body: JsonObject) -> RequestFacts:
         facts.wants_usage = bool(options and options.include_usage)
     for name in _CAPS:
         if name in fields:
-            cap = _read(fields, name, _INTEGER)
+            cap = _read(fields, name, _COUNT)
             facts.max_output_tokens = facts.max_output_tokens if cap is None else cap
     if "n" in fields:
-        choices = _read(fields, "n", _INTEGER)
+        choices = _read(fields, "n", _COUNT)
         facts.choices = 1 if choices is None else choices
     if "logprobs" in fields:
         facts.wants_logprobs = asks_for_logprobs(_read(fields, "logprobs", _ANYTHING))

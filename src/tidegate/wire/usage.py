@@ -1,6 +1,6 @@
 """Token counts of one answer, from the shapes that the dialects report them in.
 
-Counts are the last non-null ones an upstream told, never sums; -1 means nobody told.
+Counts are the last non-null ones an upstream told, never sums; -1 means nobody told, or what no count can be.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+
+_MOST = 2**31 - 1  # of one answer; what is beyond is no count, and would spoil every sum it enters
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -70,9 +72,9 @@ class AnthropicUsage(msgspec.Struct):
             read, cached = before.input_tokens, before.cached_tokens
         else:
             fetched = self.cache_read_input_tokens or 0
-            read = self.input_tokens + fetched + (self.cache_creation_input_tokens or 0)
-            cached = fetched if self.cache_read_input_tokens is not None else before.cached_tokens
-        written = before.output_tokens if self.output_tokens is None else self.output_tokens
+            read = _known(self.input_tokens + fetched + (self.cache_creation_input_tokens or 0))
+            cached = before.cached_tokens if self.cache_read_input_tokens is None else _known(fetched)
+        written = before.output_tokens if self.output_tokens is None else _known(self.output_tokens)
         return Usage(read, written, cached, before.reasoning_tokens)
 
 
@@ -80,7 +82,7 @@ def _known(*counts: int | None) -> int:
     """The first count that is there, else -1."""
     for count in counts:
         if count is not None:
-            return count
+            return count if 0 <= count <= _MOST else -1
     return -1
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from tidegate.delivery.limits import KeyGrant, KeyLimits
-from tidegate.gateway.limits.quota import Quota
+from tidegate.gateway.limits.limiter import Limiter
 from tidegate.gateway.refusals import Refusal
 
 NOON = int(datetime(2026, 11, 27, 12, tzinfo=UTC).timestamp()) * 1_000_000
@@ -27,18 +27,18 @@ def clock():
     return Clock()
 
 
-def quota(clock: Clock, *, is_led: bool = True, **limits) -> Quota:
-    return Quota("shop", KeyLimits(**limits), clock, lambda: is_led)
+def limiter(clock: Clock, *, is_led: bool = True, **limits) -> Limiter:
+    return Limiter("shop", KeyLimits(**limits), clock, lambda: is_led)
 
 
-def refused(made: Quota, tokens: int = 10, cost: int = 0, now_us: int = NOON) -> Refusal:
+def refused(made: Limiter, tokens: int = 10, cost: int = 0, now_us: int = NOON) -> Refusal:
     with pytest.raises(Refusal) as error:
         made.reserve(tokens, cost, now_us)
     return error.value
 
 
 def test_requests_over_the_limit_are_told_when_to_come_again(clock):
-    made = quota(clock, requests_per_minute=2)
+    made = limiter(clock, requests_per_minute=2)
     made.reserve(10, 0, NOON)
     made.reserve(10, 0, NOON)
     refusal = refused(made)
@@ -50,7 +50,7 @@ def test_requests_over_the_limit_are_told_when_to_come_again(clock):
 
 
 def test_places_are_given_back_when_requests_end(clock):
-    made = quota(clock, concurrent=1)
+    made = limiter(clock, concurrent=1)
     held = made.reserve(10, 0, NOON)
     assert refused(made).headers == ((b"retry-after", b"1"),)
     made.settle(held, 0, 0)
@@ -58,7 +58,7 @@ def test_places_are_given_back_when_requests_end(clock):
 
 
 def test_tokens_are_reserved_and_trued_up(clock):
-    made = quota(clock, tokens_per_minute=1000)
+    made = limiter(clock, tokens_per_minute=1000)
     held = made.reserve(900, 0, NOON)
     assert refused(made, tokens=200).headers == ((b"retry-after", b"6"),)
     made.settle(held, 300, 0)
@@ -68,7 +68,7 @@ def test_tokens_are_reserved_and_trued_up(clock):
 
 
 def test_a_refused_request_takes_nothing_of_any_limit(clock):
-    made = quota(clock, requests_per_minute=10, tokens_per_minute=100, concurrent=5)
+    made = limiter(clock, requests_per_minute=10, tokens_per_minute=100, concurrent=5)
     for _ in range(20):
         made_refusal = refused(made, tokens=100) if made.in_flight else None
         if made_refusal is None:
@@ -78,7 +78,7 @@ def test_a_refused_request_takes_nothing_of_any_limit(clock):
 
 
 def test_money_is_spent_up_to_what_control_lent_and_begins_anew_with_the_day(clock):
-    made = quota(clock, budget_per_day=10 * DOLLAR)
+    made = limiter(clock, budget_per_day=10 * DOLLAR)
     day = made.use(NOON).day
     made.grant(KeyGrant(key="shop", day=day, spend_in_day=10 * DOLLAR))
     held = made.reserve(10, 6 * DOLLAR, NOON)
@@ -95,20 +95,20 @@ def test_money_is_spent_up_to_what_control_lent_and_begins_anew_with_the_day(clo
 
 
 def test_before_control_has_spoken_only_a_starting_slice_of_money_may_be_spent(clock):
-    made = quota(clock, budget_per_month=100 * DOLLAR)
+    made = limiter(clock, budget_per_month=100 * DOLLAR)
     made.reserve(10, DOLLAR, NOON)
     assert refused(made).code == "budget_exceeded"
 
 
 def test_without_control_a_key_may_be_allowed_to_go_on(clock):
-    allowed = quota(clock, is_led=False, budget_per_month=100 * DOLLAR, without_control="allow")
+    allowed = limiter(clock, is_led=False, budget_per_month=100 * DOLLAR, without_control="allow")
     allowed.reserve(10, 50 * DOLLAR, NOON)
-    under_control = quota(clock, budget_per_month=100 * DOLLAR, without_control="allow")
+    under_control = limiter(clock, budget_per_month=100 * DOLLAR, without_control="allow")
     refused(under_control, cost=50 * DOLLAR)
 
 
 def test_it_holds_to_the_slices_that_control_lends(clock):
-    made = quota(clock, requests_per_minute=100, concurrent=10, tokens_per_minute=1000)
+    made = limiter(clock, requests_per_minute=100, concurrent=10, tokens_per_minute=1000)
     made.grant(KeyGrant(key="shop", requests=3, concurrent=2, tokens=500))
     held = [made.reserve(10, 0, NOON) for _ in range(2)]
     assert "10 requests at once" in refused(made).message
@@ -119,7 +119,7 @@ def test_it_holds_to_the_slices_that_control_lends(clock):
 
 
 def test_it_tells_what_is_wanted_also_what_it_refused(clock):
-    made = quota(clock, requests_per_minute=60, concurrent=1)
+    made = limiter(clock, requests_per_minute=60, concurrent=1)
     held = made.reserve(50, 0, NOON)
     refused(made, tokens=50)
     clock.now += 1
@@ -133,7 +133,7 @@ def test_it_tells_what_is_wanted_also_what_it_refused(clock):
 
 
 def test_new_limits_of_a_key_keep_the_requests_under_way(clock):
-    made = quota(clock, concurrent=1)
+    made = limiter(clock, concurrent=1)
     held = made.reserve(10, 0, NOON)
     made.declare(KeyLimits(concurrent=2))
     made.reserve(10, 0, NOON)

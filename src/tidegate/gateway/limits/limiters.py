@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from tidegate.gateway.limits.quota import Quota
+from tidegate.gateway.limits.limiter import Limiter
 from tidegate.wire.kinds import Kind
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tidegate.delivery.observation import Observation
     from tidegate.delivery.snapshot import AccessKey
     from tidegate.gateway.call import Call
-    from tidegate.gateway.limits.quota import Reservation
+    from tidegate.gateway.limits.limiter import Reservation
     from tidegate.gateway.table import Leg
 
 MOST_TOLD = 500
@@ -25,8 +25,8 @@ _BYTES_PER_TOKEN = 4
 _CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
-class Quotas:
-    """Quotas by key name.
+class Limiters:
+    """Limiters by key name.
 
     Args:
         is_led: whether control still renews our lease.
@@ -36,45 +36,45 @@ class Quotas:
     def __init__(self, is_led: Callable[[], bool], clock: Callable[[], float] = time.monotonic) -> None:
         self._is_led = is_led
         self._clock = clock
-        self._quotas: dict[str, Quota] = {}
+        self._limiters: dict[str, Limiter] = {}
 
     def keep(self, keys: Iterable[AccessKey]) -> None:
-        """A new table is in force: keys keep what they have used, those without limits have no quota."""
+        """A new table is in force: keys keep what they have used, those without limits have no limiter."""
         limited = {key.name: key.limits for key in keys if key.limits is not None}
-        for name in self._quotas.keys() - limited.keys():
-            del self._quotas[name]
+        for name in self._limiters.keys() - limited.keys():
+            del self._limiters[name]
         for name, limits in limited.items():
-            known = self._quotas.get(name)
+            known = self._limiters.get(name)
             if known is None:
-                self._quotas[name] = Quota(name, limits, self._clock, self._is_led)
+                self._limiters[name] = Limiter(name, limits, self._clock, self._is_led)
             elif known.limits != limits:
                 known.declare(limits)
 
-    def of(self, key: str) -> Quota | None:
-        """The quota of a key, ``None`` where nothing limits it."""
-        return self._quotas.get(key)
+    def of(self, key: str) -> Limiter | None:
+        """The limiter of a key, ``None`` where nothing limits it."""
+        return self._limiters.get(key)
 
-    def every(self) -> Iterable[Quota]:
+    def every(self) -> Iterable[Limiter]:
         """For telemetry."""
-        return self._quotas.values()
+        return self._limiters.values()
 
     def uses(self, now_us: int) -> tuple[KeyUse, ...]:
         """For the heartbeat: also of keys that nobody has used yet, for they need their slices before."""
-        told = list(self._quotas)[:MOST_TOLD]
-        if len(self._quotas) > MOST_TOLD:
+        told = list(self._limiters)[:MOST_TOLD]
+        if len(self._limiters) > MOST_TOLD:
             for name in told:
-                self._quotas[name] = self._quotas.pop(name)  # to the end: the others are next
-        return tuple(self._quotas[name].use(now_us) for name in told)
+                self._limiters[name] = self._limiters.pop(name)  # to the end: the others are next
+        return tuple(self._limiters[name].use(now_us) for name in told)
 
     def take_grants(self, grants: Iterable[KeyGrant]) -> None:
         """Slices that control lends."""
         for granted in grants:
-            quota = self._quotas.get(granted.key)
-            if quota is not None:
-                quota.grant(granted)
+            limiter = self._limiters.get(granted.key)
+            if limiter is not None:
+                limiter.grant(granted)
 
 
-def reserve(call: Call, quota: Quota) -> Reservation:
+def reserve(call: Call, limiter: Limiter) -> Reservation:
     """What the request may come to: its own length, and as much answer as it allows.
 
     Raises:
@@ -86,7 +86,7 @@ def reserve(call: Call, quota: Quota) -> Reservation:
     read, written = _most(call, leg)
     price = leg.price if leg is not None else None
     cost = 0 if price is None else (read * price.input + written * price.output) // 1000
-    return quota.reserve(read + written, cost, call.started_at_us)
+    return limiter.reserve(read + written, cost, call.started_at_us)
 
 
 def _most(call: Call, leg: Leg | None) -> tuple[int, int]:
@@ -108,4 +108,4 @@ def settle(call: Call, reservation: Reservation, observation: Observation) -> No
     is_unknown = observation.input_tokens < 0 and call.served is not None
     tokens = reservation.tokens if is_unknown else max(0, observation.input_tokens) + max(0, observation.output_tokens)
     cost = reservation.cost if is_unknown else max(0, observation.cost_nano_usd)
-    reservation.quota.settle(reservation, tokens, cost)
+    reservation.limiter.settle(reservation, tokens, cost)

@@ -18,12 +18,12 @@ _PLACE_WAIT_SECONDS = 1.0  # nobody knows when a request will end
 class Reservation(NamedTuple):
     """What a request holds of its key's limits until it ends: a place, tokens, nano-USD."""
 
-    quota: Quota
+    limiter: Limiter
     tokens: int
     cost: int
 
 
-class Quota:
+class Limiter:
     """Limits of one key, and what of them is used here. It outlives routing tables.
 
     Until control has spoken, rates and places are the whole limit and money is a starting slice of it.
