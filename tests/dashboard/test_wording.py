@@ -31,7 +31,7 @@ MINUS = "\N{MINUS SIGN}"
         ("short", "fallback", "fallback"),
         ("words", "rolled_back", "rolled back"),
         ("metric_title", "ttft.p95", "TTFT p95"),
-        ("metric_title", "cost_per_request.mean", "Cost per request mean"),
+        ("metric_title", "cost_per_request.mean", "Cost per request, mean"),
     ],
 )
 def test_values_are_shown_as_people_read_them(filter_, value, shown):

@@ -113,7 +113,7 @@ async def test_what_the_data_do_not_decide_is_extended_then_paused_and_resumed_o
         await world.advance(1, users(world, 100))
         paused = await world.look(submitted.id)
     assert (paused.pause_reasons, paused.verdict) == (("inconclusive",), "inconclusive")
-    assert "neither keeps nor breaks max_increase 0.1% surely" in paused.verdicts[0].sentence
+    assert "neither surely within max_increase 0.1% nor surely beyond it" in paused.verdicts[0].sentence
     assert (await world.codes(submitted.id)).count("extended") == 1
     assert world.weights("bot")[new] == 2_500  # paused is no way back
     await world.control.operations.command(submitted.id, "resume", actor=ALICE, if_match=paused.etag)

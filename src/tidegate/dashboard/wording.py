@@ -179,7 +179,9 @@ def change(effect: float | None, metric: str) -> str:
 
 
 def interval(lower: float | None, upper: float | None, metric: str) -> str:
-    """Both bounds of a difference, such as ``+0.4 to +1.2 points``; an open one is left out."""
+    """Both bounds of a difference, such as ``+0.4 to +1.2 points``; one that is open, or a loss of everything, is left out."""
+    if lower is not None and lower <= -1:
+        lower = None
     if lower is None and upper is None:
         return ""
     if upper is None:
@@ -196,10 +198,10 @@ def _signed(effect: float) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """``Error rate``, ``TTFT p95`` of ``ttft.p95``."""
+    """``Error rate``, ``TTFT p95`` of ``ttft.p95``, ``Latency, mean`` of ``latency.mean``."""
     name, _, stat = metric.partition(".")
     title = _TITLES.get(name) or name.replace("_", " ").replace(":", ": ").capitalize()
-    return f"{title} {stat}" if stat else title
+    return f"{title}{', ' if stat == 'mean' else ' '}{stat}" if stat else title
 
 
 def plain(value: Any) -> str:

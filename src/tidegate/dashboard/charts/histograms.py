@@ -19,11 +19,13 @@ class Histograms(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         first: the ``d`` of the area of the first day.
         now: the ``d`` of the line around what is now; "" while there is nothing.
+        top: the share at the upper edge.
         low, high: where the bins begin and end, in the signal's unit.
     """
 
     first: str
     now: str
+    top: float
     low: float
     high: float
     height: float = HEIGHT
@@ -34,11 +36,13 @@ def histograms(signal: DriftSignal) -> Histograms | None:
     if not signal.bins:
         return None
     first, now = _shares([each.first for each in signal.bins]), _shares([each.now for each in signal.bins])
-    upright = Upright(0, _HEADROOM * max(*first, *now), HEIGHT)
+    top = _HEADROOM * max(*first, *now)
+    upright = Upright(0, top, HEIGHT)
     ground = [(0.0, HEIGHT), (WIDTH, HEIGHT)]
     return Histograms(
         first=area(_steps(first, upright), ground) if any(first) else "",
         now=line(_steps(now, upright)) if any(now) else "",
+        top=top,
         low=signal.bins[0].start,
         high=signal.bins[-1].end,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
@@ -20,16 +21,17 @@ class Narrowing(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         band: between the bounds; ``effect`` the line of the estimate.
         bound: how high the margin lies, ``None`` outside the picture; ``zero`` where there is no difference.
-        low, high: values at the lower and upper edge.
+        low, high: values at the lower and upper edge; ``since``, ``until`` the instants at the left and right one.
     """
 
     band: str
     effect: str
     bound: float | None
-    other_bound: float | None
     zero: float | None
     low: float
     high: float
+    since: datetime
+    until: datetime
     height: float = _HEIGHT
 
 
@@ -39,8 +41,9 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
     candidate: str
     stable: str
     limit: float | None
-    low: float
     high: float
+    since: datetime
+    until: datetime
     height: float = _HEIGHT
 
 
@@ -67,10 +70,11 @@ def narrowing(history: JudgedHistory) -> Narrowing | None:
         band=area(upper, lower),
         effect=line((x(each.at), y(each.effect)) for each in found),
         bound=_inside(y, history.limit),
-        other_bound=_inside(y, -history.limit),
         zero=_inside(y, 0.0),
         low=low,
         high=high,
+        since=history.points[0].at,
+        until=history.points[-1].at,
     )
 
 
@@ -93,8 +97,9 @@ def levels(history: JudgedHistory, *, has_limit: bool) -> Levels | None:
         candidate=line((x(at), y(value)) for at, value in candidate),
         stable=line((x(at), y(value)) for at, value in stable),
         limit=None if limit is None else y(limit),
-        low=0.0,
         high=high,
+        since=history.points[0].at,
+        until=history.points[-1].at,
     )
 
 

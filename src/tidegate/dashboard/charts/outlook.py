@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
-from tidegate.dashboard.wording import duration, number
 from tidegate.shapes.traffic import JudgedHistory
 
 _LOOKS = 12  # that the pace is taken from
 _MOST_SECONDS = 30 * 86_400.0
 
 
-def outlook(history: JudgedHistory) -> str:
-    """``About 240 more samples, 3 min at this pace.``; "" where nothing can be foretold.
+class Outlook(NamedTuple):
+    """What a comparison still needs, in two digits: more would be a promise."""
+
+    samples: float
+    seconds: float
+
+
+def outlook(history: JudgedHistory) -> Outlook | None:
+    """How much more decides it; ``None`` where that is decided or cannot be foretold.
 
     The width of an interval falls with the root of the samples, so it reaches the bound when they have grown by the
     square of how many times too wide it is.
     """
     newest = history.points[-1]
     if newest.verdict != "inconclusive" or newest.effect is None or newest.effect_upper is None or not newest.samples:
-        return ""
+        return None
     room, width = abs(history.limit - newest.effect), newest.effect_upper - newest.effect
     if room <= 0 or not math.isfinite(width) or width <= room or width > 10:
-        return ""
+        return None
     needed = math.ceil(newest.samples * ((width / room) ** 2 - 1))
     pace = _pace(history)
     if pace is None or needed / pace > _MOST_SECONDS:
-        return ""
-    return f"About {number(_rounded(needed))} more samples, {duration(_rounded(needed / pace))} at this pace."
+        return None
+    return Outlook(_rounded(needed), _rounded(needed / pace))
 
 
 def _pace(history: JudgedHistory) -> float | None:
@@ -39,6 +46,5 @@ def _pace(history: JudgedHistory) -> float | None:
 
 
 def _rounded(value: float) -> float:
-    """Two digits: more would be a promise."""
     places = 1 - math.floor(math.log10(value)) if value >= 1 else 0
     return round(value, places)

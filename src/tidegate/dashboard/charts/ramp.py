@@ -10,7 +10,6 @@ from tidegate.dashboard.charts.scale import WIDTH, Scale, Upright, area, line
 from tidegate.delivery.planning.planned import MetricPlan, Plan
 
 HEIGHT = 140.0
-LEAST_POWER = 0.0
 
 
 class Ramp(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +63,7 @@ def power_curve(plan: Plan) -> PowerCurve | None:
     if not found:
         return None
     most = 1.15 * max(size for points in found.values() for size, _ in points)
-    x, y = Scale(0, most, WIDTH), Upright(LEAST_POWER, 1.0, HEIGHT)
+    x, y = Scale(0, most, WIDTH), Upright(0, 1, HEIGHT)
     lines = {metric: line((x(size), y(power)) for size, power in points) for metric, points in found.items()}
     return PowerCurve(lines=lines, most=most)
 

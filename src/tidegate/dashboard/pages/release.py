@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from tidegate.dashboard.charts.outlook import outlook
+from tidegate.dashboard.charts.outlook import Outlook, outlook
 from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.shapes.releases import MetricVerdict, Release
 from tidegate.shapes.traffic import EvidenceHistory, JudgedHistory, Traffic
@@ -29,9 +29,9 @@ class MetricCard(msgspec.Struct, frozen=True, kw_only=True):
         return is_comparison(self.verdict) or (self.history is not None and self.history.is_comparison)
 
     @property
-    def outlook(self) -> str:
+    def outlook(self) -> Outlook | None:
         """How much more would decide it, if it goes on as it does."""
-        return "" if self.history is None else outlook(self.history)
+        return None if self.history is None else outlook(self.history)
 
 
 def is_comparison(verdict: MetricVerdict) -> bool:

@@ -49,9 +49,8 @@
   document.addEventListener("htmx:sse:after:connection", () => tell("live", "Live"));
   document.addEventListener("htmx:sse:error", () => tell("lost", "Reconnecting"));
   document.addEventListener("htmx:sse:close", () => tell("lost", "Not live"));
-  const settle = () => { runTimes(); placeMarks(); };
-  document.addEventListener("htmx:sse:after:message", settle);
-  document.addEventListener("htmx:after:swap", settle);
+  document.addEventListener("htmx:sse:after:message", runTimes);
+  document.addEventListener("htmx:after:swap", runTimes);
 
   // What somebody is filling in is not drawn anew under their hands.
   document.addEventListener("toggle", (event) => {
@@ -65,10 +64,6 @@
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") for (const open of all("details.action[open]")) { open.open = false; open.querySelector("summary").focus(); }
   });
-
-  // ---- marks beside pictures -------------------------------------------------------------------------------------
-  const placeMarks = () => { for (const mark of all("[data-y]")) mark.style.top = `${mark.dataset.y}%`; };
-  placeMarks();
 
   // ---- charts to point at ----------------------------------------------------------------------------------------
   const plots = [];

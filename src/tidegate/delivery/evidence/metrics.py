@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from tidegate.delivery.evidence import opinions
 from tidegate.delivery.evidence.opinions import MICRO, Opinions
+from tidegate.delivery.evidence.showing import show_in_unit
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.observation import FAILURES, Outcome
@@ -349,5 +350,4 @@ def show_value(guardrail: GuardrailSpec, value: float | None) -> str:
         return "beyond measure"
     if guardrail.source is not None:
         return f"{value:.6g}"
-    unit = metric_of(guardrail).unit
-    return f"{value * 100:.3g} %" if unit == "share" else f"{value:.3g} {unit}".rstrip()
+    return show_in_unit(value, metric_of(guardrail).unit)

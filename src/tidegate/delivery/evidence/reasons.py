@@ -21,8 +21,8 @@ COMPARISONS: dict[str, str] = {
     "than {margin} allows, over {samples} and {stable_samples} units",
     "not_worse_than_stable": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), surely within "
     "{margin}, over {samples} and {stable_samples} units",
-    "undecided": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}), which neither keeps nor "
-    "breaks {margin} surely, over {samples} and {stable_samples} units; more units of the smaller arm decide it",
+    "undecided": "{metric} is {estimate} against {stable} of stable ({effect}, {interval}): neither surely within "
+    "{margin} nor surely beyond it, over {samples} and {stable_samples} units; more units of the smaller arm decide it",
     "too_few_compared": "{metric} compares {samples} units with {stable_samples} of stable and needs {least} of each",
     "not_comparable": "{metric} is {estimate} against {stable} of stable: a mean that is not above zero has no relative "
     "change",
@@ -41,7 +41,7 @@ PAIRS: dict[str, str] = {
     "pairs_not_worse": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
     "surely within {margin}, over {samples} pairs",
     "pairs_undecided": "{metric} is {estimate} against {stable} of stable on the same requests ({effect}, {interval}), "
-    "which neither keeps nor breaks {margin} surely, over {samples} pairs; more pairs decide it",
+    "neither surely within {margin} nor surely beyond it, over {samples} pairs; more pairs decide it",
     "too_few_pairs": "{metric} compares {samples} pairs and needs {least}",
     "shown_of_pairs": "{metric} is {estimate} against {stable} of stable on the same requests, over {samples} pairs; a "
     "mirror runs under another load and another cache, so this decides nothing",

@@ -1,8 +1,9 @@
-"""How effects and margins read in sentences."""
+"""How values, effects and margins read in sentences."""
 
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.asymptotic import Effect
@@ -17,11 +18,25 @@ def show_margin(guardrail: GuardrailSpec) -> str:
     return " and ".join(given)
 
 
+def show_in_unit(value: float, unit: str) -> str:
+    """``8 %`` of a share, ``250 ms`` or ``2.5 s``, ``0.0000887 USD``."""
+    if unit == "share":
+        return f"{show_digits(value * 100)} %"
+    if unit == "s" and 0 < abs(value) < 1:
+        return f"{show_digits(value * 1000)} ms"
+    return f"{show_digits(value)} {unit}".rstrip()
+
+
+def show_digits(value: float, sign: str = "") -> str:
+    """Three significant digits, written out: nobody reads ``8.87e-05``."""
+    return f"{Decimal(f'{value:.3g}'):{sign}f}"
+
+
 def show_change(value: float, is_rate: bool) -> str:
     """``+2 points`` of a rate, ``+15 %`` of everything else."""
     if not math.isfinite(value):
         return "beyond measure"
-    return f"{value * 100:+.3g} {'points' if is_rate else '%'}"
+    return f"{show_digits(value * 100, '+')} {'points' if is_rate else '%'}"
 
 
 def show_interval(effect: Effect, is_rate: bool) -> str:
