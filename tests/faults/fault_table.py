@@ -42,7 +42,7 @@ class Final(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """``total`` ran out before anything was sent: the time is the request's, not the attempt's."""
+    """Only time tells it from a slow model: ``total``, or the share of it that leaves as much for a fallback."""
 
 
 class BrokenOff(NamedTuple):
@@ -115,6 +115,8 @@ def expectation(row: Row, setting: Setting) -> Expectation:
     by, attempts, faulty = _way(row.ending, setting)
     outcome = row.outcome if isinstance(row.ending, Answered) or not by else "ok"
     timer = TIMERS.get(row.timer, 0.0)
+    if isinstance(row.ending, Expired) and setting == "fallback":
+        timer /= 2
     least = timer * faulty + row.wait * max(0, faulty - 1)
     return Expectation(by, row.ending, attempts, faulty, outcome, row.outcome, least)
 
@@ -128,11 +130,9 @@ def _way(ending: Ending, setting: Setting) -> tuple[str, int, int]:
             return "", 1, 1
         case (_, "candidate"):
             return "stable", 2, 1
-        case (Final() | Expired(), _):
-            return "", 1, 1
-        case (Passed(), "fallback"):
+        case (Expired() | Passed(), "fallback"):
             return "fallback", 2, 1
-        case (Passed(), _):
+        case (Final() | Expired() | Passed(), _):
             return "", 1, 1
         case (Retried(), "fallback"):
             return "fallback", 3, 2
@@ -166,6 +166,7 @@ def _streamed(fault: str, ending: Ending, outcome: str, **settings: Any) -> Row:
     return Row(fault=fault, is_streamed=True, ending=ending, outcome=outcome, **settings)
 
 
+_GIVEN_UP = Passed(502, "upstream_redirected")
 _GONE = Retried(502, "upstream_unreachable")
 _NONSENSE = Retried(502, "upstream_malformed")
 _CUT = Retried(502, "upstream_truncated")
@@ -181,6 +182,8 @@ def _rows() -> Iterator[Row]:
     yield from _hangs()
     yield from _cuts()
     yield from _contents()
+    yield from _codings()
+    yield from _errors()
     yield from _statuses()
     yield from _harmless()
 
@@ -194,6 +197,15 @@ def _connections() -> Iterator[Row]:
     yield from _both("not HTTP", _NONSENSE, "upstream_error", raw="speaks_no_http")
     yield from _both("two lengths", _NONSENSE, "upstream_error", raw="announces_two_lengths")
     yield from _both("reused connection reset", Answered(), "ok", raw="resets_when_reused", is_primed=True)
+
+    yield from _both("headers beyond all measure", _NONSENSE, "upstream_error", raw="has_a_head_beyond_all_measure")
+    yield from _both("another protocol from now on", _NONSENSE, "upstream_error", raw="switches_protocols")
+    for raw, name in (
+        ("of_unknown_authority", "certificate of an unknown authority"),
+        ("of_yesterday", "certificate that has expired"),
+        ("of_somebody_else", "certificate of another host"),
+    ):
+        yield from _both(name, _GONE, "upstream_error", raw=raw)
 
 
 def _hangs() -> Iterator[Row]:
@@ -276,11 +288,36 @@ def _contents() -> Iterator[Row]:
     page = _fault("wrong_content_type")
     yield _whole("HTML instead of an answer", _NONSENSE, "upstream_error", behaviour=page, is_wide=True)
     yield _streamed("HTML instead of a stream", _CUT, "truncated", behaviour=page, is_wide=True)
-    yield from _both("redirect", Passed(502, "upstream_redirected"), "upstream_error", behaviour=_fault("redirect"))
+    yield _streamed("whole answer instead of a stream", _CUT, "truncated", raw="answers_whole")
+    yield _whole("stream instead of a whole answer", _NONSENSE, "upstream_error", raw="answers_in_events")
+    yield _whole("204", _NONSENSE, "upstream_error", raw="has_nothing_to_say")
+    yield _streamed("204", _CUT, "truncated", raw="has_nothing_to_say")
+    for status in (301, 302, 303, 307, 308):
+        behaviour = _fault("redirect", status=status)
+        yield from _both(f"redirect, {status}", _GIVEN_UP, "upstream_error", behaviour=behaviour, is_wide=status == 307)
     raw = "redirects_with_a_body_that_hangs"
-    yield from _both("redirect whose body hangs", Passed(502, "upstream_redirected"), "upstream_error", raw=raw)
+    yield from _both("redirect whose body hangs", _GIVEN_UP, "upstream_error", raw=raw)
+
+
+def _codings() -> Iterator[Row]:
     raw = "uses_an_unknown_coding_and_hangs"
     yield from _both("unknown coding, and the body hangs", _NONSENSE, "upstream_error", raw=raw)
+    yield from _both("gzip that is none", _NONSENSE, "upstream_error", raw="sends_no_gzip")
+    yield from _both("gzip that swells beyond all measure", _NONSENSE, "upstream_error", raw="sends_a_bomb")
+    yield _whole("gzip that ends early", _NONSENSE, "upstream_error", raw="ends_its_gzip_early")
+    yield _streamed(
+        "gzip that ends early, after content", _CUT_OFF, "truncated", raw="ends_its_gzip_early", malformed_events=None
+    )
+    yield _whole("gzip that breaks", _NONSENSE, "upstream_error", raw="breaks_its_gzip")
+    broken = BrokenOff("upstream_malformed")
+    yield _streamed(
+        "gzip that breaks, after content", broken, "upstream_error", raw="breaks_its_gzip", malformed_events=None
+    )
+
+
+def _errors() -> Iterator[Row]:
+    yield _whole("error in a 200", Retried(529), "upstream_error", raw="fails_with_status_200")
+    yield _streamed("error in a 200", _CUT, "truncated", raw="fails_with_status_200")
     raw = "fails_with_a_body_beyond_all_measure"
     yield from _both("500 with an endless body", Retried(500, "upstream_error"), "upstream_error", raw=raw)
     for place, ending in ((0, Retried(500)), (2, BrokenOff(is_framed=True))):
@@ -326,6 +363,7 @@ def _statuses() -> Iterator[Row]:
 
 def _harmless() -> Iterator[Row]:
     yield from _both("gzip against our wish", Answered(), "ok", behaviour={"answer": WORDS, "is_gzipped": True})
+    yield from _both("interim answers before it", Answered(), "ok", raw="hints_before_it_answers")
     yield from _both("answer delimited by the close", Answered(), "ok", raw="ends_by_closing")
     yield from _both("empty answer", Answered(""), "ok", behaviour={"answer": ""}, is_wide=True)
     filtered = _fault("content_filter", on="answer", after_tokens=2)
@@ -368,15 +406,24 @@ class Cell(NamedTuple):
 
 EVERYWHERE = (("chat", "openai"), ("messages", "anthropic"))
 WIDE = (("chat", "anthropic"), ("messages", "openai"), ("responses", "openai"), ("completions", "openai"))
+WIDE_WHOLE = (("embeddings", "openai"), ("count_tokens", "anthropic"))
 
 
 def cells() -> Iterator[Cell]:
     """The whole wall."""
     for row in ROWS:
         for setting in SETTINGS:
-            for kind, dialect in EVERYWHERE + (WIDE if row.is_wide else ()):
+            for kind, dialect in _places(row):
                 if dialect in row.dialects:
                     yield Cell(row, setting, kind, dialect)
+
+
+def _places(row: Row) -> tuple[tuple[str, str], ...]:
+    """Kinds of requests, and upstreams' dialects, in which a row is asked."""
+    if not row.is_wide:
+        return EVERYWHERE
+    is_of_any_answer = not row.is_streamed and not isinstance(row.ending, Answered)
+    return EVERYWHERE + WIDE + (WIDE_WHOLE if is_of_any_answer else ())
 
 
 CELLS: tuple[Cell, ...] = tuple(cells())

@@ -15,7 +15,10 @@ PATHS = {
     "completions": "/v1/completions",
     "messages": "/v1/messages",
     "responses": "/v1/responses",
+    "embeddings": "/v1/embeddings",
+    "count_tokens": "/v1/messages/count_tokens",
 }
+ANTHROPIC = {"messages", "count_tokens"}
 TERMINALS = {"message_stop", "response.completed", "response.incomplete"}
 
 
@@ -27,8 +30,10 @@ def body_for(kind: str, service: str, *, is_streamed: bool) -> dict[str, Any]:
         "completions": {"prompt": "Hello there"},
         "messages": {"messages": turns, "max_tokens": 5000},
         "responses": {"input": "Hello there"},
+        "embeddings": {"input": "Hello there"},
+        "count_tokens": {"messages": turns},
     }[kind]
-    return {"model": service, "stream": is_streamed, **content}
+    return {"model": service, **({"stream": True} if is_streamed else {}), **content}
 
 
 @dataclass
@@ -95,7 +100,7 @@ class Heard:
 
     @property
     def text(self) -> str:
-        """What the model said, refusals included."""
+        """What the model said, refusals included; of answers without words, what tells who gave them."""
         return "".join(map(self._said, self.events)) if self.is_streamed else _TEXTS[self.kind](self.json)
 
     def _said(self, event: Any) -> str:
@@ -133,6 +138,8 @@ _TEXTS = {
     "completions": lambda answer: str(answer["choices"][0]["text"]),
     "messages": lambda answer: "".join(part.get("text", "") for part in answer["content"]),
     "responses": _responses_text,
+    "embeddings": lambda answer: str(answer["model"] if answer["data"] else ""),
+    "count_tokens": lambda answer: str(answer["input_tokens"]),
 }
 
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gzip
 import json
 import socket
+import ssl
 import struct
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 TEXT = "one two three four five six"
+_READ_SECONDS = 0.5  # a loop so late that what is sent apart is read together counts as disturbed
+_BOMB = gzip.compress(bytes(60 << 20), 1)
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -142,6 +147,101 @@ async def announces_two_lengths(reader: asyncio.StreamReader, writer: asyncio.St
     await writer.drain()
 
 
+async def has_a_head_beyond_all_measure(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Headers that nobody would want to hold."""
+    await read_request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\n" + b"x-more: %b\r\n" % (b"x" * 500) * 1_000)
+    await reader.read()
+
+
+async def switches_protocols(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Nobody asked for another protocol."""
+    await read_request(reader)
+    writer.write(b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x81\x02hi")
+    await reader.read()
+
+
+async def hints_before_it_answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Interim answers are none."""
+    line, body = await read_request(reader)
+    is_streamed = _is_streamed(body)
+    content = body_of(line, is_streamed=is_streamed)
+    writer.write(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n")
+    writer.write(_answer_head(is_streamed=is_streamed, length=len(content)) + content)
+    await writer.drain()
+
+
+async def answers_whole(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An answer in one piece, whatever was asked for."""
+    line, _ = await read_request(reader)
+    content = body_of(line, is_streamed=False)
+    writer.write(_answer_head(is_streamed=False, length=len(content)) + content)
+    await writer.drain()
+
+
+async def answers_in_events(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A stream, whatever was asked for."""
+    line, _ = await read_request(reader)
+    content = body_of(line, is_streamed=True)
+    writer.write(_answer_head(is_streamed=True, length=len(content)) + content)
+    await writer.drain()
+
+
+async def has_nothing_to_say(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Success without an answer."""
+    await read_request(reader)
+    writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+    await writer.drain()
+
+
+async def fails_with_status_200(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """An error that only its words tell, fit for both dialects."""
+    await read_request(reader)
+    told = {"type": "overloaded_error", "code": 529, "message": "The model is overloaded."}
+    content = json.dumps({"type": "error", "error": told}).encode()
+    writer.write(_answer_head(is_streamed=False, length=len(content)) + content)
+    await writer.drain()
+
+
+async def sends_no_gzip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A header that the body does not keep."""
+    await _squeezed(reader, writer, lambda _: b"{} is no gzip at all")
+
+
+async def sends_a_bomb(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A quarter of a megabyte that becomes sixty."""
+    await _squeezed(reader, writer, lambda _: _BOMB)
+
+
+async def ends_its_gzip_early(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Whole framing around the first part of an answer."""
+    await _squeezed(reader, writer, _first_part)
+
+
+async def breaks_its_gzip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """The first part of an answer, and when that has been read what is no deflate."""
+    await _squeezed(reader, writer, _first_part, b"\xff" * 64)
+
+
+def _first_part(content: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=31)
+    return packer.compress(content[: len(content) * 2 // 3]) + packer.flush(zlib.Z_SYNC_FLUSH)
+
+
+async def _squeezed(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, squeeze: Callable[[bytes], bytes], later: bytes = b""
+) -> None:
+    line, body = await read_request(reader)
+    is_streamed = _is_streamed(body)
+    content = squeeze(body_of(line, is_streamed=is_streamed))
+    head = _answer_head(is_streamed=is_streamed, length=len(content) + len(later))
+    writer.write(head.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n") + content)
+    if later:
+        await asyncio.sleep(_READ_SECONDS)
+        writer.write(later)
+    await writer.drain()
+
+
 async def redirects_with_a_body_that_hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Nobody wants the body, so nobody may wait for it, and the connection must go."""
     await _hang_after(reader, writer, b"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:9/\r\n")
@@ -166,7 +266,7 @@ async def _hang_after(
 
 
 @asynccontextmanager
-async def serving(serve: Serve) -> AsyncIterator[str]:
+async def serving(serve: Serve, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
     """The address of an upstream that treats every connection with ``serve``."""
 
     async def treat(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,9 +274,9 @@ async def serving(serve: Serve) -> AsyncIterator[str]:
             await serve(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(treat, "127.0.0.1", 0)
+    server = await asyncio.start_server(treat, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import raw_upstreams
+from tests.faults.certificates import UNTRUSTED, presenting
 from tests.faults.fault_table import MAX_ATTEMPTS, TIMERS, Cell
 from tests.faults.heard import Heard, ask
 from tests.faults.noise import Noise, listening
@@ -125,7 +126,7 @@ async def _set_up(cells: Sequence[Cell], stack: AsyncExitStack, wall: Wall) -> t
     simulator = await stack.enter_async_context(Simulator(_scenario(cells)))
     for dialect in DIALECTS:
         bench.provide(f"sim-{dialect}", simulator, dialect)
-    shared: dict[str, str] = {}
+    shared: dict[str, tuple[str, str | None]] = {}
     for cell in cells:
         if cell.row.raw:
             await _provide_raw(bench, cell, stack, shared)
@@ -161,17 +162,25 @@ def _scenario(cells: Sequence[Cell]) -> dict[str, Any]:
     return {"models": {**models, "*": {"answer": HEALTHY}}, "keep_requests": 10_000}
 
 
-async def _provide_raw(bench: Bench, cell: Cell, stack: AsyncExitStack, shared: dict[str, str]) -> None:
+async def _provide_raw(
+    bench: Bench, cell: Cell, stack: AsyncExitStack, shared: dict[str, tuple[str, str | None]]
+) -> None:
     """Reused connections need an address of their own; the other raw upstreams are shared."""
     raw = cell.row.raw
-    url = shared.get(raw)
-    if url is None:
-        made = getattr(raw_upstreams, raw)
-        is_context = raw in {"refusing", "never_accepting"}
-        url = await stack.enter_async_context(made() if is_context else raw_upstreams.serving(made))
-        if not cell.row.is_primed:
-            shared[raw] = url
-    bench.provide(f"raw-{cell.id}", url, cell.dialect)
+    place = shared.get(raw) or await _open_raw(raw, stack)
+    if not cell.row.is_primed:
+        shared[raw] = place
+    url, ca_file = place
+    bench.provide(f"raw-{cell.id}", url, cell.dialect, ca_file=ca_file)
+
+
+async def _open_raw(raw: str, stack: AsyncExitStack) -> tuple[str, str | None]:
+    """Address, and the authority to trust where it speaks TLS."""
+    if raw in UNTRUSTED:
+        return await stack.enter_async_context(presenting(UNTRUSTED[raw]))
+    made = getattr(raw_upstreams, raw)
+    is_context = raw in {"refusing", "never_accepting"}
+    return await stack.enter_async_context(made() if is_context else raw_upstreams.serving(made)), None
 
 
 def _service(cell: Cell) -> ServiceRoute:

@@ -39,12 +39,37 @@ async def test_it_rings_with_the_cause_that_is_watched(alarm, wheel):
 
 
 async def test_total_comes_first_when_it_is_due_first(alarm, wheel):
-    for watch in (lambda: alarm.watch(Cause.SILENT, 2.0), lambda: alarm.watch_idle(2.0), alarm.watch_total):
+    for watch in (
+        lambda: alarm.watch(Cause.SILENT, 2.0),
+        lambda: alarm.watch_idle(2.0),
+        lambda: alarm.watch_whole(2.0),
+    ):
         alarm.begin(0.05)
         watch()
         cause, seconds = await ring(alarm, wheel)
         assert cause is Cause.OUT_OF_TIME
         assert 0.05 <= seconds <= 0.07
+
+
+async def test_a_share_of_total_bounds_a_whole_answer_until_it_claims_all_of_it(alarm, wheel):
+    for idle, claims, expected in ((0.0, False, 0.4), (5.0, False, 0.4), (5.0, True, 1.0), (0.1, False, 0.1)):
+        alarm.begin(1.0)
+        alarm.watch_whole(0.4)
+        if claims:
+            alarm.claim_total()
+        if idle:
+            alarm.watch_idle(idle)
+        cause, seconds = await ring(alarm, wheel)
+        assert cause is {0.4: Cause.SILENT, 1.0: Cause.OUT_OF_TIME, 0.1: Cause.TIMED_OUT}[expected]
+        assert expected <= seconds <= expected + 0.02
+
+
+async def test_the_next_attempt_has_its_own_time(alarm, wheel):
+    alarm.begin(1.0)
+    alarm.watch_whole(0.4)
+    await ring(alarm, wheel)
+    alarm.watch(Cause.SILENT, 5.0)
+    assert (await ring(alarm, wheel))[0] is Cause.OUT_OF_TIME
 
 
 async def test_activity_puts_idle_off(alarm, wheel):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.gateway.gateway_bench import OPERATOR_KEY, PRICE, canary, release, resolve, service, variant
 
-from tidegate.delivery.snapshot import Provider, Snapshot
+from tidegate.delivery.snapshot import Provider, Snapshot, Timeouts
 from tidegate.errors import InvalidInputError
 from tidegate.gateway.cutoff import Trial
 from tidegate.gateway.rescue import Role
@@ -49,6 +49,22 @@ def test_fallbacks_receive_what_stable_would_have_received(upstreams):
     insertion = Insertion(model="m", system="Be kind.", generation={"temperature": 0})
     order = compiled(upstreams, service(variant(insertion=insertion, fallbacks=("sim/x",)))).routes["bot"].arms[0].order
     assert order[1].insertion == Insertion(model="x", system="Be kind.", generation={"temperature": 0})
+
+
+@pytest.mark.parametrize(
+    ("fallbacks", "attempts", "shares"),
+    [
+        ((), 3, (60,)),
+        (("sim/x",), 3, (30, 60)),
+        (("sim/x", "sim/y", "sim/z"), 3, (20, 20, 60, 60)),
+        (("sim/x",), 1, (60, 60)),
+    ],
+)
+def test_who_can_still_be_asked_has_an_equal_share_of_total(upstreams, fallbacks, attempts, shares):
+    settings = {"fallbacks": fallbacks, "max_attempts": attempts, "timeouts": Timeouts(total=60.0)}
+    stable, candidate = compiled(upstreams, canary(stable=settings)).routes["bot"].arms
+    assert tuple(leg.whole_seconds for leg in stable.order) == shares
+    assert candidate.order[0].whole_seconds == candidate.order[0].timeouts.total
 
 
 def test_equal_deployments_share_their_breaker_over_tables_and_variants(upstreams):

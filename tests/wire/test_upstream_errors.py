@@ -6,11 +6,28 @@ import json
 
 import pytest
 
-from tidegate.wire.upstream_errors import read_error, redact
+from tidegate.wire.upstream_errors import read_error, redact, status_of_error_in_answer
 
 
 def read(status, told, dialect="openai"):
     return read_error(dialect, status, json.dumps(told).encode())
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        ({"error": {"code": 429, "message": "later"}}, 429),
+        ({"type": "error", "error": {"type": "overloaded_error", "message": "later"}}, 529),
+        ({"error": {"message": "why ever"}}, 502),
+        ({"error": {}}, None),
+        ({"error": None, "choices": []}, None),
+        ({"choices": []}, None),
+        ([], None),
+    ],
+)
+def test_an_error_told_with_status_200_stands_for_a_status(told, status):
+    assert status_of_error_in_answer(json.dumps(told).encode()) == status
+    assert status_of_error_in_answer(b"<html>") is None
 
 
 def test_a_wellformed_error_passes_with_its_unknown_fields():

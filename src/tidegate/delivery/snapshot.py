@@ -44,7 +44,8 @@ class Price(msgspec.Struct, frozen=True, kw_only=True):
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
     """The four timers, in seconds. ``first_token`` counts from the sent request to the first content
-    event of a stream; keepalives do not satisfy it."""
+    event of a stream; keepalives do not satisfy it. ``total`` is the request's, and an answer in one piece has an
+    equal share of it while fallbacks could still be asked."""
 
     connect: float = 2.0
     first_token: float = 10.0

@@ -1,13 +1,14 @@
 """The four timers of a request on one deadline of the shared wheel.
 
 ``connect`` is the pool's. The others never run side by side: first_token (or, without a stream, the wait for
-the head) until something worth having arrives, then idle, and total bounds both. So one deadline that knows
-why it was set is enough, and alarms are used again: a deadline left behind in the wheel costs nothing.
+the answer) until something worth having arrives, then idle, and total bounds both, or the share of it that a whole
+answer has while somebody else could still be asked. So one deadline that knows why it was set is enough, and alarms are used again: a deadline left behind in the wheel costs nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
+from math import inf
 
 from tidegate.gateway.http.timers import Deadline, Wheel
 from tidegate.gateway.rescue import Cause
@@ -26,8 +27,10 @@ class Alarm:
     __slots__ = (
         "_clock",
         "_deadline",
+        "_due",
         "_has_rung",
         "_idle",
+        "_late",
         "_loop",
         "_task",
         "_total_due",
@@ -42,7 +45,8 @@ class Alarm:
         self._loop = wheel.loop
         self._task: asyncio.Task[object] | None = None
         self._has_rung = False
-        self._total_due = 0.0
+        self._total_due = self._due = 0.0
+        self._late = Cause.OUT_OF_TIME
         self._idle = 0.0
         self.cause = Cause.OUT_OF_TIME
         self.active_at = 0.0
@@ -53,6 +57,7 @@ class Alarm:
         self._task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
         self._has_rung = False
         self._total_due = self._clock() + total
+        self.claim_total()
 
     @property
     def left(self) -> float:
@@ -62,13 +67,20 @@ class Alarm:
     def watch(self, cause: Cause, seconds: float) -> None:
         """Ring with ``cause`` in ``seconds``, or with ``OUT_OF_TIME`` when total comes first."""
         self._idle = 0.0
+        self.claim_total()
         self._arm(cause, seconds)
 
-    def watch_total(self) -> None:
-        """Ring when total runs out, and not before."""
+    def watch_whole(self, seconds: float) -> None:
+        """Ring with ``SILENT`` when a whole answer is not there after ``seconds``, or with ``OUT_OF_TIME`` when total
+        comes first; what is watched until the next attempt is bounded by it, too."""
         self._idle = 0.0
-        self.cause = Cause.OUT_OF_TIME
-        self._deadline.set(self._total_due - self._clock())
+        due, total_due = self._clock() + seconds, self._total_due
+        self._due, self._late = (due, Cause.SILENT) if due < total_due else (total_due, Cause.OUT_OF_TIME)
+        self._arm(self._late, inf)
+
+    def claim_total(self) -> None:
+        """Nobody else will be asked, so this answer has all the time that is left."""
+        self._due, self._late = self._total_due, Cause.OUT_OF_TIME
 
     def watch_idle(self, idle: float) -> None:
         """Ring when ``active_at`` lies ``idle`` seconds back."""
@@ -99,8 +111,8 @@ class Alarm:
             self._task.cancel()
 
     def _arm(self, cause: Cause, seconds: float) -> None:
-        left = self.left
-        self.cause = cause if seconds < left else Cause.OUT_OF_TIME
+        left = self._due - self._clock()
+        self.cause = cause if seconds < left else self._late
         self._deadline.set(max(0.0, min(seconds, left)))
 
 

@@ -6,12 +6,13 @@ import time
 from typing import TYPE_CHECKING
 
 from tidegate.gateway.content_coding import UnreadableCodingError, decoder_of
-from tidegate.gateway.failure import Failure, failure_of
+from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
 from tidegate.gateway.http.client import HttpClientError, UpstreamResponse
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause
 from tidegate.wire.json_format import format_kept
 from tidegate.wire.surprisal import read_surprisal
+from tidegate.wire.upstream_errors import status_of_error_in_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +28,7 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     """Read a whole answer and send it, or return why it is none."""
     answer = exchange.answer(body)
     if not answer.is_whole:
-        return failure_of(Cause.MALFORMED)
+        return _failure_told_in(exchange, body)
     call.usage = answer.usage
     call.finish_reason = answer.finish_reason
     call.model = answer.model
@@ -42,6 +43,12 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
         call.transcript.add(answer.body)
     call.responder.send(200, call.headers(leg, JSON), answer.body)
     return None
+
+
+def _failure_told_in(exchange: Exchange, body: bytes) -> Failure:
+    """Some providers tell errors with status 200."""
+    status = status_of_error_in_answer(body)
+    return failure_of(Cause.MALFORMED) if status is None else failure_of_fault(exchange.error(status, body), None)
 
 
 class AnswerDelivery:
@@ -101,6 +108,8 @@ class AnswerDelivery:
         if self._leg.account.dialect != call.kind.dialect:
             raise UnreadableCodingError("the answer is too large to be translated")
         self._is_passing = True
+        call.alarm.claim_total()
+        call.alarm.watch_idle(self._leg.timeouts.idle)
         call.served = self._leg
         call.status = 200
         call.responder.start(200, call.headers(self._leg, JSON), length=None)

@@ -140,7 +140,7 @@ def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamRespons
     if call.facts.stream:
         alarm.watch(Cause.SILENT, timeouts.first_token)
     else:
-        alarm.watch_total()
+        alarm.watch_whole(leg.whole_seconds)
     if not call.own_seconds:
         call.own_seconds = max(time.monotonic() - request.received_at, 1e-9)
     return call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)

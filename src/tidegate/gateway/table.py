@@ -38,6 +38,8 @@ class Leg:
         version: version reference, or ``provider/model`` of a fallback.
         price: ``None`` when nobody told it.
         headers: what the answer says of who served it.
+        whole_seconds: how long an answer in one piece may take here. While somebody else could still be asked, that
+            is a share of ``timeouts.total``, for nothing else tells a model that hangs from one that is slow.
     """
 
     __slots__ = (
@@ -52,6 +54,7 @@ class Leg:
         "timeouts",
         "variant",
         "version",
+        "whole_seconds",
     )
 
     def __init__(
@@ -67,6 +70,7 @@ class Leg:
         timeouts: Timeouts,
     ) -> None:
         self.timeouts = timeouts
+        self.whole_seconds = timeouts.total
         self.role = role
         self.variant = variant
         self.version = version

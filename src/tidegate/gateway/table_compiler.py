@@ -16,7 +16,7 @@ from tidegate.gateway.limits.limiters import Limiters
 from tidegate.gateway.mirror.plan import MirrorPlan
 from tidegate.gateway.mirror.tally import MirrorKey
 from tidegate.gateway.pins import PinKey, PinPlan, Pins
-from tidegate.gateway.rescue import Role
+from tidegate.gateway.rescue import Role, attempts_budget
 from tidegate.gateway.table import FALLBACK, Arm, CompiledRoute, Leg, Principal, RoutingTable
 from tidegate.gateway.telemetry import Series, Telemetry
 from tidegate.gateway.upstreams import Upstreams
@@ -131,7 +131,8 @@ class _Compiler:
         return Arm(variant, (own, *rescue), trial)
 
     def _stable_order(self, service: str, stable: VariantRoute) -> tuple[Leg, ...]:
-        """Stable, then its fallbacks; each receives what stable would have received, in stable's time."""
+        """Stable, then its fallbacks; each receives what stable would have received, in stable's time, of which those
+        that an attempt is left for have equal shares."""
         own = self._leg(Role.STABLE, service, stable, stable.name, stable.version, stable.insertion)
         fallbacks = (
             self._leg(
@@ -145,7 +146,11 @@ class _Compiler:
             )
             for target in stable.fallbacks
         )
-        return (own, *fallbacks)
+        order = (own, *fallbacks)
+        asked = min(len(order), attempts_budget(stable.max_attempts, has_candidate=False))
+        for leg in order[: asked - 1]:
+            leg.whole_seconds = stable.timeouts.total / asked
+        return order
 
     def _leg(
         self,

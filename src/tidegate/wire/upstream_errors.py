@@ -109,6 +109,16 @@ def error_facts(status: int, body: bytes) -> tuple[ErrorFacts, bool]:
     return facts, isinstance(told, dict) and isinstance(told.get("message"), str)
 
 
+def status_of_error_in_answer(body: bytes) -> int | None:
+    """The status that an error object stands for which came with status 200; ``None`` when ``body`` is none."""
+    try:
+        decoded = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    told = decoded.get("error") if isinstance(decoded, dict) else None
+    return error_object_facts(told).status if isinstance(told, dict) and told.get("message") else None
+
+
 def error_object_facts(told: Any, status: int | None = None) -> ErrorFacts:
     """Read the inside of an ``error`` field (object or text); ``status`` is ``None`` inside a stream."""
     if isinstance(told, str):
