@@ -25,7 +25,7 @@ def version(control, here):
 
 def test_a_plan_is_told_and_one_that_never_decides_is_refused(version, here):
     (here / "release.yaml").write_text(RELEASE)
-    told = tidegate("plan", "shop-bot", version, "-f", "release.yaml", "--detect", "error_rate +2%")
+    told = tidegate("plan", "shop-bot", "-f", "release.yaml", "--detect", "error_rate +2%")
     assert (told.code, told.err) == (0, "")
     assert "worst case" in told.out
     assert "To find error_rate +2%" in told.out

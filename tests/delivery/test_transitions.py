@@ -13,7 +13,7 @@ from tidegate.delivery.transitions import NOTES, TRANSITIONS, diagram, find
 from tidegate.errors import InternalError
 
 # What every sentence may name (Draft) and what single transitions add.
-ALWAYS = {"candidate", "service", "samples", "answered", "share", "actor", "reason"}
+ALWAYS = {"candidate", "service", "samples", "answered", "trial", "given", "actor", "reason"}
 ADDED = {"variant", "cost", "tokens", "gate", "other", "failed", "detail", "revision", "soak", "failures", "since"}
 NOTED = {"round", "weights", "variant", "version", "cost", "tokens", "why", "seconds", "role", "gate", "detail"}
 

@@ -64,6 +64,12 @@ async def test_the_better_arm_wins_and_is_promoted_through_the_bake(world):
     assert codes[-2:] == ["promoted", "drained"]
     assert ended.weights == {refs["stable"]: 0, refs["short"]: 0, refs["long"]: 10_000}
     assert await world.control.queries.incidents() == []
+    told = await world.control.queries.explain(submitted.id)
+    assert f"tries short ({refs['short']}), long ({refs['long']}) on bot by ab_test" in told.summary[0]
+    happened = [event.sentence for event in told.events]
+    assert "All probes (4) were answered by each of short and long." in happened
+    assert any("gives short 33.33 % and long 33.33 % of the units." in sentence for sentence in happened)
+    assert any(f"gives {refs['long']} 100 % of the units." in sentence for sentence in happened)
 
 
 async def test_weights_are_whole_and_each_arm_gets_its_own(world):

@@ -1,4 +1,4 @@
-"""What `release` sends beside the service: the version, and a strategy's name or the rest of a release file."""
+"""What `release` and `plan` send beside the service: the version, and a strategy's name or the rest of a release file."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def read_spec(
     if strategy is not None and file is not None:
         raise InvalidInputError("--strategy and --file contradict each other", remedy="name the strategy in the file")
     if file is not None:
-        return _read_file(service, version, file)
+        return check_file(service, version, read_file(file))
     if version is None:
         raise InvalidInputError(
-            "which version?", remedy=f"name it: tidegate release {service} v1.4.0, or a release file with -f"
+            "which version?", remedy=f"name it after {service}, such as v1.4.0, or a release file with -f"
         )
     if strategy is None:
         return version, None
@@ -40,10 +40,21 @@ def read_spec(
     return version, {"strategy": strategy}
 
 
-def _read_file(service: str, version: str | None, file: Path) -> tuple[str, dict[str, Any]]:
+def read_file(file: Path) -> Document:
+    """A release file that is a mapping.
+
+    Raises:
+        InvalidInputError: it is not.
+        OperatorError: it cannot be read.
+    """
     document = parse_document(read_text(file), str(file))
     if not isinstance(document.value, dict):
         raise InvalidInputError("a release is a mapping of keys", where=document.where())
+    return document
+
+
+def check_file(service: str, version: str | None, document: Document) -> tuple[str, dict[str, Any]]:
+    """The version and the rest of a release file; arguments and errors as of :func:`read_spec`."""
     other = document.value.get("service", service)
     if other != service:
         raise InvalidInputError(

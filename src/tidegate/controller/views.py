@@ -46,6 +46,7 @@ def release_view(row: ReleaseRow, *, is_frozen: bool = False, actual: ActualTraf
         id=row.id,
         service=row.service,
         version=row.candidate,
+        arms=state.arms,
         stable=state.stable,
         strategy=strategy_name(row.spec.strategy),
         phase=str(state.phase),

@@ -17,7 +17,7 @@ from tidegate.delivery.decision import TransitionRecord
 from tidegate.delivery.facts import Facts
 from tidegate.delivery.intents import Intent
 from tidegate.delivery.release import Breach, MetricVerdict, PauseReason, ReleaseSpec, ReleaseState, SubPhase
-from tidegate.delivery.steps import Interleave, Mirror, Program, Split
+from tidegate.delivery.steps import Decide, Interleave, Mirror, Program, Split
 from tidegate.delivery.transitions import NOTES, Place, Transition, find
 from tidegate.errors import InternalError
 from tidegate.stats.verdict import Verdict
@@ -172,16 +172,23 @@ class Draft:
             )
         )
 
-    def _share(self) -> str:
-        steps, step = self.program.steps, self.state.step
-        found = steps[step] if step < len(steps) else None
+    def _trial(self) -> str:
+        """What is on trial, as the subject of a sentence in the singular."""
+        arms, experiment = self.state.on_trial, self.state.experiment
+        is_open = len(arms) > 1 and not (experiment and experiment.outcome)
+        return f"each of {' and '.join(arms)}" if is_open else self.state.candidate
+
+    def _given(self) -> str:
+        """What the step gives to whom."""
+        found, candidate, shares = self.program.step_at(self.state.step), self.state.candidate, self.state.shares
         if isinstance(found, Interleave):
-            return _INTERLEAVED[found.mode]
+            return f"{candidate} {_INTERLEAVED[found.mode]}"
         if isinstance(found, Mirror):
-            return f"copies of {found.mirroring.share / 100:g} % of stable's requests"
-        audience = found.audience if isinstance(found, Split) else None
-        share = sum(self.state.shares.values()) / 100
-        return f"{share:g} % of the units" + (f" of segment {audience}" if audience else "")
+            return f"{candidate} copies of {found.mirroring.share / 100:g} % of stable's requests"
+        audience = found.audience if isinstance(found, Split | Decide) else None
+        parts = shares if len(shares) > 1 else {candidate: sum(shares.values())}
+        given = " and ".join(f"{name} {share / 100:g} %" for name, share in parts.items())
+        return f"{given} of the units" + (f" of segment {audience}" if audience else "")
 
     def _sentence_facts(self, intent: Intent | None) -> dict[str, str]:
         return {
@@ -189,7 +196,8 @@ class Draft:
             "service": self.state.service,
             "samples": str(self.state.samples),
             "answered": str(self.state.probe_samples),
-            "share": self._share(),
+            "trial": self._trial(),
+            "given": self._given(),
             "actor": intent.actor if intent else "tidegate",
             "reason": (intent.reason if intent else "") or "no reason given",
         }

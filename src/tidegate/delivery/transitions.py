@@ -67,8 +67,8 @@ _SOAKING, _JUDGED = _both(SubPhase.SOAKING), _both(SubPhase.JUDGING)
 
 # fmt: off
 TRANSITIONS: tuple[Transition, ...] = (
-    Transition("T1", (PENDING,), "started", (GATING,), "{candidate} is made ready and probed before any user is served by it."),
-    Transition("T2", (GATING,), "probes_passed", _START, "{candidate} answered all {answered} probes."),
+    Transition("T1", (PENDING,), "started", (GATING,), "Before any user is served by it, {trial} is made ready and probed."),
+    Transition("T2", (GATING,), "probes_passed", _START, "All probes ({answered}) were answered by {trial}."),
     Transition("T3", (PENDING,), "refused_while_running", (REJECTED,), "Release {other} is running and this one was to be rejected in that case."),
     Transition("T3", (PENDING,), "needs_stable", (REJECTED,), "The strategy works beside a stable version, and {service} has none."),
     Transition("T3", (PENDING, GATING), "aborted_before_traffic", (REJECTED,), "{actor} aborted the release before it served a user: {reason}"),
@@ -79,7 +79,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T3", (GATING,), "gate_timeout", (REJECTED,), "{candidate} was not ready and probed in time, and no user was served by it."),
     Transition("T3", (GATING,), "paused_too_long_before_traffic", (REJECTED,), "Nobody resumed the release in time; no user was served by it."),
     Transition("T3", (GATING,), "stable_changed_before_traffic", (REJECTED,), "The stable version of {service} changed under the release; no user was served by it."),
-    Transition("T4", _APPLYING, "routing_written", _VERIFYING, "Revision {revision} gives {candidate} {share}."),
+    Transition("T4", _APPLYING, "routing_written", _VERIFYING, "Revision {revision} gives {given}."),
     Transition("T5", _VERIFYING, "verified", _SOAKING, "Every gateway serves revision {revision}; the window of {soak} begins."),
     Transition("T6", _SOAKING, "soaked", _JUDGED, "The window is over."),
     Transition("T6", (_STEP[SubPhase.SOAKING],), "decided", _JUDGING, "The evidence decides; the rest of the time is not needed."),
@@ -123,8 +123,8 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("T11", (DRAINING,), "candidate_lost", _BACK, "{candidate} no longer serves: {detail}", True),
     Transition("T12", (DRAINING,), "drained", (SUCCEEDED,), "Nothing is under way at the old version any more."),
     Transition("T12", (DRAINING,), "drain_timeout", (SUCCEEDED,), "The last requests at the old version were waited for long enough."),
-    Transition("T13", (ROLLING_BACK,), "stable_restored", _END, "Every gateway serves stable alone, and nothing is under way at {candidate}."),
-    Transition("T13", (ROLLING_BACK,), "drain_timeout", _END, "Every gateway serves stable alone; the last requests at {candidate} were waited for long enough."),
+    Transition("T13", (ROLLING_BACK,), "stable_restored", _END, "Every gateway serves stable alone, and nothing is under way at {trial}."),
+    Transition("T13", (ROLLING_BACK,), "drain_timeout", _END, "Every gateway serves stable alone; the last requests at {trial} were waited for long enough."),
     Transition("T14", (GATING, *_SERVING), "superseded", _BACK, "The newer release {other} takes its place."),
     Transition("T15", (DRAINING,), "newer_release", (SUCCEEDED,), "The newer release {other} begins; the old version is kept warm no longer."),
     Transition("T16", (PENDING,), "already_stable", (SUCCEEDED,), "{candidate} is the stable version already."),

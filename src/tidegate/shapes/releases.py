@@ -122,7 +122,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """One release.
 
     Attributes:
-        version: full reference of the candidate.
+        version: full reference of the candidate; of several arms the first, or the one that won.
+        arms: name -> full reference of everything on trial, those taken out too.
         stable: full reference of the stable version it began beside, ``None`` for a service's first.
         phase: ``pending, gating, progressing, promoting, draining, rolling_back``, or an end: ``succeeded,
             rolled_back, rejected, superseded``.
@@ -146,6 +147,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     service: str
     version: str
+    arms: dict[str, str] = {}
     stable: str | None
     strategy: str
     phase: str

@@ -23,7 +23,9 @@ def register(app: typer.Typer) -> None:
 def plan(
     session: Session,
     service: ServiceArgument,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="The candidate; vX.Y.Z is enough.")],
+    version: Annotated[
+        str | None, typer.Argument(metavar="[VERSION]", help="The candidate; vX.Y.Z is enough. Else the file's.")
+    ] = None,
     strategy: Annotated[
         str | None, typer.Option("--strategy", metavar="NAME", help="How to go about it; else canary.")
     ] = None,
@@ -58,12 +60,12 @@ def plan(
     from tidegate.cli.wording import parse_duration
     from tidegate.delivery.quantities import share
 
-    spec, assumed = read_plan(service, version, strategy=strategy, file=file, assume=assume)
+    candidate, spec, assumed = read_plan(service, version, strategy=strategy, file=file, assume=assume)
     if requests_per_hour is not None:
         assumed["requests_per_hour"] = requests_per_hour
     planned = session.client.plan(
         service,
-        version,
+        candidate,
         spec=spec,
         assume=assumed or None,
         power=float(share(power)),

@@ -87,7 +87,8 @@ def explanation_lines(explanation: Explanation, judged_by: ReleaseCounts, now: d
 
 def _thresholds(judged_by: ReleaseCounts) -> list[Text]:
     """Every bound of the release, and who declared them when."""
-    bounds = [*judged_by.spec.get("guardrails", ()), *judged_by.spec.get("objectives", ())]
+    bounds = [(bound, "surely no worse than stable") for bound in judged_by.spec.get("guardrails", ())]
+    bounds += [(bound, "surely better than stable") for bound in judged_by.spec.get("objectives", ())]
     if not bounds:
         return []
     lines = [Text(), Text("Thresholds", style="bold")]
@@ -95,9 +96,9 @@ def _thresholds(judged_by: ReleaseCounts) -> list[Text]:
         Text(f"  declared by {change.actor} at {instant(change.at)} (audit row {change.seq})")
         for change in judged_by.thresholds
     ]
-    for bound in bounds:
+    for bound, otherwise in bounds:
         words = ", ".join(f"{name} {plain(value)}" for name, value in bound.items() if name != "metric")
-        lines.append(Text(f"  {bound['metric']}: {words}"))
+        lines.append(Text(f"  {bound['metric']}: {words or otherwise}"))
     return lines
 
 
@@ -163,7 +164,7 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
     attempt = f", attempt {release.attempt}" if release.attempt > 1 else ""
     found: list[tuple[str, Cell]] = [
         ("release", f"{release.id}  {release.strategy}{attempt}, by {release.actor}"),
-        ("version", release.version),
+        *_on_trial(release),
         ("phase", phase(release)),
         ("began", moment(release.started_at or release.created_at, now)),
     ]
@@ -182,10 +183,20 @@ def _release_fields(release: Release, now: datetime) -> list[tuple[str, Cell]]:
     found += [("approved" if not index else "", line) for index, line in enumerate(_approvals(release))]
     found += [("verdict" if not index else "", line) for index, line in enumerate(_verdicts(release))]
     if release.breach:
-        found.append(("breach", Text(f"{release.breach.sentence} ({instant(release.breach.at)})", style="red")))
+        why, style = ("why", "") if release.phase == "succeeded" else ("breach", "red")
+        found.append((why, Text(f"{release.breach.sentence} ({instant(release.breach.at)})", style=style)))
     if release.time_to_stable_seconds is not None:
         found.append(("to stable", duration(release.time_to_stable_seconds)))
     return found
+
+
+def _on_trial(release: Release) -> list[tuple[str, Cell]]:
+    """The candidate, or every arm with its version."""
+    if len(release.arms) < 2:
+        return [("version", release.version)]
+    width = max(map(len, release.arms))
+    lines = [f"{arm.ljust(width)}  {version}" for arm, version in release.arms.items()]
+    return [("arms" if not index else "", line) for index, line in enumerate(lines)]
 
 
 def _deadlines(release: Release, now: datetime) -> list[str]:
@@ -292,7 +303,8 @@ def _verdicts(release: Release) -> list[Text]:
 def _judged(judged: MetricVerdict) -> Text:
     note = " (dry run)" if judged.is_dry_run else ""
     whose = "" if judged.variant == "candidate" else f"{judged.variant}, "
-    return Text.assemble(verdict(judged.verdict), f"  {whose}{judged.metric}{note}: {judged.sentence}")
+    what = "" if judged.sentence.startswith(judged.metric) else f"{judged.metric}: "
+    return Text.assemble(verdict(judged.verdict), f"  {whose}{what}{judged.sentence}{note}")
 
 
 def _waiting(status: Status) -> list[tuple[str, Cell]]:

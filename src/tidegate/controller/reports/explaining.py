@@ -16,6 +16,7 @@ _SAID = {
     "inconclusive": "Not decided",
     "no_data": "No data yet",
 }
+_STANDS = {"succeeded": "has", "rolled_back": "was", "rejected": "was", "superseded": "was"}
 _REQUESTS = frozenset({"aborted", "aborted_before_traffic", "rollback_requested", "approval_refused"})
 _PAUSES = {
     "manual": "A person paused it: `tidegate resume` lets it go on.",
@@ -43,8 +44,8 @@ def explained(release: Release) -> tuple[str, ...]:
 
 def _standing(release: Release) -> Iterator[str]:
     beside = f" beside {release.stable}" if release.stable else ", the first version of its service"
-    opening = f"Release {release.id} brings {release.version} to {release.service} by {release.strategy}{beside}"
-    yield f"{opening}; it is {words(release.phase)}{_place(release)}."
+    opening = f"Release {release.id} {_brings(release)} {release.service} by {release.strategy}{beside}"
+    yield f"{opening}; it {_STANDS.get(release.phase, 'is')} {words(release.phase)}{_place(release)}."
     if release.breach is not None:
         asked = "It was ended on request" if release.breach.trigger in _REQUESTS else "It ended"
         cause = "Tidegate ended it by itself" if release.breach.is_automatic else asked
@@ -52,7 +53,7 @@ def _standing(release: Release) -> Iterator[str]:
         if release.time_to_stable_seconds is not None:
             yield (
                 f"Every gateway served stable alone {duration(release.time_to_stable_seconds)} later; "
-                f"{release.exposed_requests} requests of users had been assigned to the candidate."
+                f"{release.exposed_requests} requests of users had been assigned to {'its arms' if len(release.arms) > 1 else 'the candidate'}."
             )
     for approval in release.approvals:
         why = f": {approval.reason}" if approval.reason else ""
@@ -62,6 +63,13 @@ def _standing(release: Release) -> Iterator[str]:
     if release.is_running:
         for reason in release.pause_reasons:
             yield _PAUSES.get(reason) or _awaited(release)
+
+
+def _brings(release: Release) -> str:
+    """What is on trial, and that it comes to a service."""
+    if len(release.arms) < 2:
+        return f"brings {release.version} to"
+    return f"tries {', '.join(f'{arm} ({version})' for arm, version in release.arms.items())} on"
 
 
 def _place(release: Release) -> str:
@@ -147,7 +155,7 @@ def _compared(release: Release) -> Iterator[str]:
         return
     yield (
         f"Counted are requests that began after {instant(release.window_opened_at)}, when every gateway served the "
-        f"step's routing: {release.samples} units of the candidate so far."
+        f"step's routing: {release.samples} units of {'the arms' if len(release.arms) > 1 else 'the candidate'} so far."
     )
     if _step(release).get("kind") in {"decide", "interleave"}:
         yield f"`tidegate results {release.id}` tells where each arm stands."

@@ -18,9 +18,11 @@ def exact(at: datetime) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """``0.8 s``, ``4 min 10 s``, ``2 h``; a dash for none."""
+    """``37 ms``, ``8.5 s``, ``4 min 10 s``, ``2 h``; a dash for none."""
     if seconds is None:
         return "-"
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.3g} s"
     rest, parts = round(seconds), []

@@ -166,6 +166,8 @@ def _headline(trial: Trial, effects: Sequence[ArmEffect], won: str | None, voted
         return f"It was ended before anybody won: {state.breach.sentence}"
     if voted is not None:
         return headline_of(voted, experiment.outcome)
+    if experiment.outcome == "stable_kept" and state.breach is not None:
+        return state.breach.sentence.rstrip(".")
     return outcome_sentence(
         experiment.outcome,
         won,
