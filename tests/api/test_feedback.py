@@ -109,17 +109,24 @@ async def test_an_applications_key_may_speak_of_its_own_services_and_read_nothin
     await server.key("admin", "admin")
     key = await server.key("app", "invoke", services=("bot",))
     viewer = await server.key("viewer", "viewer")
-    own, foreign = ids_of(server, 2)
+    own, foreign, unseen = ids_of(server, 3)
     rows = (observation(request_id=own), observation(request_id=foreign, service="shop"))
     await observe(server, *rows)
     async with server.client(key) as client, server.client(viewer) as reader:
         await client.feedback("rating", 5, request_id=own)
-        await client.feedback("rating", 5, request_id=foreign)
+        with pytest.raises(ForbiddenError, match="not for the service that answered req_") as refused:
+            await client.import_feedback(
+                [{"request_id": each, "name": "rating", "value": 1} for each in (own, foreign)]
+            )
+        assert (refused.value.code, refused.value.where) == ("service_scope", "items[1].request_id")
+        await client.feedback("rating", 5, request_id=unseen)
         with pytest.raises(ForbiddenError):
             await client.read_feedback(service="bot")
-        with pytest.raises(InvalidInputError, match="does not cover"):
+        with pytest.raises(ForbiddenError, match="key 'app' is for bot, not for the service 'shop'"):
             await client.feedback("rating", 5, service="shop", unit="u")
         with pytest.raises(ForbiddenError):
             await reader.feedback("rating", 5, request_id=own)
+        await observe(server, observation(request_id=unseen, service="shop"), boot_id="later")
+        await server.control.attribution.attribute()
         standing = {said.request_id: said.standing for said in (await reader.read_feedback()).items}
-    assert standing == {own: "uncounted", foreign: "foreign"}
+    assert standing == {own: "uncounted", unseen: "foreign"}

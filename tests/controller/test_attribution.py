@@ -18,7 +18,8 @@ from tidegate.delivery.evidence.opinions import Opinions
 from tidegate.delivery.records import FeedbackRecord, RecordBatch, encode_record
 from tidegate.registry import schema
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import Standing, StoredFeedback, list_feedback
+from tidegate.registry.feedback.reading import list_feedback
+from tidegate.registry.feedback.stored import Standing, StoredFeedback
 from tidegate.registry.observations import read_counts
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
@@ -266,3 +267,44 @@ def test_counts_are_those_of_the_latest_verdicts_however_often_and_whenever_they
         await made.close()
 
     asyncio.run(run())
+
+
+async def test_a_foreign_key_changes_nothing_of_what_others_said(world):
+    await world.observe(request())
+    await world.say(verdict(5, services=("bot",)))
+    await world.settle()
+    await world.say(verdict(1, key="stranger", services=("shop",), at_us=BEGAN + 2_000))
+    assert await world.opinions() == await world.opinions("compared") == Opinions.of(5)
+    await world.settle()
+    assert await world.opinions() == await world.opinions("compared") == Opinions.of(5)
+    assert [(said.key, said.standing) for said in await world.feedback()] == [
+        ("stranger", Standing.FOREIGN),
+        ("shop", Standing.COUNTED),
+    ]
+
+
+async def test_a_foreign_verdict_does_not_push_aside_one_that_still_waits_for_its_request(world):
+    await world.say(verdict(5, services=("bot",)))
+    await world.say(verdict(1, key="stranger", services=("shop",), at_us=BEGAN + 2_000))
+    await world.observe(request())
+    await world.settle()
+    assert await world.opinions() == Opinions.of(5)
+
+
+async def test_of_verdicts_that_wait_only_the_latest_of_a_sender_is_kept(world):
+    for value in (1, 2, 3):
+        await world.say(verdict(value, at_us=BEGAN + 1_000 * value))
+    assert len(await world.feedback()) == 1
+    await world.observe(request())
+    await world.settle()
+    assert await world.opinions() == Opinions.of(3)
+
+
+async def test_words_that_replace_a_rating_leave_the_comparison_to_the_units_next_one(world):
+    await world.observe(*(request(number, unit_hash=7) for number in (1, 2)))
+    await world.say(verdict(True, 1), verdict(False, 2, at_us=BEGAN + 1_100))
+    await world.settle()
+    assert await world.opinions("compared") == Opinions(yes=1)
+    await world.say(verdict(None, 1, comment="on second thoughts", at_us=BEGAN + 2_000))
+    await world.settle()
+    assert await world.opinions("compared") == await world.opinions("window") == Opinions(no=1)

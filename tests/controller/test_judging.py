@@ -27,7 +27,8 @@ from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, RecordBatch, encode_record
 from tidegate.registry import schema
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import attribute, pending
+from tidegate.registry.feedback.attributing import attribute
+from tidegate.registry.feedback.keeping import pending
 from tidegate.registry.judges import put_judge
 from tidegate.registry.observations import Counts, read_counts
 from tidegate.registry.pairs import read_pair_counts

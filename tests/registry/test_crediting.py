@@ -42,7 +42,7 @@ async def where(database: Database, *rows, first=None, counts=Counts.COMPARED):
             connection, ObservationBatch.of("g", "b", 1, list(rows)), list(rows), NOW, lambda r: of.get(r.request_id, 2)
         )
         if not drawn.has_own_unit:
-            await write_firsts(connection, {first_key(drawn): First((drawn,))}, {})
+            await write_firsts(connection, {first_key(drawn): First((drawn,), counts is Counts.COMPARED)}, {})
 
     await database.transact(keep)
     async with database.read() as connection:
@@ -60,6 +60,12 @@ async def test_a_later_turn_counts_in_the_round_of_the_first(database):
 async def test_a_unit_that_met_another_variant_compares_nothing_there(database):
     _, place = await where(database, request(1, round=1), request(2, round=4, variant="b"))
     assert (place.observation.round, place.counted) == (4, Counts.WINDOW)
+
+
+async def test_the_first_request_need_not_be_stored_any_more(database):
+    later = request(2, round=4, propensity=10_000)
+    (place,) = await where(database, later, first=request(1, round=1))
+    assert (place.observation.request_id, place.observation.round, place.counted) == ("req_2", 1, Counts.COMPARED)
 
 
 async def test_who_was_not_drawn_by_the_coin_never_is_later(database):

@@ -13,7 +13,8 @@ from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, schema
 from tidegate.registry import requests as module
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import attribute, keep_feedback, pending
+from tidegate.registry.feedback.attributing import attribute
+from tidegate.registry.feedback.keeping import keep_feedback, pending
 from tidegate.registry.observations import Counts
 from tidegate.registry.requests import RequestFilter, find_requests, latest_of_units, of_requests
 

@@ -2,14 +2,18 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from tests.fakes.observations import batch, observation
 
 from tidegate.delivery.judging import JudgeSpec
 from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.records import ContentRecord, FeedbackRecord
-from tidegate.registry import feedback, judgements, kept_content, observations, requests
+from tidegate.registry import judgements, kept_content, observations, requests
 from tidegate.registry.database import Database
+from tidegate.registry.feedback.attributing import attribute
+from tidegate.registry.feedback.keeping import forget_feedback, give_up, keep_feedback, pending
+from tidegate.registry.feedback.reading import list_feedback
 from tidegate.registry.judges import list_judges, put_judge
 from tidegate.registry.migrate import migrate
 from tidegate.registry.observations import Counts
@@ -51,10 +55,12 @@ async def test_every_statement_runs(postgres_url):
         await kept_content.keep_content(connection, [content("req_1"), content(copy_id("req_1"))])
         await keep_pairs(connection, [PairRecord(stable=row, candidate=row)], lambda _: True)
         said = FeedbackRecord(at_us=9, key="k", name="stars", value=4, request_id="req_1", once="a")
-        await feedback.keep_feedback(connection, [said, said])
-        (waiting,) = await feedback.pending(connection, received_after_us=0, limit=9)
+        later = msgspec.structs.replace(said, at_us=10, value=3, once="b")
         found = (await requests.of_requests(connection, ["req_1"]))["req_1"]
-        await feedback.attribute(connection, waiting, found.observation, Counts(found.counted))
+        for sent in ([said, said], [later]):
+            await keep_feedback(connection, sent)
+            (waiting,) = await pending(connection, received_after_us=0, limit=9)
+            await attribute(connection, waiting, found.observation, Counts(found.counted), is_of_turns=True)
         for is_pair in (False, True):
             (asked,) = await judgements.unjudged(
                 connection, "kind", "rel_1", began_before_us=99, is_pair=is_pair, among=9
@@ -74,12 +80,12 @@ async def test_every_statement_runs(postgres_url):
             connection, "bot", {2**64 - 1}, started_after_us=0, started_before_us=1 << 60, among=9
         )
         assert list(latest) == [2**64 - 1]
-        assert [each.micro for each in await feedback.list_feedback(connection, after="99-9")] == [4_000_000]
+        assert [each.micro for each in await list_feedback(connection, after="99-9")] == [3_000_000]
         assert (await kept_content.erase_subject(connection, 2**64 - 1, 10)).contents == 2
         assert await kept_content.forget_content(connection, 1, most_size=0) == 0
         await kept_content.forget_erasures(connection, 99)
-        assert await feedback.give_up(connection, 99) == 0
-        assert await feedback.forget_feedback(connection, 99) == 1
+        assert await give_up(connection, 99) == 0
+        assert await forget_feedback(connection, 99) == 1
         (counted,) = (await observations.read_counts(connection, ["rel_1"]))["rel_1"].values()
         assert set(counted.compared.opinions) == {"stars", "judge:kind"}
     await database.checkpoint()

@@ -3,10 +3,12 @@
 import re
 from collections.abc import AsyncIterator
 
+import msgspec
 import pytest
 from tests.scenarios.test_ab_test import ab_test, costs, users
 from tests.scenarios.world import ALICE, World
 
+from tidegate.delivery.observation import ObservationBatch
 from tidegate.errors import ConflictError, NotFoundError
 
 GUARDED = {"guardrails": [{"metric": "error_rate", "hard": "> 20%"}, {"metric": "latency", "max_increase": "20%"}]}
@@ -134,6 +136,33 @@ async def test_by_segment_the_same_numbers_are_divided(world):
     told = by_arm(await world.control.experiments.results(submitted.id))
     assert [each.segment for each in by_path.segments] == ["/v1/chat/completions"]
     assert (whole["long"].effect, whole["long"].samples) == (told["long"].effect, told["long"].samples)
+
+
+async def test_a_unit_counts_once_in_the_segment_and_for_the_arm_of_its_first_request(world):
+    _, submitted = await ab_test(world)
+    await world.until(submitted.id, "progressing.soaking")
+    gateway = world.gateways[0]
+    rows = gateway.observe("bot", 300, cost_nano=costs(1)).rows()
+    others = {"control": "short", "stable": "short", "short": "long", "long": "stable"}
+    later = [
+        msgspec.structs.replace(
+            row,
+            request_id=f"{row.request_id}_later",
+            started_at_us=row.started_at_us + 1,
+            segments="beta",
+            variant=others[row.variant],
+            served=others[row.variant],
+        )
+        for row in rows
+    ]
+    returning = [msgspec.structs.replace(row, has_own_unit=False) for row in (*later, *rows)]
+    await world.control.store(ObservationBatch.of(gateway.name, gateway.boot_id, 9_999, returning))
+    found = await world.control.experiments.by_segment(submitted.id, "segment")
+    assert [(each.segment, each.units) for each in found.segments] == [("none", 300)]
+    assert found.units == 300
+    divided = {effect.variant: effect.samples for effect in found.segments[0].effects}
+    told = by_arm(await world.control.experiments.results(submitted.id))
+    assert divided == {name: effect.samples for name, effect in told.items()}
 
 
 async def test_a_release_without_an_experiment_has_no_results(world):

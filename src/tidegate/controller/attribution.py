@@ -13,10 +13,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.clock import Clock
 from tidegate.delivery.evidence.opinions import FEEDBACK
 from tidegate.delivery.steps import Interleave
-from tidegate.registry import feedback, requests
+from tidegate.registry import requests
 from tidegate.registry.crediting import credited
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import StoredFeedback
+from tidegate.registry.feedback.attributing import attribute, attribute_preference
+from tidegate.registry.feedback.keeping import give_up, pending
+from tidegate.registry.feedback.stored import StoredFeedback
 from tidegate.registry.observations import Counts
 from tidegate.registry.pairs import shown_pairs
 from tidegate.registry.requests import FoundCounts
@@ -91,12 +93,12 @@ class Attribution:
             after_us = waiting[-1].at_us
         if everything:
             late_us = _micro((now - PATIENCE).timestamp())
-            while await self._database.transact(lambda connection: feedback.give_up(connection, late_us)):
+            while await self._database.transact(lambda connection: give_up(connection, late_us)):
                 pass
         return done
 
     async def _some(self, connection: AsyncConnection, after_us: int) -> tuple[list[StoredFeedback], int]:
-        waiting = await feedback.pending(connection, received_after_us=after_us, limit=_AT_ONCE)
+        waiting = await pending(connection, received_after_us=after_us, limit=_AT_ONCE)
         found = await self._requests_of(connection, waiting)
         shown = await shown_pairs(connection, {observation.request_id for _, (observation, _) in found})
         places = await credited(connection, [place for _, place in found])
@@ -105,11 +107,11 @@ class Attribution:
             step = await self._step_of(observation.release, observation.step) if observation.release else None
             is_asked = step is not None and step.question == FEEDBACK + said.name
             if not is_asked or step is None:
-                await feedback.attribute(connection, said, place.observation, Counts(place.counted))
+                await attribute(connection, said, place.observation, Counts(place.counted))
             elif step.mirroring is None:
-                await feedback.attribute(connection, said, observation, Counts(counted), is_of_turns=True)
+                await attribute(connection, said, observation, Counts(counted), is_of_turns=True)
             elif (pair := shown.get(observation.request_id)) is not None:
-                await feedback.attribute_preference(connection, said, observation, Counts(counted), pair)
+                await attribute_preference(connection, said, observation, Counts(counted), pair)
             else:
                 continue  # its pair is on the way, or it was not shown two answers
             done += 1

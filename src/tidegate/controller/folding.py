@@ -90,7 +90,7 @@ def fold(rows: Sorted, known: Firsts, is_compared: Test = is_randomised) -> Fold
         known: the first request so far of each of ``rows.returning()`` that has one.
         is_compared: whether its variant was chosen with the share of the step.
     """
-    changed = _firsts_of(rows.window.values(), known)
+    changed = _firsts_of(rows.window.values(), known, is_compared)
     now, before = _by_key(changed.values()), _by_key(known[at] for at in changed if at in known)
     keys = dict.fromkeys((*rows.early, *rows.window, *now, *before))
     counts = {key: _change(rows, key, now.get(key, []), before.get(key, []), is_compared) for key in keys}
@@ -101,7 +101,7 @@ def _count_key(row: Observation) -> CountKey:
     return row.release, row.attempt, row.step, row.round, row.variant
 
 
-def _firsts_of(groups: Iterable[list[Observation]], known: Firsts) -> dict[FirstKey, First]:
+def _firsts_of(groups: Iterable[list[Observation]], known: Firsts, is_compared: Test) -> dict[FirstKey, First]:
     """The units whose first request is another now, or of whose first request more is known."""
     changed: dict[FirstKey, First] = {}
     for row in (row for rows in groups for row in rows if not row.has_own_unit):
@@ -109,9 +109,9 @@ def _firsts_of(groups: Iterable[list[Observation]], known: Firsts) -> dict[First
         first = changed.get(at) or known.get(at)
         began = (row.started_at_us, row.request_id)
         if first is None or began < first.began:
-            changed[at] = First((row,))
+            changed[at] = First((row,), is_compared(row))
         elif began == first.began:
-            changed[at] = First((*first.rows, row))
+            changed[at] = First((*first.rows, row), first.is_compared)
     return changed
 
 
@@ -128,9 +128,9 @@ def _change(rows: Sorted, key: CountKey, now: list[First], before: list[First], 
     alone = [row for row in window if row.has_own_unit]
     early = add_up(rows.early.get(key, []))
     within = add_up(window, sum(not row.is_open for row in alone) + len(now))
-    compared = _compared(alone, now, is_compared)
+    compared = _compared([row for row in alone if is_compared(row)], now)
     is_all = not before and len(compared.rows) == len(window) and compared.units == within.added.units
-    counted, replaced = within if is_all else add_up(*compared), add_up(*_compared([], before, is_compared))
+    counted, replaced = within if is_all else add_up(*compared), add_up(*_compared([], before))
     return Change(
         Counted(early.added, within.added, counted.added + replaced.removed),
         Counted(early.removed, within.removed + Summary(units=len(before)), counted.removed + replaced.added),
@@ -149,12 +149,11 @@ class _Compared(NamedTuple):
     units: int
 
 
-def _compared(alone: list[Observation], firsts: Iterable[First], is_compared: Test) -> _Compared:
-    """The rows that compare the arms, of units that are one request and of the first requests of others."""
-    own = [row for row in alone if is_compared(row)]
-    drawn = [first for first in firsts if is_compared(first.rows[0])]
-    units = sum(not row.is_open for row in own) + len(drawn)
-    return _Compared([*own, *(row for first in drawn for row in first.rows)], units)
+def _compared(alone: list[Observation], firsts: Iterable[First]) -> _Compared:
+    """The rows that compare the arms: of units that are one request, and of the first requests of others."""
+    drawn = [first for first in firsts if first.is_compared]
+    units = sum(not row.is_open for row in alone) + len(drawn)
+    return _Compared([*alone, *(row for first in drawn for row in first.rows)], units)
 
 
 def add_up(rows: Iterable[Observation], units: int = 0) -> _Sums:

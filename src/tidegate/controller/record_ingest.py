@@ -14,7 +14,7 @@ from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import ContentRecord, FeedbackRecord, Record, RecordBatch
 from tidegate.registry import batches
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import keep_feedback
+from tidegate.registry.feedback.keeping import keep_feedback
 from tidegate.registry.kept_content import keep_content
 from tidegate.registry.pairs import forget_pairs, keep_pairs
 

@@ -10,7 +10,7 @@ from sqlalchemy import RowMapping
 
 from tidegate.delivery.evidence.opinions import MICRO
 from tidegate.delivery.observation import Observation
-from tidegate.registry.feedback import StoredFeedback
+from tidegate.registry.feedback.stored import StoredFeedback
 from tidegate.registry.kept_content import Kept
 from tidegate.registry.observations import Counts
 from tidegate.shapes.records import ServedRequest

@@ -16,10 +16,10 @@ from tidegate.delivery.feedback import ImportedFeedback, check_feedback
 from tidegate.delivery.records import FeedbackRecord
 from tidegate.delivery.request_id import read_request_id
 from tidegate.delivery.traffic import subject_hash
-from tidegate.errors import InvalidInputError, NotFoundError
+from tidegate.errors import CallerError, ForbiddenError, InvalidInputError, NotFoundError
 from tidegate.registry import audit
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import forget_feedback, keep_feedback
+from tidegate.registry.feedback.keeping import forget_feedback, keep_feedback
 from tidegate.registry.kept_content import (
     ErasedTexts,
     erase_request,
@@ -28,6 +28,7 @@ from tidegate.registry.kept_content import (
     forget_erasures,
     overwrite_deleted,
 )
+from tidegate.registry.requests import of_requests
 
 MOST_IMPORTED = 10_000  # verdicts of one import
 MOST_CONTENT = 1 << 31  # characters of kept texts
@@ -71,6 +72,8 @@ class Said:
         Raises:
             InvalidInputError: what is wrong, and with which of them.
             NotFoundError: it names a service that is not there.
+            ForbiddenError: the key does not cover a service, or the service of a request that is known. What is not
+                known yet is accepted, and found foreign when it is attributed.
         """
         if len(items) > MOST_IMPORTED:
             raise InvalidInputError(f"{len(items)} verdicts are more than {MOST_IMPORTED}", remedy="send them in parts")
@@ -79,9 +82,11 @@ class Said:
         for index, item in enumerate(items):
             try:
                 records.append(self._record(item, now, key, services, f"{once}:{index}" if once else ""))
-            except (InvalidInputError, NotFoundError) as error:
+            except CallerError as error:
                 where = f"items[{index}].{error.where}" if error.where else f"items[{index}]"
                 raise type(error)(error.message, code=error.code, where=where, remedy=error.remedy) from None
+        if services:
+            await self._refuse_foreign(records, key, services)
         await self._observed.transact(lambda connection: keep_feedback(connection, records))
         await self._attribution.attribute(everything=True)
         return len(records)
@@ -136,7 +141,7 @@ class Said:
         if item.request_id:
             read_request_id(item.request_id, bytes.fromhex(self._publisher.current.mac_key))
         elif services and item.service not in services:
-            raise InvalidInputError(f"the key does not cover the service {item.service!r}", where="service")
+            raise _out_of_scope(f"the service {item.service!r}", key, services, "service")
         if item.at is not None and item.at.tzinfo is None:
             raise InvalidInputError("the instant has no offset", where="at", remedy="write 2026-09-15T12:00:00Z")
         return FeedbackRecord(
@@ -154,11 +159,29 @@ class Said:
             once=once,
         )
 
+    async def _refuse_foreign(self, records: Sequence[FeedbackRecord], key: str, services: tuple[str, ...]) -> None:
+        async with self._observed.read() as connection:
+            known = await of_requests(connection, {record.request_id for record in records if record.request_id})
+        for index, record in enumerate(records):
+            found = known.get(record.request_id)
+            if found is not None and found.observation.service not in services:
+                where = f"items[{index}].request_id"
+                raise _out_of_scope(f"the service that answered {record.request_id}", key, services, where)
+
     def _salt(self, service: str) -> str:
         route = self._publisher.current.services.get(service)
         if route is None:
             raise NotFoundError(f"there is no service {service!r}", code="unknown_service", where="service")
         return route.salt
+
+
+def _out_of_scope(what: str, key: str, services: tuple[str, ...], where: str) -> ForbiddenError:
+    return ForbiddenError(
+        f"key {key!r} is for {', '.join(services)}, not for {what}",
+        code="service_scope",
+        where=where,
+        remedy="send it with a key of that service",
+    )
 
 
 def _overwriting(change: Change[T]) -> Change[T]:

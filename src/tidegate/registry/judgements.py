@@ -14,6 +14,7 @@ from tidegate.delivery.evidence.votes import Vote, Votes
 from tidegate.delivery.judging import LOSS, WIN, Preference
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import copy_id
+from tidegate.registry.feedback.stored import STANDS
 from tidegate.registry.hashes import to_signed
 from tidegate.registry.kept_content import Kept, kept_of
 from tidegate.registry.observations import Counted, Counts, add_counts
@@ -141,7 +142,7 @@ async def labels_of(connection: AsyncConnection, judge: str, *, limit: int = 5_0
     statement = (
         sa.select(judgements.c.micro, feedback.c.micro.label("label"))
         .join(feedback, feedback.c.request_id == judgements.c.request_id)
-        .where(judgements.c.judge == judge, feedback.c.name == judge, feedback.c.micro.between(0, MICRO))
+        .where(judgements.c.judge == judge, feedback.c.name == judge, feedback.c.micro.between(0, MICRO), STANDS)
         .order_by(judgements.c.at_us.desc())
         .limit(limit)
     )

@@ -105,15 +105,15 @@ async def find_requests(
     return RequestPage(rows, await _end_of_scan(connection, newest, scanned) if choosing else None)
 
 
-async def compared_requests(connection: AsyncConnection, release: str, *, limit: int) -> list[Observation]:
-    """The newest requests of a release that compare its arms, whole and open ones, oldest first."""
+async def sampled_requests(connection: AsyncConnection, release: str, *, limit: int) -> list[FoundCounts]:
+    """The newest requests of a release from the windows of its steps."""
     statement = (
-        sa.select(requests.c.row)
-        .where(requests.c.release == release, requests.c.release != "", requests.c.counted == Counts.COMPARED)
+        sa.select(requests.c.row, requests.c.counted)
+        .where(requests.c.release == release, requests.c.release != "", requests.c.counted >= Counts.WINDOW)
         .order_by(requests.c.started_at_us.desc())
         .limit(limit)
     )
-    return [_DECODER.decode(row) for row in await connection.scalars(statement)][::-1]
+    return [FoundCounts(_DECODER.decode(row.row), row.counted) for row in await connection.execute(statement)]
 
 
 async def of_requests(connection: AsyncConnection, request_ids: Collection[str]) -> dict[str, FoundCounts]:
@@ -221,7 +221,8 @@ def _conditions(wanted: RequestFilter) -> dict[str, _Conditions]:
     if wanted.is_rated or wanted.feedback_name:
         found["is_rated"] = [sa.text("is_rated")]  # type: ignore[list-item]
     if wanted.feedback_name:
-        said = sa.exists().where(feedback.c.request_id == column.request_id, feedback.c.name == wanted.feedback_name)
+        named = feedback.c.request_id == column.request_id, feedback.c.name == wanted.feedback_name
+        said = sa.exists().where(*named, feedback.c.standing.in_(["counted", "uncounted"]))
         found["feedback_name"] = [said]
     if wanted.release:
         found["release"] = [sa.text("release <> ''"), column.release == wanted.release]  # type: ignore[list-item]

@@ -384,6 +384,7 @@ units = sa.Table(
     sa.Column("attempt", sa.Integer, primary_key=True),
     sa.Column("step", sa.Integer, primary_key=True),
     sa.Column("unit_hash", sa.BigInteger, primary_key=True, autoincrement=False),  # signed
+    sa.Column("is_compared", sa.Boolean, nullable=False),  # whether a coin of its step's share chose its variant
     sa.Column("rows", sa.Text, nullable=False),  # its Observations as JSON arrays
     sqlite_with_rowid=False,
 )

@@ -17,6 +17,7 @@ feedback = sa.Table(
     sa.Column("name", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("at_us", sa.BigInteger, nullable=False),
+    sa.Column("since_us", sa.BigInteger, nullable=False),  # when the first came whose place this one has taken
     sa.Column("key", sa.Text, nullable=False),
     sa.Column("services", sa.Text, nullable=False),  # JSON list: those the key covers, empty for all
     sa.Column("service", sa.Text, nullable=False),
@@ -36,19 +37,21 @@ feedback = sa.Table(
     sa.Column("served", sa.Text, nullable=False),
     sa.Column("served_version", sa.Text, nullable=False),
     sa.Column("counted", sa.SmallInteger, nullable=False),  # registry.observations.Counts
-    sa.Column("vote", sa.Text, nullable=False),  # on both versions' answers: registry.votes
+    sa.Column("vote", sa.Text, nullable=False),  # registry.feedback.stored.Ballot
 )
+_STANDS = feedback.c.standing.in_(["counted", "uncounted"])  # the others wait, or speak of nothing they may
 sa.Index(
     "one_verdict_of_each_source",
     feedback.c.request_id,
     feedback.c.name,
     feedback.c.source,
     unique=True,
-    sqlite_where=feedback.c.request_id != "",
-    postgresql_where=feedback.c.request_id != "",
+    sqlite_where=_STANDS,
+    postgresql_where=_STANDS,
 )
+sa.Index("feedback_by_request", feedback.c.request_id, feedback.c.name, feedback.c.source)
 sa.Index("feedback_by_service_time", feedback.c.service, feedback.c.at_us)
-sa.Index("feedback_by_unit", feedback.c.unit_hash)
+sa.Index("feedback_by_unit", feedback.c.unit_hash, feedback.c.name, feedback.c.since_us)
 sa.Index(
     "pending_feedback",
     feedback.c.at_us,

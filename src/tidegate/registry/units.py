@@ -31,9 +31,12 @@ class First(msgspec.Struct, frozen=True):
 
     Attributes:
         rows: of that request, in the order they came: reports while it was open, and its end.
+        is_compared: whether its variant was chosen with the share of its step, as it was counted: what is taken out of
+            the counts later must be what was added.
     """
 
     rows: tuple[Observation, ...]
+    is_compared: bool
 
     @property
     def began(self) -> tuple[int, str]:
@@ -59,9 +62,11 @@ async def read_firsts(connection: AsyncConnection, wanted: Iterable[FirstKey]) -
     for key, hashes in by_step.items():
         for start in range(0, len(hashes), _CHUNK):
             some = [to_signed(unit_hash) for unit_hash in hashes[start : start + _CHUNK]]
-            statement = sa.select(units.c.unit_hash, units.c.rows).where(*_of_step(key), _is_among(some))
+            statement = sa.select(units.c.unit_hash, units.c.is_compared, units.c.rows).where(
+                *_of_step(key), _is_among(some)
+            )
             for row in await connection.execute(statement):
-                found[key, to_unsigned(row.unit_hash)] = First(_DECODER.decode(row.rows))
+                found[key, to_unsigned(row.unit_hash)] = First(_DECODER.decode(row.rows), row.is_compared)
     return found
 
 
@@ -70,13 +75,17 @@ async def write_firsts(
 ) -> None:
     """Store ``changed``, of which those in ``known`` are there already."""
     new = [
-        (*key, to_signed(unit), _encoded(first)) for (key, unit), first in changed.items() if (key, unit) not in known
+        (*key, to_signed(unit), first.is_compared, _encoded(first))
+        for (key, unit), first in changed.items()
+        if (key, unit) not in known
     ]
-    await insert_rows(connection, units, (*_KEY, "unit_hash", "rows"), new)
+    await insert_rows(connection, units, (*_KEY, "unit_hash", "is_compared", "rows"), new)
     replaced = [(at, first) for at, first in changed.items() if at in known]
     for (key, unit_hash), first in replaced:
         where = (*_of_step(key), units.c.unit_hash == to_signed(unit_hash))
-        await connection.execute(units.update().where(*where).values(rows=_encoded(first)))
+        await connection.execute(
+            units.update().where(*where).values(is_compared=first.is_compared, rows=_encoded(first))
+        )
 
 
 async def forget_units(connection: AsyncConnection, releases: Sequence[str]) -> int:

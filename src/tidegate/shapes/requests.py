@@ -20,7 +20,7 @@ class SaidFeedback(msgspec.Struct, frozen=True, kw_only=True):
             ``uncounted`` (of no release, forced, or words alone); ``unknown`` when none came, ``foreign`` when the
             key does not cover the request's service.
         variant, version: assigned; ``served`` and ``served_version`` answered.
-        counted: in which part of the release's counts: ``none``, ``early``, ``window``, ``compared``.
+        counted: in which part of the release's counts its request is: ``none``, ``early``, ``window``, ``compared``.
     """
 
     id: int

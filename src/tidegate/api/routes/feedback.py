@@ -13,7 +13,7 @@ from tidegate.api.replies import answers, page, reply
 from tidegate.controller.request_views import feedback_view
 from tidegate.delivery.feedback import ImportedFeedback
 from tidegate.errors import InvalidInputError
-from tidegate.registry.feedback import cursor_of, list_feedback
+from tidegate.registry.feedback.reading import cursor_of, list_feedback
 from tidegate.shapes.requests import AcceptedFeedback, SaidFeedbacks
 
 router = APIRouter(tags=["feedback"])

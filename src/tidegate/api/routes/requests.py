@@ -15,7 +15,7 @@ from tidegate.api.replies import answers, reply
 from tidegate.controller.request_views import content_view, judgement_view, request_detail, request_view
 from tidegate.delivery.pairs import copy_id
 from tidegate.errors import InvalidInputError, NotFoundError
-from tidegate.registry import feedback
+from tidegate.registry.feedback.reading import of_request
 from tidegate.registry.judgements import judgements_of
 from tidegate.registry.kept_content import content_of
 from tidegate.registry.requests import FoundCounts, RequestFilter, find_requests, of_requests
@@ -82,7 +82,7 @@ async def read_request(plane: Behind, caller: Reader, request_id: str) -> Respon
     async with plane.control.observed.read() as connection:
         kept = await content_of(connection, request_id)
         copy = await content_of(connection, copy_id(request_id))
-        said = await feedback.of_request(connection, request_id)
+        said = await of_request(connection, request_id)
         judged = await judgements_of(connection, request_id)
     may_see = caller.has("operate")
     detail = request_detail(found.observation, found.counted, kept, said, may_see_content=may_see)

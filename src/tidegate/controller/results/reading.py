@@ -11,10 +11,10 @@ from tidegate.controller.results.standing import Trial, experiment_results, tria
 from tidegate.delivery.steps import Decide
 from tidegate.errors import ConflictError
 from tidegate.registry.database import Database
-from tidegate.registry.feedback import compared_feedback
+from tidegate.registry.feedback.reading import comparing_feedback
 from tidegate.registry.pairs import read_pair_counts
 from tidegate.registry.releases import events_of, read_release
-from tidegate.registry.requests import compared_requests
+from tidegate.registry.requests import sampled_requests
 from tidegate.shapes.experiments import Results, SegmentedResults
 
 
@@ -64,6 +64,6 @@ class Experiments:
     async def _read(self, trial: Trial) -> Read:
         step = trial.experiment.step
         async with self._observed.read() as connection:
-            rows = await compared_requests(connection, trial.row.id, limit=MOST_REQUESTS + 1)
-            said = await compared_feedback(connection, trial.row.service, trial.row.id, trial.state.attempt, step)
+            rows = await sampled_requests(connection, trial.row.id, limit=MOST_REQUESTS + 1)
+            said = await comparing_feedback(connection, trial.row.service, trial.row.id, trial.state.attempt, step)
         return Read(rows[:MOST_REQUESTS], said, len(rows) > MOST_REQUESTS)

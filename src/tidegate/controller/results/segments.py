@@ -1,7 +1,9 @@
 """An experiment by segment: the same effects among some of the units only, to look into and not to decide by.
 
-Read from the stored requests that compare the arms, the newest of them, and from what was said of these. A unit counts
-by its first request, as it does in the release's own counts; its segments are those of that request.
+Read from the newest stored requests of the release, and from what was said of them. A unit counts once, by its first
+request, as it does in the release's own counts: for the variant that this request was assigned to and in the segments it
+belonged to. Whatever the unit meets later (another segment, another variant because its pin was lost or somebody sent it
+there) changes neither; and what it says later of any of its requests counts where that first one does.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from tidegate.delivery.experiments.progress import Threshold
 from tidegate.delivery.experiments.standings import is_void, rounds_of, shared_alpha
 from tidegate.delivery.facts import StepCounts
 from tidegate.delivery.observation import Observation
-from tidegate.registry.feedback import StoredFeedback
+from tidegate.registry.feedback.stored import StoredFeedback, in_order
+from tidegate.registry.observations import Counts
+from tidegate.registry.requests import FoundCounts
 from tidegate.shapes.experiments import ArmEffect, SegmentedResults, SegmentEffects
 
 MOST_REQUESTS = 50_000
@@ -43,12 +47,12 @@ class Read(NamedTuple):
     """What was read of a release's requests.
 
     Attributes:
-        rows: of requests that compare the arms.
-        said: verdicts that do.
+        rows: of requests from the step's window, with the part of the counts that each is in.
+        said: verdicts that may compare the arms.
         is_partial: whether there are more.
     """
 
-    rows: Sequence[Observation]
+    rows: Sequence[FoundCounts]
     said: Sequence[StoredFeedback]
     is_partial: bool
 
@@ -70,7 +74,7 @@ def segmented_results(trial: Trial, read: Read, by: Division) -> SegmentedResult
         release=trial.row.id,
         service=trial.row.service,
         by=by,
-        units=len(_firsts(trial, read.rows)),
+        units=len(_drawn(trial, read.rows)),
         is_partial=read.is_partial,
         segments=tuple(
             SegmentEffects(
@@ -81,32 +85,36 @@ def segmented_results(trial: Trial, read: Read, by: Division) -> SegmentedResult
     )
 
 
-def _firsts(trial: Trial, rows: Iterable[Observation]) -> dict[tuple[str, int], list[Observation]]:
-    """By variant and unit, the rows of its first request."""
-    found: dict[tuple[str, int], list[Observation]] = {}
-    for row in sorted(rows, key=lambda row: (row.started_at_us, row.request_id)):
+def _drawn(trial: Trial, rows: Iterable[FoundCounts]) -> dict[int, Observation]:
+    """By unit the request it counts by, as far as a coin of the step's share chose its variant."""
+    firsts: dict[int, FoundCounts] = {}
+    for found in sorted(rows, key=lambda found: (found.observation.started_at_us, found.observation.request_id)):
+        row = found.observation
         if (row.attempt, row.step) == (trial.state.attempt, trial.experiment.step):
-            own = found.setdefault((row.variant, row.unit_hash), [])
-            if not own or own[0].request_id == row.request_id:
-                own.append(row)
-    return found
+            firsts.setdefault(row.unit_hash, found)
+    return {unit: first.observation for unit, first in firsts.items() if first.counted == Counts.COMPARED}
+
+
+def _compared(said: Iterable[StoredFeedback]) -> Iterable[StoredFeedback]:
+    """Of what each unit says under a name the first, which compares the arms."""
+    firsts: dict[tuple[int, str], StoredFeedback] = {}
+    for each in sorted(said, key=in_order):
+        firsts.setdefault((each.unit_hash, each.name), each)
+    return firsts.values()
 
 
 def _count(trial: Trial, read: Read, segments_of: Callable[[Observation], Sequence[str]]) -> dict[_Counted, Summary]:
+    drawn = _drawn(trial, read.rows)
     grouped: dict[_Counted, list[Observation]] = defaultdict(list)
-    units: dict[_Counted, int] = defaultdict(int)
-    for rows in _firsts(trial, read.rows).values():
-        for segment in segments_of(rows[0]):
-            key = _Counted(segment, rows[0].round, rows[0].variant)
-            grouped[key] += rows
-            units[key] += 1
-    found = {key: _sum(rows, units[key]) for key, rows in grouped.items()}
-    by_request = {row.request_id: row for row in read.rows}
-    for each in read.said:
-        row = by_request.get(each.request_id)
-        for segment in segments_of(row) if row is not None else ():
+    for row in drawn.values():
+        for segment in segments_of(row):
+            grouped[_Counted(segment, row.round, row.variant)].append(row)
+    found = {key: _sum(rows, len(rows)) for key, rows in grouped.items()}
+    for each in _compared(read.said):
+        first = drawn.get(each.unit_hash)
+        for segment in segments_of(first) if first is not None else ():
             key = _Counted(segment, each.round, each.variant)
-            found[key] = found.get(key, Summary()) + each.share.compared
+            found[key] = found.get(key, Summary()) + each.as_summary
     return found
 
 

@@ -75,6 +75,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("at_us", sa.BigInteger(), nullable=False),
+        sa.Column("since_us", sa.BigInteger(), nullable=False),
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("services", sa.Text(), nullable=False),
         sa.Column("service", sa.Text(), nullable=False),
@@ -96,15 +97,16 @@ def upgrade() -> None:
         sa.Column("vote", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
     )
+    op.create_index("feedback_by_request", "feedback", ["request_id", "name", "source"], unique=False)
     op.create_index("feedback_by_service_time", "feedback", ["service", "at_us"], unique=False)
-    op.create_index("feedback_by_unit", "feedback", ["unit_hash"], unique=False)
+    op.create_index("feedback_by_unit", "feedback", ["unit_hash", "name", "since_us"], unique=False)
     op.create_index(
         "one_verdict_of_each_source",
         "feedback",
         ["request_id", "name", "source"],
         unique=True,
-        sqlite_where=sa.text("request_id != ''"),
-        postgresql_where=sa.text("request_id != ''"),
+        sqlite_where=sa.text("standing IN ('counted', 'uncounted')"),
+        postgresql_where=sa.text("standing IN ('counted', 'uncounted')"),
     )
     op.create_index(
         "pending_feedback",
@@ -253,6 +255,7 @@ def upgrade() -> None:
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("step", sa.Integer(), nullable=False),
         sa.Column("unit_hash", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("is_compared", sa.Boolean(), nullable=False),
         sa.Column("rows", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("release", "attempt", "step", "unit_hash"),
         sqlite_with_rowid=False,
