@@ -19,8 +19,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import trustme
-
 HERE = Path(__file__).parent
 KEY = "bench-key-0123456789abcdef"
 TICK = os.sysconf("SC_CLK_TCK")
@@ -231,6 +229,8 @@ class Certificate(NamedTuple):
     @classmethod
     def made(cls, folder: Path) -> Certificate:
         """One for 127.0.0.1, and for a name, because nginx looks for addresses in none."""
+        import trustme  # noqa: PLC0415 - of the development environment, and only measurements with TLS need it
+
         authority, made = trustme.CA(), cls(folder / "authority.pem", folder / "server.pem")
         authority.cert_pem.write_to_path(str(made.authority))
         authority.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(str(made.server))

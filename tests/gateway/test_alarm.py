@@ -138,3 +138,30 @@ async def test_alarms_are_used_again(wheel):
     alarms.give_back(first)
     assert alarms.take() is first
     assert alarms.take() is not first
+
+
+async def test_without_a_task_it_calls_back(alarm, wheel):
+    rung: list[Cause] = []
+    alarm.begin_without_task(5.0, lambda: rung.append(alarm.cause))
+    alarm.watch(Cause.SILENT, 0.05)
+    await wheel.advance(0.1)
+    assert rung == [Cause.SILENT]
+    await wheel.advance(1.0)
+    assert len(rung) == 1
+
+
+async def test_what_rings_between_callbacks_and_task_rings_for_the_task(alarm, wheel):
+    alarm.begin_without_task(5.0, lambda: None)
+    alarm.watch(Cause.SILENT, 0.05)
+    alarm.on_ring = None  # the callbacks have handed over, and the task has not begun
+    await wheel.advance(0.1)
+    alarm.attach()
+    cause, _ = await ring(alarm, wheel)
+    assert cause is Cause.SILENT
+
+
+async def test_an_alarm_at_rest_holds_nothing_of_its_request(alarm):
+    alarm.begin_without_task(5.0, lambda: None)
+    alarm.watch_whole(5.0)
+    alarm.rest()
+    assert alarm.on_ring is None

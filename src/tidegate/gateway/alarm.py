@@ -2,12 +2,16 @@
 
 ``connect`` is the pool's. The others never run side by side: first_token (or, without a stream, the wait for
 the answer) until something worth having arrives, then idle, and total bounds both, or the share of it that a whole
-answer has while somebody else could still be asked. So one deadline that knows why it was set is enough, and alarms are used again: a deadline left behind in the wheel costs nothing.
+answer has while somebody else could still be asked. So one deadline that knows why it was set is enough, and alarms
+are used again: a deadline left behind in the wheel costs nothing.
+
+While a request is nobody's task, its alarm calls back; once a task waits for it, the alarm cancels that.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from math import inf
 
 from tidegate.gateway.http.timers import Deadline, Wheel
@@ -22,6 +26,7 @@ class Alarm:
         cause: which timer ran out, or would be the next to.
         active_at: monotonic seconds when the upstream last sent something; the relay keeps it current.
         is_held: the client does not keep up, so the upstream's silence is not its own fault.
+        on_ring: called instead, while there is no task to cancel.
     """
 
     __slots__ = (
@@ -37,6 +42,7 @@ class Alarm:
         "active_at",
         "cause",
         "is_held",
+        "on_ring",
     )
 
     def __init__(self, wheel: Wheel) -> None:
@@ -51,13 +57,27 @@ class Alarm:
         self.cause = Cause.OUT_OF_TIME
         self.active_at = 0.0
         self.is_held = False
+        self.on_ring: Callable[[], None] | None = None
 
     def begin(self, total: float) -> None:
-        """A request begins, or stable takes over from a candidate: ``total`` seconds from now."""
-        self._task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
-        self._has_rung = False
+        """A request begins in this task, or stable takes over from a candidate: ``total`` seconds from now."""
+        self.attach()
         self._total_due = self._clock() + total
         self.claim_total()
+
+    def begin_without_task(self, total: float, on_ring: Callable[[], None]) -> None:
+        """A request begins by callbacks."""
+        self._task = None
+        self._has_rung = False
+        self.on_ring = on_ring
+        self._total_due = self._clock() + total
+        self.claim_total()
+
+    def attach(self) -> None:
+        """Cancel this task from now on."""
+        self._task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
+        self._has_rung = False
+        self.on_ring = None
 
     @property
     def left(self) -> float:
@@ -92,6 +112,7 @@ class Alarm:
     def rest(self) -> None:
         """Ring no more until the next watch; whoever gives an alarm back leaves it resting."""
         self._deadline.clear()
+        self.on_ring = None
 
     def has_rung(self) -> bool:
         """Whether the task was cancelled by this alarm and nobody else; asked once per cancellation."""
@@ -109,6 +130,10 @@ class Alarm:
         if self._task is not None:
             self._has_rung = True
             self._task.cancel()
+        elif self.on_ring is not None:
+            self.on_ring()
+        else:
+            self._deadline.set(0.0)  # the task that takes over has not begun yet
 
     def _arm(self, cause: Cause, seconds: float) -> None:
         left = self._due - self._clock()

@@ -168,8 +168,8 @@ class Gateway:
         self._problems = problems
         return table
 
-    def handle(self, request: Request, responder: Responder) -> Awaitable[None]:
-        """Serve one request to its end."""
+    def handle(self, request: Request, responder: Responder) -> Awaitable[None] | None:
+        """Serve one request to its end; what is returned has to be awaited, else callbacks do it."""
         kind = KINDS_BY_PATH.get(request.path)
         if kind is not None and request.method == b"POST" and (table := self.holder.current) is not None:
             return serve(Call(self, table, kind, request, responder, self._clock_ns() // 1000))

@@ -1,4 +1,10 @@
-"""One attempt against one deployment: send, wait, classify, deliver."""
+"""One attempt against one deployment: send, wait, classify, deliver.
+
+Most attempts find an idle connection and get a whole answer in one piece. Those go from the client's bytes to the
+upstream's, and back, by two callbacks and without a task (:meth:`Attempt.begin`). Every attempt that has to wait before
+it can be sent, and whatever else than a whole answer comes of one, takes a coroutine (:meth:`Attempt.result`): it goes
+on where the callbacks stopped.
+"""
 
 from __future__ import annotations
 
@@ -7,161 +13,309 @@ from asyncio import CancelledError
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tidegate.delivery.trace import parse_traceparent, passed_on
 from tidegate.errors import CallerError, OperatorError
 from tidegate.gateway.accounting import book_failed_attempt
 from tidegate.gateway.answer_delivery import AnswerDelivery, send_whole
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
-from tidegate.gateway.http.client import ConnectError, HttpClientError, ProtocolError, UpstreamResponse
+from tidegate.gateway.http.client import (
+    JOIN_LIMIT,
+    ConnectError,
+    ConnectionLostError,
+    HttpClientError,
+    ProtocolError,
+    UpstreamResponse,
+)
 from tidegate.gateway.rescue import Cause, is_benching
 from tidegate.gateway.stream_delivery import StreamDelivery, break_off
+from tidegate.gateway.upstream_request import upstream_request
 from tidegate.wire.exchange import Exchange, open_exchange
-from tidegate.wire.http_rules import client_answer_headers, retry_after_seconds, upstream_request_headers
-from tidegate.wire.kinds import DIALECTS
+from tidegate.wire.http_rules import client_answer_headers, retry_after_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Callable, Sequence
 
     from tidegate.gateway.call import Call
+    from tidegate.gateway.http.client import UpstreamConnection
     from tidegate.gateway.table import Leg
 
 MOST_ERROR_BYTES = 65_536
 
 
-async def attempt(call: Call, leg: Leg) -> Failure | None:
-    """Ask ``leg`` once. Returns ``None`` when the client has an answer, whole or broken off after its first
-    content, else why the attempt failed.
+class Attempt:
+    """One attempt between breaker, load and timers: every way out sets all of them right.
 
-    Raises:
-        CancelledError: the client left; the upstream request is cancelled and its connection closed.
+    Attributes:
+        leg: who is asked.
+        is_under_way: it was sent, and nobody has left breaker and load yet.
     """
-    try:
-        exchange = open_exchange(
-            call.kind,
-            call.body,
-            call.facts,
-            leg.insertion,
-            leg.account.dialect,
-            created=call.started_at_us // 1_000_000,
-        )
-    except CallerError as error:
-        where = f" ({error.where})" if error.where else ""
-        message = f"{error.message}{where}"
-        failure: Failure | None = Failure(Cause.CALLERS_OWN, error.status, error.code, message, is_unrenderable=True)
-    except OperatorError as error:  # the version's own prompt or parameters cannot be rendered
-        failure = failure_of(Cause.REJECTED)._replace(message=error.message)
-    else:
-        if exchange.local_answer is not None:
+
+    __slots__ = (
+        "_call",
+        "_connection",
+        "_exchange",
+        "_failure",
+        "_found",
+        "_head",
+        "_is_probe",
+        "_on_end",
+        "_parts",
+        "is_under_way",
+        "leg",
+    )
+    _connection: UpstreamConnection
+    _on_end: Callable[[Call, Attempt | None], None]
+
+    def __init__(self, call: Call, leg: Leg) -> None:
+        self._call = call
+        self.leg = leg
+        self.is_under_way = self._is_probe = False
+        self._head = b""
+        self._parts: Sequence[bytes | memoryview] = ()
+        self._found: UpstreamResponse | BaseException | None = None  # what came while no coroutine was there
+        self._failure: Failure | None = None
+        self._exchange: Exchange | None = None
+        try:
+            self._exchange = open_exchange(
+                call.kind,
+                call.body,
+                call.facts,
+                leg.insertion,
+                leg.account.dialect,
+                created=call.started_at_us // 1_000_000,
+            )
+        except CallerError as error:
+            where = f" ({error.where})" if error.where else ""
+            message = f"{error.message}{where}"
+            self._failure = Failure(Cause.CALLERS_OWN, error.status, error.code, message, is_unrenderable=True)
+        except OperatorError as error:  # the version's own prompt or parameters cannot be rendered
+            self._failure = failure_of(Cause.REJECTED)._replace(message=error.message)
+
+    # ---- by callbacks
+
+    def begin(self, on_end: Callable[[Call, Attempt | None], None]) -> bool:
+        """Send now, if nothing has to be waited for; else ``False``, and :meth:`result` does it.
+
+        Args:
+            on_end: told once: the client has its answer, or (with this attempt) a coroutine has to go on.
+        """
+        call, leg, exchange = self._call, self.leg, self._exchange
+        if exchange is None or exchange.local_answer is not None:
+            return False
+        self._write(exchange)
+        if len(self._parts) > 1 or len(self._parts[0]) > JOIN_LIMIT:
+            return False
+        assert leg.account.origin is not None, "an account without an origin is never asked"
+        connection = call.gateway.pool.take(leg.account.origin)
+        if connection is None:
+            return False
+        self._connection = connection
+        self._on_end = on_end
+        self._enter()
+        call.alarm.begin_without_task(leg.timeouts.total, self._rung)
+        call.client.on_left = self._left
+        self._watch()
+        connection.send(self._head + self._parts[0], self._answered)
+        return True
+
+    def _answered(self, found: UpstreamResponse | HttpClientError) -> None:
+        """The head of the answer is here, or there will be none."""
+        try:
+            is_passed_on = self._passed_on(found)
+        except Exception as error:  # our own bug takes the way out that every other one takes
+            self._hand_over(error)
+            return
+        if not is_passed_on:
+            self._hand_over(found)
+            return
+        self._call.client.on_left = None
+        self._on_end(self._call, None)
+
+    def _passed_on(self, found: UpstreamResponse | HttpClientError) -> bool:
+        """Whether it was a whole answer, which is now the client's; nothing has happened if it was none."""
+        call, exchange = self._call, self._exchange
+        if call.facts.stream or isinstance(found, HttpClientError):
+            return False
+        whole = self._take_head(found)
+        assert exchange is not None
+        if whole is None or send_whole(call, self.leg, exchange, whole) is not None:
+            return False
+        self._leave(None)
+        call.succeeded(self.leg)
+        return True
+
+    def _rung(self) -> None:
+        """A timer ran out."""
+        self._failure = failure_of(self._call.alarm.cause)
+        self._connection.abandon()
+        self._hand_over(None)
+
+    def _left(self) -> None:
+        """The client left."""
+        self._connection.abandon()
+        self._hand_over(CancelledError())
+
+    def _hand_over(self, found: UpstreamResponse | BaseException | None) -> None:
+        self._found = found
+        call = self._call
+        call.client.on_left = call.alarm.on_ring = None
+        self._on_end(call, self)
+
+    # ---- by a coroutine
+
+    async def result(self) -> Failure | None:
+        """Ask once. Returns ``None`` when the client has an answer, whole or broken off after its first content, else
+        why the attempt failed.
+
+        Raises:
+            CancelledError: the client left; the upstream request is cancelled and its connection closed.
+        """
+        call, leg, exchange = self._call, self.leg, self._exchange
+        if exchange is None:
+            failure = self._failure
+        elif exchange.local_answer is not None:
             call.answer_here(leg, exchange.local_answer)
             return None
-        failure = await _guarded(call, leg, exchange)
-    if failure is None:
-        call.succeeded(leg)
+        else:
+            failure = await self._guarded(exchange)
+        if failure is None:
+            call.succeeded(leg)
+            return None
+        call.failed(leg, failure)
+        if not call.responder.is_started:
+            if call.is_answering:
+                book_failed_attempt(call, leg)
+            return failure
+        break_off(call, failure)
         return None
-    call.failed(leg, failure)
-    if not call.responder.is_started:
-        if call.is_answering:
-            book_failed_attempt(call, leg)
-        return failure
-    break_off(call, failure)
-    return None
 
-
-async def _guarded(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
-    """The attempt between breaker, load and timers: every way out sets all of them right."""
-    breaker, load, series = leg.deployment.breaker, leg.account.load, leg.series
-    is_probe = not breaker.is_admitting and breaker.enter(time.monotonic())
-    load.in_flight += 1
-    series.in_flight += 1
-    call.relay = None
-    call.is_answering = False
-    call.told = ()
-    try:
-        failure = await _exchanged(call, leg, exchange)
-    except CancelledError:
-        if not call.alarm.has_rung():
-            breaker.left(is_probe=is_probe)
+    async def _guarded(self, exchange: Exchange) -> Failure | None:
+        """What came of it, whatever that is; it has left breaker, load and timers then."""
+        if not self.is_under_way:
+            self._enter()
+        try:
+            failure = self._failure or await self._exchanged(exchange)
+        except CancelledError:
+            if not self._call.alarm.has_rung():
+                self._leave_untold()
+                raise
+            failure = failure_of(self._call.alarm.cause)
+        except BaseException:
+            self._leave_untold()
             raise
-        failure = failure_of(call.alarm.cause)
-    except BaseException:
-        breaker.left(is_probe=is_probe)
-        raise
-    finally:
-        load.in_flight -= 1
-        series.in_flight -= 1
+        self._leave(failure)
+        return failure
+
+    async def _exchanged(self, exchange: Exchange) -> Failure | None:
+        call, leg = self._call, self.leg
+        response: UpstreamResponse | None = None
+        try:
+            response = await self._response(exchange)
+            whole = self._take_head(response)
+            if not call.is_answering:
+                return await self._refused(exchange, response)
+            if call.facts.stream:
+                relay = call.relay = exchange.stream()
+                return await StreamDelivery(call, leg, relay, response).run()
+            if whole is not None:
+                return send_whole(call, leg, exchange, whole)
+            if not response.is_complete:
+                call.alarm.watch_idle(leg.timeouts.idle)
+            return await AnswerDelivery(call, leg, exchange, response).run()
+        except ConnectError as error:
+            return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
+        except ProtocolError:
+            return failure_of(Cause.MALFORMED)
+        except HttpClientError:
+            return failure_of(Cause.UNREACHABLE)
+        finally:
+            if response is not None and not response.is_complete:
+                response.close()
+
+    async def _response(self, exchange: Exchange) -> UpstreamResponse:
+        """The head of the answer: the one that has come already, or the one that is to be waited for."""
+        account, pool, timeout = self.leg.account, self._call.gateway.pool, self.leg.timeouts.connect
+        found, self._found = self._found, None
+        if isinstance(found, UpstreamResponse):
+            return found
+        assert account.origin is not None, "an account without an origin is never asked"
+        if found is None:
+            if not self._head:
+                self._write(exchange)
+            self._watch()
+            head, parts, self._parts = self._head, self._parts, ()
+            return await pool.request(account.origin, head, parts, connect_timeout=timeout)
+        if isinstance(found, ConnectionLostError) and not found.has_bytes:  # closed while it was idle
+            return await pool.request_anew(account.origin, self._head, self._parts, connect_timeout=timeout)
+        raise found
+
+    async def _refused(self, exchange: Exchange, response: UpstreamResponse) -> Failure:
+        """The upstream answered with something else than 2xx."""
+        call = self._call
+        wait = retry_after_seconds(response.headers, datetime.now(UTC))
+        if response.status < 400:
+            return failure_of(Cause.REDIRECTED)
+        if not call.facts.stream:
+            call.alarm.watch_idle(self.leg.timeouts.idle)
+        try:
+            body = await response.read(MOST_ERROR_BYTES)
+        except HttpClientError:
+            body = b""  # the status alone says enough
+        return failure_of_fault(exchange.error(response.status, body), wait)
+
+    # ---- by either
+
+    def _write(self, exchange: Exchange) -> None:
+        self._head, self._parts = upstream_request(self._call, self.leg.account, exchange)
+
+    def _watch(self) -> None:
+        """The request is about to be written."""
+        call, timeouts = self._call, self.leg.timeouts
+        if call.facts.stream:
+            call.alarm.watch(Cause.SILENT, timeouts.first_token)
+        else:
+            call.alarm.watch_whole(self.leg.whole_seconds)
+        if not call.own_seconds:
+            call.own_seconds = max(time.monotonic() - call.request.received_at, 1e-9)
+
+    def _take_head(self, response: UpstreamResponse) -> bytes | None:
+        """Note what the head says; gives the body if all of it is here and needs nothing done to it."""
+        call, headers = self._call, response.headers
+        self._parts = ()
+        call.told = client_answer_headers(headers)
+        call.is_answering = 200 <= response.status < 300
+        return None if b"content-encoding" in headers or not call.is_answering else response.whole
+
+    def _enter(self) -> None:
+        call, leg = self._call, self.leg
+        breaker = leg.deployment.breaker
+        self.is_under_way = True
+        self._is_probe = not breaker.is_admitting and breaker.enter(time.monotonic())
+        leg.account.load.in_flight += 1
+        leg.series.in_flight += 1
+        call.relay = None
+        call.is_answering = False
+        call.told = ()
+
+    def _leave(self, failure: Failure | None) -> None:
+        """It has ended with that, for which the deployment may have to answer."""
+        self._step_out()
+        breaker = self.leg.deployment.breaker
+        if failure is None:
+            breaker.succeeded()
+        elif is_benching(failure.cause):
+            breaker.failed(time.monotonic(), is_probe=self._is_probe)
+        else:
+            breaker.left(is_probe=self._is_probe)
+
+    def _leave_untold(self) -> None:
+        """It has ended without saying anything about the deployment."""
+        self._step_out()
+        self.leg.deployment.breaker.left(is_probe=self._is_probe)
+
+    def _step_out(self) -> None:
+        call, leg = self._call, self.leg
+        self.is_under_way = False
+        leg.account.load.in_flight -= 1
+        leg.series.in_flight -= 1
         call.alarm.rest()
         call.responder.on_writable = None
-    if failure is None:
-        breaker.succeeded()
-    elif is_benching(failure.cause):
-        breaker.failed(time.monotonic(), is_probe=is_probe)
-    else:
-        breaker.left(is_probe=is_probe)
-    return failure
-
-
-async def _exchanged(call: Call, leg: Leg, exchange: Exchange) -> Failure | None:
-    response: UpstreamResponse | None = None
-    try:
-        response = await _sent(call, leg, exchange)
-        call.told = client_answer_headers(response.headers)
-        if not 200 <= response.status < 300:
-            return await _refused(call, leg, exchange, response)
-        call.is_answering = True
-        if call.facts.stream:
-            relay = call.relay = exchange.stream()
-            return await StreamDelivery(call, leg, relay, response).run()
-        whole = response.whole
-        if whole is not None and b"content-encoding" not in response.headers:
-            return send_whole(call, leg, exchange, whole)
-        if not response.is_complete:
-            call.alarm.watch_idle(leg.timeouts.idle)
-        return await AnswerDelivery(call, leg, exchange, response).run()
-    except ConnectError as error:
-        return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
-    except ProtocolError:
-        return failure_of(Cause.MALFORMED)
-    except HttpClientError:
-        return failure_of(Cause.UNREACHABLE)
-    finally:
-        if response is not None and not response.is_complete:
-            response.close()
-
-
-def _sent(call: Call, leg: Leg, exchange: Exchange) -> Awaitable[UpstreamResponse]:
-    """The request under way: written when awaited, done when the head of the answer is there."""
-    parts = exchange.request_parts()
-    account, alarm, timeouts, request = leg.account, call.alarm, leg.timeouts, call.request
-    assert account.origin is not None, "an account without an origin is never asked"
-    extra = upstream_request_headers(request.headers, DIALECTS[call.kind], account.dialect)
-    if extra and extra[0][0] == b"traceparent":
-        extra = (_own_span(call, extra[0][1]), *extra[1:])
-    head = account.head(exchange.path, exchange.headers, sum(map(len, parts)), extra)
-    if call.facts.stream:
-        alarm.watch(Cause.SILENT, timeouts.first_token)
-    else:
-        alarm.watch_whole(leg.whole_seconds)
-    if not call.own_seconds:
-        call.own_seconds = max(time.monotonic() - request.received_at, 1e-9)
-    return call.gateway.pool.request(account.origin, head, parts, connect_timeout=timeouts.connect)
-
-
-def _own_span(call: Call, sent: bytes) -> tuple[bytes, bytes]:
-    """The trace goes on through us: this attempt is what the upstream hangs its own spans on."""
-    context = parse_traceparent(sent.decode("ascii"))
-    told = sent if context is None else passed_on(context, call.request_id, call.attempts).header.encode()
-    return b"traceparent", told
-
-
-async def _refused(call: Call, leg: Leg, exchange: Exchange, response: UpstreamResponse) -> Failure:
-    """The upstream answered with something else than 2xx."""
-    wait = retry_after_seconds(response.headers, datetime.now(UTC))
-    if response.status < 400:
-        return failure_of(Cause.REDIRECTED)
-    if not call.facts.stream:
-        call.alarm.watch_idle(leg.timeouts.idle)
-    try:
-        body = await response.read(MOST_ERROR_BYTES)
-    except HttpClientError:
-        body = b""  # the status alone says enough
-    return failure_of_fault(exchange.error(response.status, body), wait)

@@ -35,6 +35,7 @@ class Call:
     """State of one request. The first group is set on arrival, the others by the stages named.
 
     Attributes:
+        client: the responder of the connection; ``responder`` may stand before it, for what listens to the answer.
         table: the routing table that was in force on arrival; kept to the end.
         principal: *authenticate*: whose key it is.
         body, facts: *read*.
@@ -67,6 +68,7 @@ class Call:
         "attempts",
         "barred",
         "body",
+        "client",
         "copy",
         "facts",
         "fallbacks",
@@ -122,7 +124,7 @@ class Call:
         self.table = table
         self.kind = kind
         self.request = request
-        self.responder = responder
+        self.client = self.responder = responder
         self.started_at_us = started_at_us
         self.request_id = table.request_ids.make(started_at_us // 1000)
         self.route: CompiledRoute | None = None

@@ -1,7 +1,7 @@
 """The way of a request through the gateway, in one list.
 
-Deciding is synchronous and cannot be interrupted; carrying out is the one place that waits; recording
-happens on every way out, also when the client leaves or we have a bug. Between deciding and carrying out some requests
+Deciding is synchronous and cannot be interrupted; carrying out is the one place that waits, by callbacks while it is
+simple and in a task when it is not; recording happens on every way out, also when the client leaves or we have a bug. Between deciding and carrying out some requests
 are copied for a candidate that no user meets (:mod:`tidegate.gateway.mirror`); nothing below knows of it. A client that
 asked to see two answers may get one of each version (:mod:`tidegate.gateway.interleave`).
 """
@@ -10,14 +10,18 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
 from tidegate.gateway.accounting import account
 from tidegate.gateway.call import Call
 from tidegate.gateway.refusals import JSON, Refusal
-from tidegate.gateway.rescue_chain import ask_in_order
+from tidegate.gateway.rescue_chain import ask_in_order, first_attempt
 from tidegate.gateway.stages import assign, authenticate, find_service, read, reflect
 from tidegate.wire.dialect_errors import error_body
+
+if TYPE_CHECKING:
+    from tidegate.gateway.attempt import Attempt
 
 DECIDE: tuple[Callable[[Call], None], ...] = (
     authenticate,  # first, so that a stranger costs us no parsing
@@ -27,43 +31,84 @@ DECIDE: tuple[Callable[[Call], None], ...] = (
     assign,  # the unit's variant by the hash alone, before any reflex: what is observed is what was assigned
     reflect,  # lease and cut-off last: they change who answers, never whom the unit belongs to
 )
-CARRY_OUT: Callable[[Call], Awaitable[None]] = ask_in_order
-"""Render, choose the upstream, send, commit on the first content, relay; with rescue between the attempts."""
-
 RECORD: Callable[[Call], None] = account
 """Last, on every way out: one observation, and the counters."""
 
 
-async def serve(call: Call) -> None:
-    """Take one request from its arrival to its observation.
-
-    Raises:
-        CancelledError: the client left; it is recorded, and the upstream request is cancelled.
-    """
-    alarms = call.gateway.alarms
-    call.alarm = alarms.take()
+def serve(call: Call) -> Awaitable[None] | None:
+    """Take one request from its arrival to its observation: by callbacks, or by the coroutine that is returned."""
+    call.alarm = call.gateway.alarms.take()
     try:
         for stage in DECIDE:
             stage(call)
         if call.propensity and call.route.route.release is not None:  # type: ignore[union-attr]  # found above
             call.gateway.overdue.begin(call)
-        plan = call.route.mirror  # type: ignore[union-attr]  # find_service has set it
-        if plan is not None and (both := call.gateway.mirrors.fork(call, plan)) is not None:
-            await both.answer()
-        else:
-            await CARRY_OUT(call)
-    except Refusal as refusal:
-        refuse(call, refusal)
+        rest = _carry_out(call)
+    except Exception as error:
+        _fail(call, error)
+    else:
+        return None if rest is None else _waiting(call, rest)
+    _finish(call)
+    return None
+
+
+def _carry_out(call: Call) -> Awaitable[None] | None:
+    """Render, choose the upstream, send, commit on the first content, relay; with rescue between the attempts."""
+    plan = call.route.mirror  # type: ignore[union-attr]  # find_service has set it
+    if plan is not None and (both := call.gateway.mirrors.fork(call, plan)) is not None:
+        return both.answer()
+    attempt = first_attempt(call)
+    if attempt is not None and attempt.begin(_ended):
+        return None
+    return ask_in_order(call, attempt)
+
+
+def _ended(call: Call, attempt: Attempt | None) -> None:
+    """An attempt by callbacks is over, or has to be waited for."""
+    if attempt is None:
+        _finish(call)
+    else:
+        call.client.carry_on(_waiting(call, ask_in_order(call, attempt)))
+
+
+async def _waiting(call: Call, rest: Awaitable[None]) -> None:
+    """The rest of a request that has to wait.
+
+    Raises:
+        CancelledError: the client left; it is recorded, and the upstream request is cancelled.
+    """
+    try:
+        await rest
     except CancelledError:
         call.outcome = Outcome.CANCELLED
         raise
-    except Exception as error:  # our own bug is never blamed on anybody else, and never silent
-        call.outcome = call.assigned_outcome = Outcome.INTERNAL_ERROR
-        call.gateway.report_bug(call.request_id, error)
-        _apologise(call)
+    except Exception as error:
+        _fail(call, error)
     finally:
-        alarms.give_back(call.alarm)
-        RECORD(call)
+        _record(call)
+
+
+def _finish(call: Call) -> None:
+    """A request that was nobody's task has ended."""
+    try:
+        _record(call)
+    finally:
+        call.client.finish()
+
+
+def _record(call: Call) -> None:
+    call.gateway.alarms.give_back(call.alarm)
+    RECORD(call)
+
+
+def _fail(call: Call, error: Exception) -> None:
+    """The gateway says no, or has a bug, which is never blamed on anybody else, and never silent."""
+    if isinstance(error, Refusal):
+        refuse(call, error)
+        return
+    call.outcome = call.assigned_outcome = Outcome.INTERNAL_ERROR
+    call.gateway.report_bug(call.request_id, error)
+    _apologise(call)
 
 
 def refuse(call: Call, refusal: Refusal) -> None:

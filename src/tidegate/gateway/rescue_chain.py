@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
-from tidegate.gateway.attempt import attempt
+from tidegate.gateway.attempt import Attempt
 from tidegate.gateway.failure import Failure, failure_of, failure_of_problem
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause, Move, Role, Standing, is_barring, least_bad, next_move, outcome_of
@@ -18,28 +18,39 @@ if TYPE_CHECKING:
     from tidegate.gateway.table import Leg
 
 
-async def ask_in_order(call: Call) -> None:
-    """Get the client an answer from somebody in ``call.order``, or tell it why there is none."""
-    assert call.arm is not None
-    own = call.arm.order[0]
-    call.alarm.begin(call.order[0].timeouts.total)
+def first_attempt(call: Call) -> Attempt | None:
+    """The attempt that nearly every request begins with; ``None`` where somebody has to be chosen first."""
+    return _attempt_at(call, call.order[0]) if call.order[0].is_free else None
+
+
+async def ask_in_order(call: Call, attempt: Attempt | None = None) -> None:
+    """Get the client an answer from somebody in ``call.order``, or tell it why there is none.
+
+    Args:
+        call: the request.
+        attempt: the first one, where it has been made; it may be under way.
+    """
+    if attempt is not None and attempt.is_under_way:
+        call.alarm.attach()
+    else:
+        call.alarm.begin(call.order[0].timeouts.total)
     position, retries = 0, 0
     failure: Failure | None = None
     while True:
-        chosen = _choose(call, position)
-        if chosen is None:
-            break
-        if chosen != position:
-            position, retries = chosen, 0
-        leg = call.order[position]
-        call.attempts += 1
-        if failure is not None:
-            call.began_again()
-        if leg is not own:
-            call.fallbacks += 1
-        failure = await attempt(call, leg)
+        if attempt is None:
+            chosen = _choose(call, position)
+            if chosen is None:
+                break
+            if chosen != position:
+                position, retries = chosen, 0
+            if failure is not None:
+                call.began_again()
+            attempt = _attempt_at(call, call.order[position])
+        leg = attempt.leg
+        failure = await attempt.result()
         if failure is None:
             return
+        attempt = None
         if leg.role is not Role.CANDIDATE and is_barring(failure.cause):
             call.barred = call.barred | {leg.deployment}
         wait = wait_before(retries + 1, failure.asked_wait, call.gateway.chance())
@@ -54,6 +65,14 @@ async def ask_in_order(call: Call) -> None:
         if leg.role is Role.CANDIDATE:  # a candidate never takes the time of its rescue
             call.alarm.begin(call.order[-1].timeouts.total)
     _give_up(call, failure)
+
+
+def _attempt_at(call: Call, leg: Leg) -> Attempt:
+    assert call.arm is not None
+    call.attempts += 1
+    if leg is not call.arm.order[0]:
+        call.fallbacks += 1
+    return Attempt(call, leg)
 
 
 def _choose(call: Call, position: int) -> int | None:

@@ -531,7 +531,11 @@ async def test_no_task_and_no_descriptor_is_left_behind(place, until, echo_handl
 
 
 async def test_nothing_is_left_of_a_connection_whose_client_has_left(place, echo_handler, until):
-    server = await place.serve(echo_handler)
+    async def answer_and_wait(request, responder):
+        await echo_handler(request, responder)
+        await asyncio.Event().wait()
+
+    server = await place.serve(answer_and_wait)
     client = await place.connect(server)
     await client.send(GET)
     await client.answer()

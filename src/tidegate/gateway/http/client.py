@@ -19,10 +19,11 @@ from tidegate.gateway.http.faults import (
 )
 from tidegate.gateway.http.origin import Origin, Proxy, request_head
 from tidegate.gateway.http.pool import Pool
-from tidegate.gateway.http.upstream_connection import UpstreamConnection
+from tidegate.gateway.http.upstream_connection import JOIN_LIMIT, UpstreamConnection
 from tidegate.gateway.http.upstream_response import UpstreamResponse
 
 __all__ = [
+    "JOIN_LIMIT",
     "BodyTooLargeError",
     "ConnectError",
     "ConnectionLostError",

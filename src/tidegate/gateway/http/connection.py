@@ -1,8 +1,11 @@
-"""One client connection: a coroutine serves its requests in order, callbacks feed it.
+"""One client connection: its requests are handled in order, by callbacks where nothing has to be waited for.
 
     idle ── bytes ──▶ reading ── whole request ──▶ serving ── answer written ──▶ idle
                          │                            │
-                         └── refused ──▶ lingering    └── client left: the handler is cancelled
+                         └── refused ──▶ lingering    └── client left: the handler is told, or its task cancelled
+
+A handler is called as soon as its request is whole. What it returns to be awaited runs in a task; one that returns
+nothing has answered, or does so by callbacks, and says :meth:`Responder.finish` at its end.
 
 Lingering: the last bytes are written, what the client still sends is discarded for a moment, because closing
 with unread bytes would reset the connection and could destroy the answer on its way. An idle connection ends
@@ -20,7 +23,7 @@ import logging
 import socket
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +31,7 @@ from tidegate.gateway.http.heads import Headers, header_block, status_line
 from tidegate.gateway.http.refusal import RefusalError
 from tidegate.gateway.http.requests import Request, RequestReader
 from tidegate.gateway.http.responder import Responder
+from tidegate.gateway.http.stall import Stall
 
 if TYPE_CHECKING:
     from tidegate.gateway.http.server import Server
@@ -66,23 +70,21 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "_deadline",
-        "_drained",
         "_half_closed",
         "_is_read_paused",
+        "_is_reading",
         "_limits",
         "_loop",
         "_marked_bytes",
         "_peer",
         "_phase",
         "_reader",
-        "_ready",
+        "_request",
         "_responder",
         "_server",
         "_stall",
-        "_stalled_bytes",
         "_task",
         "_transport",
-        "_waiter",
         "date_line",
         "is_write_paused",
     )
@@ -92,17 +94,15 @@ class Connection(asyncio.Protocol):
         self._limits = server.limits
         self._reader = RequestReader(server.limits)
         self._deadline = server.wheel.deadline(self._expire)
-        self._stall = server.wheel.deadline(self._expire_stall)
+        self._stall = Stall(server.wheel, server.limits.stall_seconds)
         self._phase = _IDLE
-        self._ready: Request | None = None
-        self._waiter: asyncio.Future[None] | None = None
+        self._request: Request | None = None
+        self._is_reading = False  # requests are being taken from the reader, further up the stack
         self._task: asyncio.Task[None] | None = None
-        self._drained: asyncio.Future[None] | None = None
         self._responder: Responder | None = None
         self._half_closed = False
         self._is_read_paused = False
         self._marked_bytes = -1
-        self._stalled_bytes = 0
         self._peer = ""
         self.is_write_paused = False
         self.date_line = server.date_line.get
@@ -126,7 +126,6 @@ class Connection(asyncio.Protocol):
         address = transport.get_extra_info("peername")
         self._peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
         self._loop = asyncio.get_running_loop()
-        self._task = self._loop.create_task(self._serve())
         if self._server.add(self):
             self._deadline.set(self._server.idle_seconds)
         else:
@@ -144,7 +143,7 @@ class Connection(asyncio.Protocol):
                 self._transport.pause_reading()
                 self._deadline.set(_PEER_CHECK_SECONDS)
             return
-        self._advance()
+        self._read_on()
 
     def eof_received(self) -> bool:
         """The client sends no more: it left, or it closed its half.
@@ -161,32 +160,32 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client left or the connection was closed: cancel what runs for it."""
         self._phase = _CLOSED
-        for deadline in (self._deadline, self._stall):
-            deadline.clear()
-            deadline.callback = _nothing  # nor does it find the cycle through these and the transport
+        self._deadline.clear()
+        self._deadline.callback = _nothing  # nor does it find the cycle through this and the transport
+        self._stall.forget()
         self._server.remove(self)
-        if self._responder is not None:
-            self._responder.is_ended = True
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        responder = self._responder
+        if responder is not None:
+            responder.is_ended = True
         task, self._task = self._task, None
         if task is not None:  # it keeps its cancellation, that our frames, those us: the collector cannot free it
-            task.cancel()
+            self._loop.call_soon(task.cancel)  # after its first step: one that never began would record nothing
+        elif responder is not None and responder.on_left is not None:
+            responder.on_left()
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
         self.is_write_paused = True
-        self._stalled_bytes = self._transport.get_write_buffer_size()
-        self._stall.set(self._limits.stall_seconds)
+        self._stall.begin(self._transport)
 
     def resume_writing(self) -> None:
         """The client has caught up."""
         self.is_write_paused = False
-        self._stall.clear()
-        if self._drained is not None and not self._drained.done():
-            self._drained.set_result(None)
+        self._stall.end()
         responder = self._responder
-        if responder is not None and responder.on_writable is not None and not responder.is_ended:
+        if responder is None:
+            self._go_on()
+        elif responder.on_writable is not None and not responder.is_ended:
             responder.on_writable()
 
     # ---- what the responder calls
@@ -213,10 +212,7 @@ class Connection(asyncio.Protocol):
 
     async def drain(self) -> None:
         """Wait until the client has caught up."""
-        while self.is_write_paused and self._phase is not _CLOSED:
-            if self._drained is None or self._drained.done():
-                self._drained = self._loop.create_future()
-            await asyncio.shield(self._drained)
+        await self._stall.wait()
 
     # ---- what the server calls
 
@@ -232,34 +228,73 @@ class Connection(asyncio.Protocol):
 
     # ---- serving
 
-    async def _serve(self) -> None:
-        """Serve request after request, until one was the last of this connection."""
-        server, is_going_on = self._server, True
+    def _read_on(self) -> None:
+        """Handle what has arrived, request after request, until one has to wait."""
+        if self._is_reading:
+            return
+        self._is_reading = True
         try:
-            while is_going_on:
-                request = self._ready
+            while self._phase is _IDLE or self._phase is _READING:
+                request = self._reader.next_request()
                 if request is None:
-                    self._waiter = self._loop.create_future()
-                    await self._waiter
-                    continue
-                self._ready = None
-                self._responder = responder = Responder(self, request)
-                server.in_flight += 1
-                try:
-                    await server.handler(request, responder)
-                except Exception:
-                    _LOG.exception("the handler of %s failed", request.path)
-                finally:
-                    server.in_flight -= 1
-                if not responder.is_ended:
-                    self._end_unfinished(request, responder)
-                self._responder = None
-                if self.is_write_paused:
-                    await self.drain()
-                is_going_on = self._go_on(request)
+                    self._await_more()
+                    return
+                self._handle(request)
+                if not self._reader.held:
+                    return
+        except RefusalError as refusal:
+            self._refuse(refusal)
+        finally:
+            self._is_reading = False
+
+    def _handle(self, request: Request) -> None:
+        server = self._server
+        request.peer = self._peer
+        request.received_at = time.monotonic()
+        self._phase = _SERVING
+        self._marked_bytes = -1
+        self._deadline.clear()
+        self._request = request
+        self._responder = responder = Responder(self, request)
+        server.in_flight += 1
+        try:
+            rest = server.handler(request, responder)
+        except Exception:
+            _LOG.exception("the handler of %s failed", request.path)
+            self.finished()
+        else:
+            if rest is not None:
+                self.carry_on(rest)
+
+    def carry_on(self, rest: Awaitable[None]) -> None:
+        """Run the rest of the handler in a task, which the client's leaving cancels."""
+        self._task = self._loop.create_task(self._run(rest))
+
+    async def _run(self, rest: Awaitable[None]) -> None:
+        try:
+            await rest
+        except Exception:
+            assert self._request is not None
+            _LOG.exception("the handler of %s failed", self._request.path)
         except BaseException:  # also a handler that was cancelled by another than its client
             self.abort()
+            self._phase = _LINGERING
             raise
+        finally:
+            self._task = None
+            self.finished()
+
+    def finished(self) -> None:
+        """The handler has ended: see to its answer, then to the next request."""
+        request, responder = self._request, self._responder
+        assert request is not None
+        assert responder is not None
+        self._server.in_flight -= 1
+        if not responder.is_ended:
+            self._end_unfinished(request, responder)
+        self._responder = None
+        if not self.is_write_paused:
+            self._go_on()
 
     def _end_unfinished(self, request: Request, responder: Responder) -> None:
         """The handler returned without finishing its answer: that is our fault, and must be seen."""
@@ -269,44 +304,24 @@ class Connection(asyncio.Protocol):
         headers, body = self._server.render_error(request.path, 500, "internal_error", "The gateway failed.")
         responder.send(500, headers, body)
 
-    def _go_on(self, request: Request) -> bool:
-        """After an answer: look for the next request; False when the connection ends."""
-        if self._phase is not _SERVING:
-            return False
+    def _go_on(self) -> None:
+        """The client has taken its answer: look for the next request, or end the connection."""
+        request, self._request = self._request, None
+        if self._phase is not _SERVING or request is None:
+            return
         if not request.is_keep_alive or self._half_closed:
             if self._reader.held:
                 self._linger()
             else:
                 self._close()
-            return False
+            return
         self._phase = _IDLE
         self._deadline.set(self._server.idle_seconds)
         if self._is_read_paused:
             self._is_read_paused = False
             self._transport.resume_reading()
         if self._reader.held:
-            self._advance()
-        return True
-
-    def _advance(self) -> None:
-        """Look whether a whole request has arrived."""
-        try:
-            request = self._reader.next_request()
-        except RefusalError as refusal:
-            self._refuse(refusal)
-            return
-        if request is None:
-            self._await_more()
-            return
-        request.peer = self._peer
-        request.received_at = time.monotonic()
-        self._phase = _SERVING
-        self._marked_bytes = -1
-        self._deadline.clear()
-        self._ready = request
-        waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+            self._read_on()
 
     def _await_more(self) -> None:
         """A part of a request is here: bound the time for the rest."""
@@ -345,14 +360,6 @@ class Connection(asyncio.Protocol):
         if channel is None or not hasattr(socket, "TCP_INFO") or channel.family == socket.AF_UNIX:
             return True
         return bool(channel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_ESTABLISHED)
-
-    def _expire_stall(self) -> None:
-        size = self._transport.get_write_buffer_size()
-        if size < self._stalled_bytes:
-            self._stalled_bytes = size
-            self._stall.set(self._limits.stall_seconds)
-        else:
-            self._transport.abort()
 
     def _refuse(self, refusal: RefusalError) -> None:
         headers: Headers

@@ -61,13 +61,19 @@ class Pool:
             ConnectionLostError: the connection died before the head of the answer.
             ProtocolError: the answer is not acceptable HTTP/1.1.
         """
-        connection = self._take(origin)
+        connection = self.take(origin)
         if connection is not None:
             try:
                 return await connection.exchange(head, parts)
             except ConnectionLostError as error:
                 if error.has_bytes:
                     raise
+        return await self.request_anew(origin, head, parts, connect_timeout=connect_timeout)
+
+    async def request_anew(
+        self, origin: Origin, head: bytes, parts: Sequence[bytes | memoryview], *, connect_timeout: float = 2.0
+    ) -> UpstreamResponse:
+        """The same on a fresh connection, whatever lies idle."""
         connection = UpstreamConnection(self._keep, origin)
         await self._dialler.dial(origin, connection, connect_timeout)
         connection.opened_at = self._wheel.read()
@@ -82,7 +88,8 @@ class Pool:
                 connection.close()
         self._idle.clear()
 
-    def _take(self, origin: Origin) -> UpstreamConnection | None:
+    def take(self, origin: Origin) -> UpstreamConnection | None:
+        """The idle connection used last, if there is one; who takes it sends a request on it."""
         idle = self._idle.get(origin)
         oldest = self._wheel.now - self._age_seconds
         while idle:

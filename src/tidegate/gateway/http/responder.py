@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from tidegate.gateway.http.heads import Headers, header_block, status_line
@@ -21,6 +21,7 @@ class Responder:
         is_started: a status line was written.
         is_ended: the answer is finished or aborted.
         on_writable: called each time the client has caught up again.
+        on_left: called when the client leaves while the handler goes on by callbacks.
     """
 
     __slots__ = (
@@ -31,6 +32,7 @@ class Responder:
         "_request",
         "is_ended",
         "is_started",
+        "on_left",
         "on_writable",
     )
 
@@ -43,6 +45,7 @@ class Responder:
         self.is_started = False
         self.is_ended = False
         self.on_writable: Callable[[], None] | None = None
+        self.on_left: Callable[[], None] | None = None
 
     @property
     def is_writable(self) -> bool:
@@ -115,6 +118,14 @@ class Responder:
         # What was written still goes out; where only the close delimits the body, a reset must break it.
         is_delimited = self._is_chunked or self._left is not None
         self._connection.break_off(is_flushed=is_delimited and self.is_started)
+
+    def finish(self) -> None:
+        """A handler that was nobody's task has ended; the last thing it says."""
+        self._connection.finished()
+
+    def carry_on(self, rest: Awaitable[None]) -> None:
+        """A handler that went on by callbacks has to wait now: the rest of it runs in a task."""
+        self._connection.carry_on(rest)
 
     async def drain(self) -> None:
         """Wait until the client has caught up."""

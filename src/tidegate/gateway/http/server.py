@@ -19,7 +19,9 @@ __all__ = ["Handler", "Headers", "Limits", "RenderError", "Request", "Responder"
 
 _LAST_REQUEST_SECONDS = 1.0
 
-Handler = Callable[[Request, Responder], Awaitable[None]]
+Handler = Callable[[Request, Responder], Awaitable[None] | None]
+"""Takes a request; what it returns is awaited in a task. ``None``: it has answered, or goes on by callbacks and says
+:meth:`Responder.finish` at its end."""
 RenderError = Callable[[str, int, str, str], tuple[Headers, bytes]]
 
 

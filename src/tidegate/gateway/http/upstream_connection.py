@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import cast
 
 import httptools
@@ -25,9 +26,13 @@ from tidegate.gateway.http.upstream_response import UpstreamResponse
 _HEAD_LIMIT = 131_072
 _INTERIM_LIMIT = 10
 _WRITE_PIECE = 262_144
-_JOIN_LIMIT = 65_536
+JOIN_LIMIT = 65_536
+"""Bytes of a body up to which it is sent in one piece with its head."""
 _LAST_CHUNK = b"0\r\n\r\n"
 _LINE_END = b"\r\n"  # llhttp skips line ends before an answer; they are what an earlier one left behind
+
+OnHead = Callable[["UpstreamResponse | HttpClientError"], None]
+"""Told once what became of a request: the answer whose head has arrived, or why there is none."""
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -50,12 +55,12 @@ class UpstreamConnection(asyncio.Protocol):
         "_is_sending",
         "_is_write_paused",
         "_loop",
+        "_on_head",
         "_on_idle",
         "_parser",
         "_pieces",
         "_response",
         "_transport",
-        "_waiter",
         "_writable",
         "idle_since",
         "is_open",
@@ -78,7 +83,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_keep_alive = False
         self._response: UpstreamResponse | None = None
         self._is_done = True  # no answer is expected
-        self._waiter: asyncio.Future[UpstreamResponse] | None = None
+        self._on_head: OnHead | None = None
         self._writable: asyncio.Future[None] | None = None
         self._is_write_paused = False
         self._is_sending = False
@@ -89,31 +94,37 @@ class UpstreamConnection(asyncio.Protocol):
 
     # ---- what the pool and the response call
 
+    def send(self, request: bytes, on_head: OnHead) -> None:
+        """Send a request that is one piece; nobody waits, ``on_head`` is called when the head of its answer is there."""
+        self._expect(on_head)
+        self._transport.write(request)
+
     async def exchange(self, head: bytes, parts: Sequence[bytes | memoryview]) -> UpstreamResponse:
         """Send a request; returns when the head of its answer has arrived.
 
         Raises:
             ConnectionLostError, ProtocolError: see there. Cancelled or failed, the connection is closed.
         """
-        waiter: asyncio.Future[UpstreamResponse]
-        self._waiter = waiter = self._loop.create_future()
-        self._response = None
-        self._is_done = False
-        self._headers = {}
-        self._head_bytes = self._interim = 0
+        waiter: asyncio.Future[UpstreamResponse] = self._loop.create_future()
+        self._expect(partial(_settle, waiter))
         try:
-            if sum(map(len, parts)) <= _JOIN_LIMIT:
+            if sum(map(len, parts)) <= JOIN_LIMIT:
                 self._transport.write(b"".join((head, *parts)))
             else:
                 await self._send_slices(head, parts)
             return await waiter
         except BaseException:
-            self.close()
+            self.abandon()
             if not waiter.done():
                 waiter.cancel()
             elif not waiter.cancelled():
                 waiter.exception()  # it was looked at
             raise
+
+    def abandon(self) -> None:
+        """Nobody waits for the answer any more."""
+        self._on_head = None
+        self.close()
 
     def pause_reading(self) -> None:
         """Let the upstream wait."""
@@ -132,6 +143,13 @@ class UpstreamConnection(asyncio.Protocol):
             self._transport.abort()
 
     # ---- sending
+
+    def _expect(self, on_head: OnHead) -> None:
+        self._on_head = on_head
+        self._response = None
+        self._is_done = False
+        self._headers = {}
+        self._head_bytes = self._interim = 0
 
     async def _send_slices(self, head: bytes, parts: Sequence[bytes | memoryview]) -> None:
         self._is_sending = True
@@ -155,11 +173,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _is_answered_early(self) -> bool:
         """The rest of the body is not wanted: the connection failed, or the upstream has refused."""
-        if self._waiter is None or not self._waiter.done():
-            return False
-        if self._waiter.cancelled() or self._waiter.exception() is not None:
-            return True
-        return self._waiter.result().status >= 300
+        return self._is_done if self._response is None else self._response.status >= 300
 
     def _wake_writer(self) -> None:
         if self._writable is not None and not self._writable.done():
@@ -211,6 +225,8 @@ class UpstreamConnection(asyncio.Protocol):
         pieces.clear()
         if self._is_done and response is not None:
             self._end(response, is_clean=self._is_keep_alive and _ends_clean(response, data, last))
+        if self._on_head is not None and response is not None:
+            self._tell(response)
 
     def _take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes, size: int) -> None:
         """A whole answer in one read, which llhttp need not see."""
@@ -218,10 +234,14 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_done = self._is_keep_alive = True
         self._response = response = UpstreamResponse(self, status, headers)
         response.take(body)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(response)
         self._wake_writer()
         self._end(response, is_clean=True)
+        self._tell(response)  # last: whoever is told may send the next request on this very connection
+
+    def _tell(self, found: UpstreamResponse | HttpClientError) -> None:
+        on_head, self._on_head = self._on_head, None
+        if on_head is not None:
+            on_head(found)
 
     def eof_received(self) -> bool:
         """The upstream sends no more."""
@@ -295,8 +315,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._is_keep_alive = parser.should_keep_alive()
         self._response = response = UpstreamResponse(self, status, headers)
         response.is_delimited = coding is not None or b"content-length" in headers or status in {204, 304}
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(response)
         self._wake_writer()
 
     def on_message_complete(self) -> None:
@@ -335,9 +353,18 @@ class UpstreamConnection(asyncio.Protocol):
         self.close()
         if response is not None:
             response.fail(error)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
         self._wake_writer()
+        self._tell(error if response is None else response)
+
+
+def _settle(waiter: asyncio.Future[UpstreamResponse], found: UpstreamResponse | HttpClientError) -> None:
+    """Wake the coroutine that waits for the head of an answer."""
+    if waiter.done():
+        return
+    if isinstance(found, HttpClientError):
+        waiter.set_exception(found)
+    else:
+        waiter.set_result(found)
 
 
 def _ends_clean(response: UpstreamResponse, data: bytes, last: bytes) -> bool:

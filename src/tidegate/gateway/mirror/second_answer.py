@@ -16,7 +16,7 @@ from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.redaction import redact
 from tidegate.delivery.similarity import similarity
 from tidegate.gateway.accounting import observation_of
-from tidegate.gateway.attempt import attempt
+from tidegate.gateway.attempt import Attempt
 from tidegate.gateway.call import Call
 from tidegate.gateway.content import content_of, is_sampled
 from tidegate.gateway.http.requests import Request
@@ -136,7 +136,7 @@ class SecondAnswer:
         call.attempts = 1
         try:
             call.alarm.begin(leg.timeouts.total)
-            failure = await attempt(call, leg)
+            failure = await Attempt(call, leg).result()
         finally:
             call.alarm.rest()
             alarms.give_back(call.alarm)
