@@ -363,3 +363,15 @@ async def test_gateways_are_shown_with_what_they_serve(world):
     assert (first.is_current, second.is_current) == (True, False)
     assert first.is_live
     assert second.is_live
+
+
+async def test_a_release_that_no_gateway_can_probe_says_so(tmp_path):
+    world = await World.create(tmp_path, gateways=0)
+    try:
+        await world.service("bot", "1.0.0", stable=False)
+        view = await world.release("bot", "v1.0.0")
+        await world.advance(3)
+        told = await world.control.queries.explain(view.id)
+        assert any("No gateway is connected to control" in sentence for sentence in told.summary)
+    finally:
+        await world.close()

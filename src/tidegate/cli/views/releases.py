@@ -252,6 +252,8 @@ def _actual(release: Release) -> list[Text]:
     actual = release.actual
     if actual is None:
         return []
+    if not actual.gateways:
+        return [Text("no gateway is connected, so nobody probes or serves it: tidegate gateways", style="yellow")]
     shares = ", ".join(f"{version} {share(weight)}" for version, weight in actual.weights.items())
     told = f"{shares} of {actual.requests} requests in this step; " if shares else ""
     serving = f"{actual.current} of {actual.gateways} gateways serve this routing"

@@ -63,6 +63,8 @@ def _standing(release: Release) -> Iterator[str]:
     if release.is_running:
         for reason in release.pause_reasons:
             yield _PAUSES.get(reason) or _awaited(release)
+        if _awaits_gateways(release):
+            yield "No gateway is connected to control, so nobody probes or serves it: `tidegate gateways` lists those that were."
 
 
 def _brings(release: Release) -> str:
@@ -70,6 +72,10 @@ def _brings(release: Release) -> str:
     if len(release.arms) < 2:
         return f"brings {release.version} to"
     return f"tries {', '.join(f'{arm} ({version})' for arm, version in release.arms.items())} on"
+
+
+def _awaits_gateways(release: Release) -> bool:
+    return release.actual is not None and not release.actual.gateways
 
 
 def _place(release: Release) -> str:
