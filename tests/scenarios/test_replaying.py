@@ -120,6 +120,9 @@ async def test_a_replay_is_deterministic_and_other_policies_decide_otherwise(wor
     assert replay(msgspec.structs.replace(spec, guardrails=(lenient,)), rows, windows=windows).steps[0].failed is None
     with pytest.raises(InvalidInputError, match="candidate"):
         replay(spec, [row for row in rows if row.variant == "stable"])
+    arms = [msgspec.structs.replace(row, variant="short") for row in rows if row.variant != "stable"]
+    with pytest.raises(InvalidInputError, match=r"an experiment's arms \(short\)"):
+        replay(spec, arms)
     with pytest.raises(InvalidInputError, match="service"):
         replay(msgspec.structs.replace(spec, service="other"), rows)
     with pytest.raises(InvalidInputError, match="2 releases"):

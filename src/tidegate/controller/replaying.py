@@ -4,7 +4,8 @@ The rows are folded by the very fold of ingest and judged by the very :func:`~ti
 of the loop, at every interval of the release; a request is known from its end on. Only the policies may be others:
 guardrails, alpha, min_samples, interval. Deterministic: no clock, no order of arrival.
 
-What cannot be replayed is not guessed: probes, gates, pairs of a mirror and metrics from outside are left out.
+What cannot be replayed is not guessed: probes, gates, pairs of a mirror and metrics from outside are left out, and
+experiments, whose objectives are mostly what people say, are refused.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ def replay(
             from the candidate's first request of the step.
 
     Raises:
-        InvalidInputError: no observation of a candidate, or those of several releases.
+        InvalidInputError: no observation of a candidate, those of an experiment, or those of several releases.
     """
     rows = _sorted(observations)
     _check(spec, rows)
@@ -221,7 +222,13 @@ def _sorted(observations: Iterable[Observation]) -> list[Observation]:
 
 
 def _check(spec: ReleaseSpec, rows: Sequence[Observation]) -> None:
-    if not any(row.variant == CANDIDATE and 0 < row.propensity < TOTAL_WEIGHT for row in rows):
+    drawn = {row.variant for row in rows if 0 < row.propensity < TOTAL_WEIGHT} - {STABLE}
+    if drawn and CANDIDATE not in drawn:
+        raise InvalidInputError(
+            f"the observations are of an experiment's arms ({', '.join(sorted(drawn))}), and a replay judges a candidate",
+            remedy="tidegate results RELEASE tells where the arms stand; its numbers follow from exported requests",
+        )
+    if CANDIDATE not in drawn:
         raise InvalidInputError(
             "no observation is of a candidate beside stable",
             remedy="export those of one release: tidegate requests export --release ID -o FILE",
