@@ -78,7 +78,7 @@ async def test_votes_of_an_interleaving_are_told_with_what_they_came_to(server):
     told = msgspec.structs.replace(results, effects=(), preferences=votes)
     drawn = Drawing(Assets()).whole("parts/results_effects.html", {"results": told})
     assert "Votes: feedback:better" in drawn
-    assert "between 58 % and 80 %" in drawn
+    assert "surely 58 % to 80 %" in drawn
     assert 'aria-label="60 votes for candidate, 20 ties, 20 for stable"' in drawn
     assert "lane" not in drawn
 
@@ -111,5 +111,5 @@ async def test_rounds_of_a_bandit_are_drawn_with_the_weights_that_they_had(serve
     drawn = Drawing(Assets()).whole("parts/results_effects.html", {"results": told})
     assert "Weights follow feedback:liked" in drawn
     assert f'aria-label="Round 1: {names[0]} 10 %, {names[1]} 80 %, {names[2]} 10 %"' in drawn
-    assert "5 % … 90 %" in drawn
+    assert "5 % to 90 %" in drawn
     assert "12.3" in drawn

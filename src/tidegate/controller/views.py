@@ -157,6 +157,7 @@ def gateway_view(seen: GatewayView, revision: int) -> Gateway:
         epoch=beat.epoch,
         is_live=seen.is_live,
         is_current=beat.revision >= revision,
+        behind=max(0, revision - beat.revision),
         silent_seconds=seen.silent_seconds,
         heard_at=seen.heard_at,
         in_flight=beat.in_flight,

@@ -15,6 +15,7 @@ from tidegate.dashboard.charts.histograms import histograms
 from tidegate.dashboard.charts.narrowing import levels, narrowing
 from tidegate.dashboard.charts.river import river
 from tidegate.dashboard.charts.shares import routed_parts, served_parts, tried_weight
+from tidegate.dashboard.health import health
 from tidegate.dashboard.looking import Context, Page
 from tidegate.dashboard.markdown import markdown
 from tidegate.dashboard.side_by_side import side_by_side
@@ -41,6 +42,7 @@ class Drawing:
             picture=(scale.WIDTH, scale.HEIGHT),
             spark=spark.spark,
             river=river,
+            health=health,
             arm_kinds=arm_kinds,
             forests=forests,
             histograms=histograms,

@@ -45,6 +45,11 @@ def duration(seconds: float | None) -> str:
     return " ".join(part for part in parts if part)
 
 
+def roughly(seconds: float | None) -> str:
+    """The same without what nobody can know of a forecast: whole seconds."""
+    return duration(seconds if seconds is None else max(1, round(seconds)))
+
+
 def microseconds(value: int) -> str:
     """The same of integer microseconds; 0 and -1 are unknown."""
     if 0 < value < 1000:
@@ -217,7 +222,7 @@ def pretty(value: Any) -> str:
 FILTERS = {
     each.__name__: each
     for each in (
-        number, duration, microseconds, percent, share, dollars, nano_dollars, size, instant, clock, started,
+        number, duration, roughly, microseconds, percent, share, dollars, nano_dollars, size, instant, clock, started,
         words, strategy_title, short, measured, in_unit, lift, lift_between, evidence, change, interval, metric_title, plain, pretty,
     )
 }  # fmt: skip

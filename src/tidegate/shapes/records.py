@@ -171,7 +171,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         is_live: whether it may be serving.
-        is_current: whether it serves the newest routing table.
+        is_current: whether it serves the newest routing table; ``behind`` is how many revisions it lacks.
         in_flight: requests under way by version reference.
         dropped: observations lost since it started.
     """
@@ -184,6 +184,7 @@ class Gateway(msgspec.Struct, frozen=True, kw_only=True):
     epoch: int
     is_live: bool
     is_current: bool
+    behind: int
     silent_seconds: float
     heard_at: datetime
     in_flight: dict[str, int]

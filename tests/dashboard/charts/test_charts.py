@@ -145,7 +145,7 @@ def test_nothing_is_foretold_where_nothing_can_be(newest):
 
 
 def test_parts_of_a_bar_add_up_and_begin_with_stable():
-    parts = served_parts({"new": 1, "old": 3, "older": 2}, "old")
+    parts = served_parts({"new": 1, "old": 3, "older": 2}, "old", "older")
     assert [(each.version, each.kind) for each in parts] == [
         ("old", "stable"),
         ("older", "candidate"),

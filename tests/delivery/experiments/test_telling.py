@@ -40,7 +40,7 @@ def test_what_would_change_it_names_units_and_the_side():
     loose = msgspec.structs.replace(LIKED, max_decrease=Change(0.05))
     assert "within its margin" in what_would_change(loose, judged(loose, liked(400, 200), liked(400, 200)))
     assert what_would_change(LIKED, judged(LIKED, liked(900, 100), liked(600, 400))) == ""
-    assert "no data is never good news" in what_would_change(LIKED, judged(LIKED, liked(3, 2), liked(4, 1)))
+    assert "too few units" in what_would_change(LIKED, judged(LIKED, liked(3, 2), liked(4, 1)))
 
 
 def test_what_came_out_is_one_sentence():

@@ -43,7 +43,7 @@ def gateways_table(gateways: Sequence[Gateway]) -> list[Text]:
             gateway.id,
             gateway.address,
             Text("✔ live", style="green") if gateway.is_live else Text("✖ silent", style="red"),
-            f"{gateway.revision}{'' if gateway.is_current else ' (behind)'}",
+            f"{gateway.revision}{f' ({gateway.behind} behind)' if gateway.behind else ''}",
             f"{duration(gateway.silent_seconds)} ago",
             str(sum(gateway.in_flight.values())),
             _breakers(gateway),

@@ -236,7 +236,7 @@ def what_would_change(verdict: MetricVerdict) -> str:
         case "pass" if verdict.lower is not None:
             return "It would fail if the lower bound rose above the limit."
         case "no_data":
-            return "Requests change this, and nothing else: no data is never a pass."
+            return "There are too few requests to judge by; only more of them change this, as no data is never a pass."
         case _:
             return ""
 

@@ -10,7 +10,6 @@ from tidegate.dashboard.charts.scale import WIDTH, Scale, Upright, area, line
 from tidegate.shapes.reports import DriftSignal
 
 HEIGHT = 96.0
-_HEADROOM = 1.08
 
 
 class Histograms(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +35,7 @@ def histograms(signal: DriftSignal) -> Histograms | None:
     if not signal.bins:
         return None
     first, now = _shares([each.first for each in signal.bins]), _shares([each.now for each in signal.bins])
-    top = _HEADROOM * max(*first, *now)
+    top = max(*first, *now)
     upright = Upright(0, top, HEIGHT)
     ground = [(0.0, HEIGHT), (WIDTH, HEIGHT)]
     return Histograms(

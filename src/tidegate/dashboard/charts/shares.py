@@ -32,10 +32,9 @@ def tried_weight(weights: Mapping[str, int], stable: str | None) -> int:
     return sum(weight for version, weight in weights.items() if version != stable)
 
 
-def served_parts(versions: Mapping[str, int], stable: str | None) -> list[SharePart]:
-    """Parts of a bar from requests by version: stable first, then the others by what they got."""
+def served_parts(versions: Mapping[str, int], stable: str | None, candidate: str | None = None) -> list[SharePart]:
+    """Parts of a bar from requests by version: stable first, the candidate, then the others by what they got."""
     total = sum(versions.values()) or 1
-    in_order = sorted(versions.items(), key=lambda item: (item[0] != stable, -item[1], item[0]))
-    others = [version for version, _ in in_order if version != stable]
-    kinds = {version: "candidate" if version == others[0] else "other" for version in others}
-    return [SharePart(version, count / total, kinds.get(version, "stable")) for version, count in in_order]
+    kinds = {candidate: "candidate", stable: "stable"}
+    in_order = sorted(versions.items(), key=lambda item: (item[0] != stable, item[0] != candidate, -item[1], item[0]))
+    return [SharePart(version, count / total, kinds.get(version, "other")) for version, count in in_order]

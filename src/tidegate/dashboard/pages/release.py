@@ -47,6 +47,7 @@ async def gather(look: Look) -> Context:
     traffic = await ask.traffic(release.service, last_seconds=_since(release))
     evidence = await ask.evidence(identifier)
     status = await ask.status(release.service)
+    shown = cards(release.verdicts, evidence)
     return {
         "release": release,
         "status": status,
@@ -59,7 +60,12 @@ async def gather(look: Look) -> Context:
         "is_mirroring": any(step.get("kind") == "mirror" or step.get("mirroring") for step in release.program),
         "is_experiment": any(step.get("kind") in {"decide", "interleave"} for step in release.program),
         "checklist": (await ask.checklist(identifier)).items,
-        "cards": cards(release.verdicts, evidence),
+        "cards": shown,
+        "needs": max(
+            (needs for card in shown if not card.verdict.is_dry_run and (needs := card.outlook)),
+            key=lambda needs: needs.seconds,
+            default=None,
+        ),
         "cost": _cost(traffic, release),
     }
 

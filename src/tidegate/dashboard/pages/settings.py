@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.shapes.records import Gateway
+from tidegate.shapes.records import Breaker, Gateway
 from tidegate.shapes.releases import Status
 
 _NOTIFICATIONS_SHOWN = 30
@@ -27,15 +27,27 @@ class Deployment(NamedTuple):
 async def gather(look: Look) -> Context:
     """Gateways with revision and lag, breakers of all of them, providers, freezes, keys, and what was told to whom."""
     gateways = (await look.ask.gateways()).items
+    providers = (await look.ask.providers()).items
     return {
         "gateways": gateways,
-        "breakers": [(gateway, breaker) for gateway in gateways for breaker in gateway.breakers],
+        "breakers": {provider.name: breakers_of(provider.name, gateways) for provider in providers},
         "deployments": deployments((await look.ask.services(limit=_DEPLOYMENTS_SHOWN)).items, gateways),
-        "providers": (await look.ask.providers()).items,
+        "providers": providers,
         "keys": (await look.ask.keys()).items,
         "notifications": (await look.ask.notifications(limit=_NOTIFICATIONS_SHOWN)).items,
         "freezes": (await look.ask.freezes()).items,
     }
+
+
+def breakers_of(provider: str, gateways: Sequence[Gateway]) -> list[tuple[str, Breaker]]:
+    """Those of a provider's models that saw failures, with the gateway that says so; all others admit."""
+    return [
+        (gateway.id, breaker)
+        for gateway in gateways
+        if gateway.is_live
+        for breaker in gateway.breakers
+        if breaker.deployment.partition("/")[0] == provider
+    ]
 
 
 def deployments(statuses: Sequence[Status], gateways: Sequence[Gateway]) -> list[Deployment]:
@@ -51,4 +63,6 @@ def deployments(statuses: Sequence[Status], gateways: Sequence[Gateway]) -> list
     return shown
 
 
-PAGE = Page(address="/settings", template="settings.html", gather=gather, parts=("gateways", "deployments"))
+PAGE = Page(
+    address="/settings", template="settings.html", gather=gather, parts=("gateways", "deployments", "providers")
+)

@@ -79,10 +79,10 @@
       const canvas = figure.querySelector(".canvas");
       const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "11px Inter, sans-serif" };
       plots.push(new uPlot({
-        width: canvas.clientWidth, height: 150, cursor: { sync: { key: "tidegate" }, points: { size: 6 } }, legend: { show: false },
+        width: canvas.clientWidth, height: 150, padding: [10, 4, 0, 0], cursor: { sync: { key: "tidegate" }, points: { size: 6 } }, legend: { show: false },
         hooks: { setCursor: [(u) => put(figure.querySelector("output"), u.cursor.idx == null || u.data[1][u.cursor.idx] == null ? "" : `${u.data[1][u.cursor.idx]} at ${hour(u.data[0][u.cursor.idx])}`)] },
         scales: { y: { range: (u, low, high) => [0, (high || 1) * 1.1] } },
-        axes: [{ ...axis, values: (_, places) => places.map((at) => places.at(-1) - places[0] > 2 * 86400 ? new Date(at * 1000).toLocaleDateString([], { day: "numeric", month: "short" }) : hour(at)) }, { ...axis, size: 44 }],
+        axes: [{ ...axis, size: 26, values: (_, places) => places.map((at) => places.at(-1) - places[0] > 2 * 86400 ? new Date(at * 1000).toLocaleDateString([], { day: "numeric", month: "short" }) : hour(at)) }, { ...axis, size: 44 }],
         series: [{ label: "at" }, { label: figure.dataset.unit, stroke: colour("--accent"), width: 1.5, fill: colour("--accent-wash"), points: { show: false }, spanGaps: false }],
       }, [series.at, series[figure.dataset.plot]], canvas));
     }

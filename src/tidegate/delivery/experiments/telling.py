@@ -48,7 +48,7 @@ def scaled(effect: ArmEffect, *, is_rate: bool) -> Effect:
 def what_would_change(objective: GuardrailSpec, effect: ArmEffect) -> str:
     """What evidence would turn its standing, "" where nothing can be said or nothing does."""
     if effect.standing is Standing.NO_DATA:
-        return "Units that answer change this, and nothing else: no data is never good news."
+        return "There are too few units to judge by; only more of them change this."
     if effect.standing is not Standing.UNDECIDED:
         return ""
     is_rate = metric_of(objective).unit == "share"
