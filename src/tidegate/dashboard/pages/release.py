@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from tidegate.dashboard.charts.outlook import Outlook, outlook
+from tidegate.dashboard.foretelling import foretell
 from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.shapes.releases import MetricVerdict, Release
 from tidegate.shapes.traffic import EvidenceHistory, JudgedHistory, Traffic
@@ -48,10 +49,12 @@ async def gather(look: Look) -> Context:
     evidence = await ask.evidence(identifier)
     status = await ask.status(release.service)
     shown = cards(release.verdicts, evidence)
+    program = (await ask.program(identifier)).steps
     return {
         "release": release,
         "status": status,
-        "program": (await ask.program(identifier)).steps,
+        "program": program,
+        "foretold": foretell(release, program),
         "events": list(reversed(explained.events))[:_EVENTS_SHOWN],
         "incident": explained.incident,
         "traffic": traffic,
