@@ -19,6 +19,7 @@ class Noise:
 
     def __init__(self) -> None:
         self.lost = 0.0
+        self._next_beat: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     async def listen(self) -> None:
         """Beat for ever."""
@@ -28,6 +29,13 @@ class Noise:
             late = time.monotonic() - began - _BEAT_SECONDS
             if late > _BEAT_SECONDS:  # less is what every loop does
                 self.lost += late
+            beat, self._next_beat = self._next_beat, asyncio.get_running_loop().create_future()
+            beat.set_result(None)
+
+    async def up_to_now(self) -> float:
+        """Seconds of lateness, this very moment's too: a loop that stood still may run others before the beat."""
+        await asyncio.shield(self._next_beat)
+        return self.lost
 
 
 @asynccontextmanager

@@ -215,7 +215,7 @@ async def _see(bench: Bench, cell: Cell, places: asyncio.Semaphore, noise: Noise
             await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed)
         before = noise.lost
         heard = await ask(bench.server.port, KEY, cell.kind, cell.id, is_streamed=cell.row.is_streamed)
-        return Seen(heard, noise.lost - before)
+        return Seen(heard, await noise.up_to_now() - before)
 
 
 async def _settle(bench: Bench, simulator: Simulator) -> None:

@@ -72,6 +72,13 @@ def test_a_partial_report_is_completed():
     assert tokens_of(call(Usage(42, -1, 3, -1), events=9), Outcome.CANCELLED) == (Usage(42, 9, 3, -1), True)
 
 
+def test_a_report_that_came_before_the_content_is_completed():
+    begun = Usage(42, 1, 3, -1)  # as a message of Anthropic's begins
+    assert tokens_of(call(begun, events=9), Outcome.CANCELLED) == (Usage(42, 9, 3, -1), True)
+    assert tokens_of(call(begun, events=9), Outcome.TRUNCATED) == (Usage(42, 9, 3, -1), True)
+    assert tokens_of(call(begun, events=9), Outcome.OK) == (begun, False)
+
+
 def test_what_never_reached_an_upstream_or_was_never_answered_is_not_estimated():
     assert tokens_of(call(sent=0.0), Outcome.CANCELLED) == (Usage(), False)
     assert tokens_of(call(served=False), Outcome.TIMEOUT) == (Usage(), False)

@@ -8,16 +8,19 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.gateway.gateway_bench import KEY, Bench, canary, chat_body, service, until
+from tests.faults.heard import PATHS, body_for
+from tests.gateway.gateway_bench import KEY, Bench, canary, service, until
 
 
-async def leave_when(bench: Bench, holds: Callable[[], bool], *, heard: bytes = b"", **body: Any) -> None:
+async def leave_when(
+    bench: Bench, holds: Callable[[], bool], *, heard: bytes = b"", kind: str = "chat", **body: Any
+) -> None:
     """Ask, wait until something holds and ``heard`` has come, and close the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
-    content = msgspec.json.encode(chat_body(**body))
+    content = msgspec.json.encode(body_for(kind, "bot", is_streamed=False) | body)
     writer.write(
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
-        % (KEY.encode(), len(content), content)
+        b"POST %b HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\ncontent-length: %d\r\n\r\n%b"
+        % (PATHS[kind].encode(), KEY.encode(), len(content), content)
     )
     await until(holds)
     if heard:
@@ -50,6 +53,51 @@ async def test_the_upstream_is_cancelled_at_once(bench, simulate, stream, behavi
     assert bench.gateway.pool.idle == 0
     assert bench.gateway.in_flight_by_version() == {}
     assert (await bench.chat(model="none")).status_code == 404
+
+
+ROUTES = [
+    *(("chat", dialect) for dialect in ("openai", "anthropic")),
+    *(("messages", dialect) for dialect in ("openai", "anthropic")),
+    ("responses", "openai"),
+    ("completions", "openai"),
+]
+WAITS: dict[str, tuple[bool, dict[str, Any]]] = {
+    "before headers": (True, {"faults": [{"kind": "hang", "before": "headers"}]}),
+    "before content": (True, {"faults": [{"kind": "hang", "before": "content"}]}),
+    "mid-stream": (True, {"answer": "one two three", "faults": [{"kind": "hang", "before": "token"}]}),
+    "whole": (False, {"first_token_seconds": 30.0}),
+    "inside a whole body": (False, {"faults": [{"kind": "hang", "before": "token"}]}),
+}
+
+
+@pytest.mark.parametrize("moment", WAITS)
+@pytest.mark.parametrize(("kind", "dialect"), ROUTES, ids=lambda part: part)
+async def test_on_every_route_the_upstream_is_cancelled_its_connection_closed_and_the_tokens_booked(
+    bench, simulate, kind, dialect, moment
+):
+    stream, behaviour = WAITS[moment]
+    sim = await simulate({"stable-model": behaviour})
+    bench.provide("sim", sim, dialect=dialect)
+    bench.publish(service())
+    heard = b"two" if moment == "mid-stream" else b""
+    await leave_when(bench, lambda: bool(sim.requests), heard=heard, kind=kind, stream=stream)
+    await until(lambda: sim.stats()["aborted"] == 1)
+    row = (await bench.observations.after(1))[0]
+    may_know_usage = dialect == "anthropic" and moment == "before content"  # a message begins with it
+    assert (row.outcome, row.is_estimated or may_know_usage, row.input_tokens > 0) == ("cancelled", True, True)
+    assert (row.status, row.output_tokens >= 2) == ((200, True) if heard else (0, False))
+    assert (bench.gateway.pool.idle, bench.gateway.in_flight_by_version()) == (0, {})
+
+
+@pytest.mark.parametrize(("kind", "dialect"), [("embeddings", "openai"), ("count_tokens", "anthropic")])
+async def test_what_generates_nothing_is_cancelled_too(bench, simulate, kind, dialect):
+    sim = await simulate({"stable-model": {"faults": [{"kind": "hang", "before": "headers"}]}})
+    bench.provide("sim", sim, dialect=dialect)
+    bench.publish(service())
+    await leave_when(bench, lambda: bool(sim.requests), kind=kind)
+    await until(lambda: sim.stats()["aborted"] == 1)
+    assert (await bench.observations.after(1))[0].outcome == "cancelled"
+    assert bench.gateway.pool.idle == 0
 
 
 async def test_a_client_that_leaves_says_nothing_about_breaker_or_candidate(bench, simulate):

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -145,8 +145,11 @@ def post(body: bytes, *headers: str, path: str = "/v1/chat/completions", length:
 
 
 @contextmanager
-def running_gateway(folder: Path, table: Snapshot, *, descriptors: int = 0) -> Iterator[Running]:
-    """Start ``python -m tidegate.cli.gateway_process``; ``descriptors`` bounds what it may hold open."""
+def running_gateway(
+    folder: Path, table: Snapshot, *, descriptors: int = 0, environ: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Start ``python -m tidegate.cli.gateway_process``; ``descriptors`` bounds what it may hold open, ``environ`` is
+    added to the environment."""
     save_snapshot(folder / "state", table)
     listener = socket.create_server(("127.0.0.1", 0), backlog=4096)
     settings = GatewaySettings(
@@ -165,7 +168,7 @@ def running_gateway(folder: Path, table: Snapshot, *, descriptors: int = 0) -> I
             stdout=sink,
             stderr=subprocess.STDOUT,
             pass_fds=(listener.fileno(),),
-            env=dict(os.environ),
+            env=os.environ | (environ or {}),
         )
     most = descriptors or resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (most, most))

@@ -106,19 +106,20 @@ def _count_answer(series: Series, answer: Observation, first_token: float, pace:
 def tokens_of(call: Call, outcome: Outcome) -> tuple[Usage, bool]:
     """Tokens of the answer, and whether they are an estimate.
 
-    The last usage told; else, for an answer that began or was cancelled, characters of the request over four in,
-    content events out. Failed attempts before the one that answered are booked apart.
+    The last usage told; else, for an answer that broke off or was cancelled, characters of the request over four in,
+    content events out. So it is, too, where more content came than that usage tells: Anthropic's streams begin with
+    one, and tell the next at their end. Failed attempts before the one that answered are booked apart.
     """
     relay = call.relay
     usage = call.usage or (relay.usage if relay is not None else None)
-    if usage is not None and usage.output_tokens >= 0:
-        return usage, False
     is_broken = call.served is not None and outcome in _BROKEN
     if not call.is_sent or not (is_broken or outcome is Outcome.CANCELLED):
         return usage or _UNKNOWN, False
     known = usage or _UNKNOWN
-    read = known.input_tokens if known.input_tokens >= 0 else _estimated_input(call)
     written = relay.content_events if relay is not None else 0
+    if known.output_tokens >= max(0, written):
+        return known, False
+    read = known.input_tokens if known.input_tokens >= 0 else _estimated_input(call)
     return Usage(read, written, known.cached_tokens, known.reasoning_tokens), True
 
 

@@ -20,6 +20,7 @@ from tidegate.delivery.snapshot import (
 )
 from tidegate.gateway.alarm import Alarms
 from tidegate.gateway.call import Call
+from tidegate.gateway.complaints import Complaints
 from tidegate.gateway.content import ContentKeeper
 from tidegate.gateway.cutoff import Cutoffs
 from tidegate.gateway.feedback import accepted, take_feedback
@@ -78,6 +79,7 @@ class Gateway:
         identity: of this gateway, a label of its telemetry; "" for none.
         report_bug: told of our own bugs: request id and exception.
         report_problem: told once, in a sentence, of each provider that cannot be used (a missing secret).
+        report_trouble: told now and then, in a sentence, of each provider that could not be reached.
         on_cut: told when a candidate is cut off.
         chance: uniform in [0, 1), for jitter.
         clock_ns: nanoseconds since the Unix epoch.
@@ -85,6 +87,7 @@ class Gateway:
     Attributes:
         holder: the table in force; put snapshots there.
         limiters: what keys with limits have used here.
+        complaints: hears of providers that could not be asked.
         figures: what the process uses, for its Prometheus page.
         overdue: requests of releases that are under way.
         page: makes the Prometheus page; of this process alone, unless somebody who knows its siblings replaces it.
@@ -106,6 +109,7 @@ class Gateway:
         identity: str = "",
         report_bug: Callable[[str, Exception], None] = lambda _id, _error: None,
         report_problem: Callable[[str], None] = lambda _sentence: None,
+        report_trouble: Callable[[str], None] = lambda _sentence: None,
         on_cut: Callable[[], None] = lambda: None,
         chance: Callable[[], float] = random.random,
         clock_ns: Callable[[], int] = time.time_ns,
@@ -126,6 +130,7 @@ class Gateway:
         self.chance = chance
         self.report_bug = report_bug
         self._report_problem = report_problem
+        self.complaints = Complaints(report_trouble)
         self._problems: frozenset[str] = frozenset()
         self.holder: TableHolder[RoutingTable] = TableHolder(self.compile)
         self.limiters = Limiters(lambda: self.holder.is_lease_valid)

@@ -221,12 +221,9 @@ class Attempt:
             if not response.is_complete:
                 call.alarm.watch_idle(leg.timeouts.idle)
             return await AnswerDelivery(call, leg, exchange, response).run()
-        except ConnectError as error:
-            return failure_of(Cause.TIMED_OUT if error.is_timeout else Cause.UNREACHABLE)
-        except ProtocolError:
-            return failure_of(Cause.MALFORMED)
-        except HttpClientError:
-            return failure_of(Cause.UNREACHABLE)
+        except HttpClientError as error:
+            call.gateway.complaints.hear(leg.account.name, error)
+            return failure_of(_cause_of(error))
         finally:
             if response is not None and not response.is_complete:
                 response.close()
@@ -319,3 +316,9 @@ class Attempt:
         leg.series.in_flight -= 1
         call.alarm.rest()
         call.responder.on_writable = None
+
+
+def _cause_of(error: HttpClientError) -> Cause:
+    if isinstance(error, ProtocolError):
+        return Cause.MALFORMED
+    return Cause.TIMED_OUT if isinstance(error, ConnectError) and error.is_timeout else Cause.UNREACHABLE

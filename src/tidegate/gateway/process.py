@@ -102,6 +102,7 @@ async def run_gateway(
         identity=settings.id,
         report_bug=_report_bug,
         report_problem=_report_problem,
+        report_trouble=_report_trouble,
         on_cut=lambda: link.report_now(),  # noqa: PLW0108 - the link is made below
     )
     identity = LinkSettings(
@@ -206,3 +207,7 @@ def _report_bug(request_id: str, error: Exception) -> None:
 
 def _report_problem(sentence: str) -> None:
     log.error("provider.unusable", problem=sentence)
+
+
+def _report_trouble(sentence: str) -> None:
+    log.warning("provider.unreachable", problem=sentence)
