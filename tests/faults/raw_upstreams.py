@@ -236,9 +236,9 @@ async def _squeezed(
     content = squeeze(body_of(line, is_streamed=is_streamed))
     head = _answer_head(is_streamed=is_streamed, length=len(content) + len(later))
     writer.write(head.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n") + content)
-    if later:
+    if later and is_streamed:
         await asyncio.sleep(_READ_SECONDS)
-        writer.write(later)
+    writer.write(later)
     await writer.drain()
 
 
