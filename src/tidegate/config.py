@@ -18,7 +18,7 @@ import msgspec
 
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.judging import JudgeSpec
-from tidegate.delivery.limits import KeyLimits, LimitsSpec
+from tidegate.delivery.limits.declared import KeyLimits, LimitsSpec
 from tidegate.delivery.notifying import SinkSettings, check_sink
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.roles import check_roles

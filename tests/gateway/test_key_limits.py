@@ -9,7 +9,8 @@ import msgspec
 import pytest
 from tests.gateway.gateway_bench import KEY, Bench, StartSimulator, service, until
 
-from tidegate.delivery.limits import KeyGrant, KeyLimits
+from tidegate.delivery.limits.declared import KeyLimits
+from tidegate.delivery.limits.lending import KeyGrant, Rates
 from tidegate.delivery.snapshot import AccessKey
 
 ANTHROPIC = {"model": "bot", "max_tokens": 10, "messages": [{"role": "user", "content": "Hello there"}]}
@@ -55,7 +56,7 @@ async def test_tokens_and_money_are_trued_up_by_what_the_answer_used(door, strea
     assert (await door.chat(max_tokens=4_000, stream=stream)).status_code == 200
     row = (await door.observations.after(1))[0]
     await until(lambda: limiter(door).in_flight == 0)
-    assert limiter(door).spent == {"month": row.cost_nano_usd}
+    assert (limiter(door).month.spent, limiter(door).month.reserved) == (row.cost_nano_usd, 0)
     assert row.cost_nano_usd > 0
     assert (await door.chat(max_tokens=4_000)).status_code == 200, "the reservation was given back"
 
@@ -96,7 +97,7 @@ async def test_other_keys_and_new_tables_leave_a_limiter_as_it_is(door):
 async def test_uses_are_told_and_grants_are_taken(door):
     limit(door, requests_per_minute=100, budget_per_day=10**9)
     assert [use.key for use in door.gateway.key_uses()] == ["shop"]
-    door.gateway.limiters.take_grants((KeyGrant(key="shop", requests=1), KeyGrant(key="nobody", requests=1)))
+    door.gateway.limiters.take_grants((KeyGrant(key="shop", slices=Rates(1)), KeyGrant(key="nobody", slices=Rates(1))))
     assert (await door.chat()).status_code == 200
     assert (await door.chat()).status_code == 429
 

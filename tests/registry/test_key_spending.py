@@ -15,17 +15,17 @@ def row(key: str, at: datetime = NOON, **fields):
     return observation(key=key, started_at_us=int(at.timestamp()) * 1_000_000, **fields)
 
 
-def test_each_key_and_day_is_summed_and_the_unknown_counts_nothing():
+def test_each_key_and_day_is_summed_and_an_unknown_cost_is_what_was_reserved():
     rows = [
         row("shop", input_tokens=10, output_tokens=5, cost_nano_usd=700),
-        row("shop", input_tokens=10, output_tokens=-1, cost_nano_usd=-1),
+        row("shop", input_tokens=10, output_tokens=-1, cost_nano_usd=-1, assumed_nano_usd=50),
         row("shop", NOON.replace(day=28), input_tokens=1, output_tokens=1, cost_nano_usd=3),
         row("ci", input_tokens=2, output_tokens=2, cost_nano_usd=9),
         row("", input_tokens=2, output_tokens=2, cost_nano_usd=9),
     ]
     assert spending_of(rows) == [
         Spending("ci", "2026-11-27", 1, 2, 2, 9),
-        Spending("shop", "2026-11-27", 2, 20, 5, 700),
+        Spending("shop", "2026-11-27", 2, 20, 5, 750),
         Spending("shop", "2026-11-28", 1, 1, 1, 3),
     ]
 

@@ -146,7 +146,7 @@ class Control:
         )
         self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
-        self.key_leases = KeyLeases(self.observed, clock, lambda: self.publisher.keys, self._live_boots)
+        self.key_leases = KeyLeases(self.observed, clock, lambda: self.publisher.keys, self.gateways)
         self.attribution = Attribution(
             self.observed,
             clock,
@@ -290,10 +290,12 @@ class Control:
         """Take a heartbeat (the link); news wakes the controller. Only who leads lends and passes pins on."""
         if self.gateways.hear(heartbeat):
             self._wanted.set()
-        grants, keys = self.grants.answer(heartbeat), self.key_leases.answer(heartbeat)
+        grants = self.grants.answer(heartbeat)
+        self.key_leases.hear(heartbeat)
         if self.leadership.epoch is None:
             return HeartbeatAnswer(is_leading=False)
-        return HeartbeatAnswer(grants=grants, pins=self.pins.answer(heartbeat), keys=keys)
+        pins, keys = self.pins.answer(heartbeat), self.key_leases.lend(heartbeat)
+        return HeartbeatAnswer(grants=grants, pins=pins, keys=keys)
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch (the link), whoever leads; what was new is told to the logs and to OpenTelemetry."""

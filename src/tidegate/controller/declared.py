@@ -17,7 +17,7 @@ from typing import Any, Literal
 import msgspec
 
 from tidegate.delivery.judging import JudgeSpec, check_judge
-from tidegate.delivery.limits import KeyLimits, LimitsSpec
+from tidegate.delivery.limits.declared import KeyLimits, LimitsSpec
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.release_spec import ReleaseSpec

@@ -17,6 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -44,6 +45,18 @@ class GatewayView(msgspec.Struct, frozen=True, kw_only=True):
     is_live: bool
 
 
+class Processes(NamedTuple):
+    """Gateway processes that may be using something.
+
+    Attributes:
+        known: boot ids of those that have spoken to this control process.
+        unheard: how many more there may be, which followed the leader before it.
+    """
+
+    known: frozenset[str]
+    unheard: int
+
+
 class _Entry(msgspec.Struct):
     heartbeat: Heartbeat
     heard_at: datetime
@@ -68,10 +81,15 @@ class GatewayRegistry:
         self._unheard: frozenset[str] = frozenset()
         self._unheard_until = -math.inf
 
+    @property
+    def longest_silence(self) -> timedelta:
+        """How long a process may serve without being heard of."""
+        return self._lease + self._grace
+
     def reckon_with(self, gateways: Iterable[str]) -> None:
         """These followed the leader before us and may not have found us yet."""
         self._unheard = frozenset(gateways)
-        self._unheard_until = self._clock.monotonic() + (self._lease + self._grace).total_seconds()
+        self._unheard_until = self._clock.monotonic() + self.longest_silence.total_seconds()
 
     def roster(self) -> tuple[str, ...]:
         """Ids of everybody who may be serving, for the next leader to reckon with."""
@@ -121,7 +139,15 @@ class GatewayRegistry:
 
     def reachable(self) -> list[GatewayView]:
         """Those that were heard of just now, so that a request to them should be answered."""
-        return [view for view in self.live() if view.silent_seconds <= self._grace.total_seconds()]
+        return [view for view in self.live() if self._is_heard(view)]
+
+    def processes(self) -> Processes:
+        """Who may be using something: those that may be serving, and those that drain."""
+        boots = (view.heartbeat.boot_id for view in self.views() if view.is_live or self._is_heard(view))
+        return Processes(frozenset(boots), len(self._still_unheard()))
+
+    def _is_heard(self, view: GatewayView) -> bool:
+        return view.silent_seconds <= self._grace.total_seconds()
 
     def facts(self) -> tuple[GatewayFact, ...]:
         """What decisions need of each gateway; an unheard one is one that acknowledges nothing."""
@@ -164,7 +190,7 @@ class GatewayRegistry:
             revision=heartbeat.revision,
             epoch=heartbeat.epoch,
             is_live=view.is_live,
-            is_draining=heartbeat.stopping and view.silent_seconds <= self._grace.total_seconds(),
+            is_draining=heartbeat.stopping and self._is_heard(view),
             in_flight=heartbeat.in_flight,
             spool_batches=heartbeat.spool_batches,
         )

@@ -18,6 +18,7 @@ from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, units
 from tidegate.registry.arrivals import note_arrivals
 from tidegate.registry.database import Database
+from tidegate.registry.key_charges import add_charges, charges_of, forget_charges
 from tidegate.registry.key_spending import add_spending, forget_spending, spending_of
 from tidegate.registry.observations import Counts
 from tidegate.registry.traffic import add_traffic, age_traffic
@@ -124,6 +125,7 @@ class Ingest:
                 break
         async with self._writing:
             await self._database.transact(lambda connection: forget_spending(connection, now))
+            await self._database.transact(lambda connection: forget_charges(connection, now))
         await self._forget_units()
         await self._age_traffic(now)
         return total
@@ -162,6 +164,7 @@ class Ingest:
             await units.write_firsts(connection, folded.firsts, known)
             await add_traffic(connection, tally(ended))
             await add_spending(connection, spending_of(ended))
+            await add_charges(connection, batch.boot_id, charges_of(ended))
             await note_arrivals(connection, services, now)
             return True
 

@@ -94,6 +94,12 @@ class Observation(msgspec.Struct, array_like=True, gc=False, frozen=True):
     later_attempts_us: tuple[int, ...] = ()  # begin after the start of each attempt but the first, in us
     surprisal_unats: int = 0  # sum of -log p over the tokens of the answer, in millionths of a nat
     surprisal_tokens: int = 0  # tokens whose probability was told; 0 unless the client asked for log probabilities
+    assumed_nano_usd: int = 0  # what the key's budget pays where the cost is not known: what was reserved for it
+
+    @property
+    def charged_nano_usd(self) -> int:
+        """What the key's budget pays: the cost, and where that is not known what was reserved for it."""
+        return self.cost_nano_usd if self.cost_nano_usd >= 0 else self.assumed_nano_usd
 
 
 _MOST_NATS = 30.0  # of a mean: a perplexity of ten million million is no better known than this

@@ -24,7 +24,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from tidegate.delivery.limits import KeyGrant, KeyLimits, KeyUse
+from tidegate.delivery.limits.declared import KeyLimits
+from tidegate.delivery.limits.lending import KeyGrant, KeyUse
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.wire.insertion import Insertion
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Observation, Outcome
 from tidegate.delivery.trace import parse_traceparent
-from tidegate.gateway.limits.limiters import settle
+from tidegate.gateway.limits.reserving import release, settle
 from tidegate.wire.kinds import Kind
 from tidegate.wire.usage import Usage
 
@@ -23,6 +23,14 @@ _UNKNOWN = Usage()
 
 def account(call: Call) -> None:
     """Record the request: exactly one observation if its service is known, and telemetry always."""
+    try:
+        _account(call)
+    finally:
+        if call.reservation is not None:  # we failed before it was trued up
+            release(call.reservation)
+
+
+def _account(call: Call) -> None:
     now = time.monotonic()
     outcome = call.outcome or Outcome.INTERNAL_ERROR
     received_at = call.request.received_at
@@ -46,7 +54,8 @@ def account(call: Call) -> None:
         _count_answer(served.series, observation, first_token, pace)
     gateway.observer.record(observation)
     if call.reservation is not None:
-        settle(call, call.reservation, observation)
+        settle(call.reservation, observation)
+        call.reservation = None
     if route.pins is not None:
         route.pins.remember(call)
     if call.copy is not None:
@@ -176,6 +185,7 @@ def _observation(
     assert route is not None
     release = route.route.release
     is_own = served is not None and arm is not None and served is arm.order[0]
+    assumed = call.reservation.cost if cost < 0 and served is not None and call.reservation is not None else 0
     # By position, in the order of its fields: 35 keywords would cost ten times as much.
     return Observation(
         call.request_id,
@@ -220,11 +230,11 @@ def _observation(
         False,
         call.waited_us,
         _segments(call) if release is not None and route.segments else "",
-        *(_of_few(call) if call.later_attempts_us or call.facts.wants_logprobs else ()),
+        *(_of_few(call, assumed) if assumed or call.later_attempts_us or call.facts.wants_logprobs else ()),
     )
 
 
-def _of_few(call: Call) -> tuple[tuple[int, ...], int, int]:
+def _of_few(call: Call, assumed: int) -> tuple[tuple[int, ...], int, int, int]:
     """The last columns, which hold their defaults for nearly every request."""
     found = call.surprisal if call.relay is None else call.relay.surprisal
-    return call.later_attempts_us, found.unats, found.tokens
+    return call.later_attempts_us, found.unats, found.tokens, assumed

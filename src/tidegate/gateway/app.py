@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Protocol
 
-from tidegate.delivery.limits import KeyUse
+from tidegate.delivery.limits.lending import KeyUse
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.snapshot import (
     BreakerState,

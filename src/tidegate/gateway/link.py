@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import msgspec
 import structlog
 
-from tidegate.delivery.limits import KeyUse
+from tidegate.delivery.limits.lending import KeyUse
 from tidegate.delivery.snapshot import (
     BreakerState,
     Cutoff,

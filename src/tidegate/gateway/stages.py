@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
-from tidegate.gateway.limits.limiters import reserve
+from tidegate.gateway.limits.reserving import reserve
 from tidegate.gateway.refusals import Refusal
 from tidegate.gateway.table import ANYBODY, Principal, RoutingTable
 from tidegate.gateway.units import unit_for

@@ -150,11 +150,21 @@ def _of_limits(telemetry: Telemetry) -> Iterator[Family]:
     yield Family(
         "tidegate_key_spent_usd",
         "gauge",
-        "Spent or reserved by this process in the day and month that run, of keys with a budget.",
+        "Spent by this process in the day and month that run, of keys with a budget.",
         (
-            f'tidegate_key_spent_usd{{{labels},period="{period}"}} {nano / 1e9:.9f}'
+            f'tidegate_key_spent_usd{{{labels},period="{period}"}} {budget.spent / 1e9:.9f}'
             for limiter, labels in known
-            for period, nano in limiter.spent.items()
+            for period, budget in limiter.budgets.items()
+        ),
+    )
+    yield Family(
+        "tidegate_key_reserved_usd",
+        "gauge",
+        "What requests under way in this process may come to, of keys with a budget.",
+        (
+            f'tidegate_key_reserved_usd{{{labels},period="{period}"}} {budget.reserved / 1e9:.9f}'
+            for limiter, labels in known
+            for period, budget in limiter.budgets.items()
         ),
     )
 

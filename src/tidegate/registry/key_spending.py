@@ -9,7 +9,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.delivery.limits import day_of
+from tidegate.delivery.limits.periods import day_of
 from tidegate.delivery.observation import Observation
 from tidegate.registry.schema import key_spending
 
@@ -18,7 +18,7 @@ _COUNTS = ("requests", "input_tokens", "output_tokens", "cost_nano_usd")
 
 
 class Spending(msgspec.Struct, frozen=True):
-    """Of one key on one day (``2026-11-27``): requests, tokens read and written, nano-USD where a price is known."""
+    """Of one key on one day (``2026-11-27``): requests, tokens read and written, nano-USD as its budgets were charged."""
 
     key: str
     day: str
@@ -34,7 +34,7 @@ def spending_of(rows: Iterable[Observation]) -> list[Spending]:
     for row in rows:
         if row.key:
             counts = found.setdefault((row.key, day_of(row.started_at_us).name), [0, 0, 0, 0])
-            amounts = (1, row.input_tokens, row.output_tokens, row.cost_nano_usd)
+            amounts = (1, row.input_tokens, row.output_tokens, row.charged_nano_usd)
             for place, amount in enumerate(amounts):
                 counts[place] += max(0, amount)
     return [Spending(key, day, *counts) for (key, day), counts in sorted(found.items())]

@@ -12,7 +12,7 @@ import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.delivery.limits import KeyLimits
+from tidegate.delivery.limits.declared import KeyLimits
 from tidegate.delivery.roles import check_roles
 from tidegate.documents import nearest
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError

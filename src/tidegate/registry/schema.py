@@ -318,6 +318,15 @@ key_spending = sa.Table(  # what each key used, by day of UTC
     sa.Column("cost_nano_usd", sa.BigInteger, nullable=False),
 )
 
+key_charges = sa.Table(  # what each process's requests cost each key's budgets, in the days and months that run
+    "key_charges",
+    observations,
+    sa.Column("period", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("boot_id", sa.Text, primary_key=True),
+    sa.Column("nano_usd", sa.BigInteger, nullable=False),
+)
+
 counts = sa.Table(
     "counts",
     observations,

@@ -96,8 +96,8 @@ class KeyUsage(msgspec.Struct, frozen=True, kw_only=True):
         requests_per_minute, tokens_per_minute: wanted of late, also what was refused; of keys with limits.
         in_flight: requests under way; of keys with limits.
         requests_today, tokens_today: that ended.
-        spent_today_usd, spent_this_month_usd: where prices are known; what is reserved is included for keys with a
-            budget.
+        spent_today_usd, spent_this_month_usd: by requests that ended, where prices are known.
+        reserved_usd: what requests under way may come to; of keys with a budget.
     """
 
     requests_per_minute: int
@@ -107,6 +107,7 @@ class KeyUsage(msgspec.Struct, frozen=True, kw_only=True):
     tokens_today: int
     spent_today_usd: float
     spent_this_month_usd: float
+    reserved_usd: float
 
 
 class Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,6 +281,7 @@ class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
     later_attempts_us: tuple[int, ...] = ()
     surprisal_unats: int = 0
     surprisal_tokens: int = 0
+    assumed_nano_usd: int = 0
 
 
 class Requests(msgspec.Struct, frozen=True, kw_only=True):

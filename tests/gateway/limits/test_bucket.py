@@ -36,13 +36,36 @@ def test_what_was_not_used_flows_back_and_never_over_the_brim():
 
 
 def test_a_larger_slice_flows_faster_but_pours_nothing_in():
-    bucket = Bucket(10, 0.0)
+    bucket = Bucket(60, 0.0)
+    bucket.lend(10)
     bucket.take(10)
-    bucket.resize(60)
+    bucket.lend(60)
     assert bucket.wait_for(1, 0.0) == 1.0
-    bucket.resize(6)
+    bucket.lend(6)
     assert bucket.wait_for(6, 60.0) == 0.0
     assert bucket.wait_for(7, 60.0) == 0.0, "more than it holds needs it full"
+
+
+def test_who_waits_at_a_small_slice_may_come_again_when_slices_have_moved():
+    bucket = Bucket(600, 0.0)
+    bucket.lend(1)
+    bucket.take(1)
+    assert bucket.wait_for(1, 0.0) == 3.0, "not in a minute: a slice that is wanted grows"
+    bucket = Bucket(2, 0.0)
+    bucket.lend(1)
+    bucket.take(1)
+    assert bucket.wait_for(1, 0.0) == 30.0, "but the whole of the limit fills no sooner"
+
+
+def test_another_limit_keeps_what_was_used():
+    bucket = Bucket(10, 0.0)
+    bucket.take(10)
+    bucket.change(20)
+    assert bucket.wait_for(1, 0.0) == 3.0
+    bucket.lend(15)
+    bucket.change(5)
+    assert bucket.wait_for(1, 0.0) == 12.0
+    assert bucket.held == 15
 
 
 @given(st.integers(1, 50), st.lists(st.floats(0, 90), min_size=1, max_size=200))

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from tidegate.api.plane import Admin, Behind, Plane, Reader
 from tidegate.api.replies import answers, plain, reply, told
 from tidegate.controller.probe import JUDGE_KEY, PROBE_KEY
-from tidegate.delivery.limits import KeyLimits, LimitsSpec, WithoutControl
+from tidegate.delivery.limits.declared import KeyLimits, LimitsSpec, WithoutControl
 from tidegate.errors import ConflictError
 from tidegate.registry import keys
 from tidegate.registry.services import find_service

@@ -103,6 +103,8 @@ def _use(key: Key) -> str:
     parts = [f"{use.requests_today:,} requests, ${use.spent_today_usd:,.2f} today"]
     if key.limits is not None and any("month" in budget for budget in key.limits.budget):
         parts.append(f"${use.spent_this_month_usd:,.2f} this month")
+    if use.reserved_usd:
+        parts.append(f"${use.reserved_usd:,.2f} reserved")
     return ", ".join(parts)
 
 

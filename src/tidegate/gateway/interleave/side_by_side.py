@@ -17,6 +17,7 @@ from tidegate.delivery.pairs import copy_id
 from tidegate.gateway.accounting import account
 from tidegate.gateway.failure import failure_of
 from tidegate.gateway.interleave.sides import TwoAnswers
+from tidegate.gateway.limits.reserving import release
 from tidegate.gateway.mirror.second_answer import SecondAnswer
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause
@@ -147,12 +148,20 @@ class SideBySide(SecondAnswer):
         user.usage = _FREE
 
     def _conclude(self, done: asyncio.Task[None]) -> None:
-        super()._conclude(done)
+        try:
+            super()._conclude(done)
+        finally:
+            self._account()
+
+    def _account(self) -> None:
+        """The second answer is a request of its key's, with a reservation of its own."""
         call = self.call
         if self._was_sent:
             request_id, call.request_id = call.request_id, copy_id(call.request_id)
             account(call)
             call.request_id = request_id
+        elif call.reservation is not None:
+            release(call.reservation)
 
     def _headers(self) -> Headers:
         """They name stable whoever began to answer, so that nobody knows which choice is whose."""

@@ -1,4 +1,4 @@
-"""Every limited key of one gateway process, and what a request reserves of its key's limits."""
+"""Every limited key of one gateway process."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from tidegate.gateway.limits.limiter import Limiter
-from tidegate.wire.kinds import Kind
 
 if TYPE_CHECKING:
-    from tidegate.delivery.limits import KeyGrant, KeyUse
-    from tidegate.delivery.observation import Observation
+    from tidegate.delivery.limits.lending import KeyGrant, KeyUse
     from tidegate.delivery.snapshot import AccessKey
-    from tidegate.gateway.call import Call
-    from tidegate.gateway.limits.limiter import Reservation
-    from tidegate.gateway.table import Leg
 
 MOST_TOLD = 500
 """Keys of one heartbeat; more of them take turns."""
-UNCAPPED_OUTPUT = 1024
-"""Tokens reserved for an answer that neither the client nor the version bounds."""
-_BYTES_PER_TOKEN = 4
-_CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
 class Limiters:
@@ -72,40 +63,3 @@ class Limiters:
             limiter = self._limiters.get(granted.key)
             if limiter is not None:
                 limiter.grant(granted)
-
-
-def reserve(call: Call, limiter: Limiter) -> Reservation:
-    """What the request may come to: its own length, and as much answer as it allows.
-
-    Raises:
-        Refusal: 429, the key's limits do not admit it now.
-    """
-    route = call.route
-    assert route is not None
-    leg = route.stable.order[0] if route.stable is not None else None
-    read, written = _most(call, leg)
-    price = leg.price if leg is not None else None
-    cost = 0 if price is None else (read * price.input + written * price.output) // 1000
-    return limiter.reserve(read + written, cost, call.started_at_us)
-
-
-def _most(call: Call, leg: Leg | None) -> tuple[int, int]:
-    """Tokens it may read, by its length, and write."""
-    if call.kind is Kind.COUNT_TOKENS:
-        return 0, 0
-    read, written = len(call.request.body) // _BYTES_PER_TOKEN, call.facts.max_output_tokens
-    if call.kind is Kind.EMBEDDINGS:
-        return read, 0
-    if written is None:
-        defaults = leg.insertion.generation if leg is not None else {}
-        told = (defaults.get(name) for name in _CAPS)
-        written = next((cap for cap in told if isinstance(cap, int)), UNCAPPED_OUTPUT)
-    return read, max(0, written) * max(1, call.facts.choices)
-
-
-def settle(call: Call, reservation: Reservation, observation: Observation) -> None:
-    """True up by what the request came to; an answer whose usage nobody told costs what was reserved."""
-    is_unknown = observation.input_tokens < 0 and call.served is not None
-    tokens = reservation.tokens if is_unknown else max(0, observation.input_tokens) + max(0, observation.output_tokens)
-    cost = reservation.cost if is_unknown else max(0, observation.cost_nano_usd)
-    reservation.limiter.settle(reservation, tokens, cost)

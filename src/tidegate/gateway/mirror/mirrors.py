@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.delivery.snapshot import MirrorSpending
 from tidegate.gateway.interleave.side_by_side import SideBySide, obstacle, wants_two
+from tidegate.gateway.limits.reserving import reserve_beside
 from tidegate.gateway.mirror.copying import Copy
 from tidegate.gateway.mirror.harmless import harm_of
 from tidegate.gateway.mirror.pulse import Pulse
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tidegate.delivery.records import Record
     from tidegate.delivery.snapshot import MirrorGrant
     from tidegate.gateway.call import Call
+    from tidegate.gateway.limits.limiter import Reservation
     from tidegate.gateway.mirror.plan import MirrorPlan
     from tidegate.gateway.mirror.second_answer import SecondAnswer
 
@@ -60,10 +62,15 @@ class Mirrors:
             return None
         tally = self.tally(plan)
         reason = (obstacle(call) if plan.is_shown else "") or self._obstacle(call, plan, tally)
+        reserved: Reservation | None = None
+        if not reason and plan.is_shown and call.principal.limiter is not None:
+            reserved = reserve_beside(call, plan.leg)
+            reason = "" if reserved is not None else "key_limits"
         if reason:
             tally.count(reason)
             return None
         made = (SideBySide if plan.is_shown else Copy)(call, plan, tally, self._record, self._ended)
+        made.call.reservation = reserved  # a copy has none: its user did not ask for it, and does not pay
         call.copy = made
         self._copies.add(made)
         self._held_bytes += made.body_bytes

@@ -147,6 +147,14 @@ def upgrade() -> None:
     op.create_index("judgements_by_release", "judgements", ["release", "attempt", "judge"], unique=False)
     op.create_index("one_judgement_of_each_judge", "judgements", ["request_id", "judge"], unique=True)
     op.create_table(
+        "key_charges",
+        sa.Column("period", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("boot_id", sa.Text(), nullable=False),
+        sa.Column("nano_usd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("period", "key", "boot_id"),
+    )
+    op.create_table(
         "key_spending",
         sa.Column("key", sa.Text(), nullable=False),
         sa.Column("day", sa.Text(), nullable=False),

@@ -1,16 +1,10 @@
-"""What a key may use: per minute, at once, and in money per day and month; and how gateways share it.
-
-A limit holds over all gateways together. Control lends each gateway process a slice of it and moves the slices to
-where they are wanted, so that no request waits for anybody. What is lent adds up to the limit; a process always has
-at least one place, and has more than its slice only until control has first spoken to it.
-"""
+"""Limits of a key as they are declared: checked, and told again as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from decimal import Decimal
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -111,81 +105,3 @@ def _budgets(declared: Sequence[str], where: str) -> dict[str, int]:
             )
         found[f"budget_per_{period}"] = nano
     return found
-
-
-class Period(NamedTuple):
-    """A day (``2026-11-27``) or a month (``2026-11``) of UTC, and the microsecond it ends at."""
-
-    name: str
-    ends_at_us: int
-
-
-def day_of(at_us: int) -> Period:
-    """The day of an instant, in microseconds since the Unix epoch."""
-    start = datetime.fromtimestamp(at_us // 1_000_000, UTC).replace(hour=0, minute=0, second=0)
-    return Period(f"{start:%Y-%m-%d}", int((start + timedelta(days=1)).timestamp()) * 1_000_000)
-
-
-def month_of(at_us: int) -> Period:
-    """The month of an instant, in microseconds since the Unix epoch."""
-    start = datetime.fromtimestamp(at_us // 1_000_000, UTC).replace(day=1, hour=0, minute=0, second=0)
-    following = (start + timedelta(days=32)).replace(day=1)
-    return Period(f"{start:%Y-%m}", int(following.timestamp()) * 1_000_000)
-
-
-def share_out(limit: int, wanted: Mapping[str, int]) -> dict[str, int]:
-    """A limit divided over those who use it: max-min fair.
-
-    Nobody gets less than it wants while another gets more than that one; what nobody wants is divided evenly. The
-    parts add up to ``limit``, but for those who would have none and get one place all the same.
-    """
-    parts: dict[str, int] = {}
-    left = limit
-    for place, name in enumerate(sorted(wanted, key=lambda each: (wanted[each], each))):
-        parts[name] = min(wanted[name], left // (len(wanted) - place))
-        left -= parts[name]
-    for place, name in enumerate(sorted(parts)):
-        more = left // (len(parts) - place)
-        parts[name] = max(1, parts[name] + more)
-        left -= more
-    return parts
-
-
-class KeyUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one gateway process tells of one key with limits.
-
-    Attributes:
-        requests, tokens: wanted in the last minute or so, whether admitted or not.
-        concurrent: the most wanted at once since it last told.
-        in_flight: under way now.
-        day, month: names of the periods that the next two belong to.
-        spent_in_day, spent_in_month: nano-USD, by this process, what is reserved included.
-    """
-
-    key: str
-    requests: int = 0
-    tokens: int = 0
-    concurrent: int = 0
-    in_flight: int = 0
-    day: str = ""
-    spent_in_day: int = 0
-    month: str = ""
-    spent_in_month: int = 0
-
-
-class KeyGrant(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What one gateway process may use of a key's limits from now on.
-
-    Attributes:
-        requests, tokens, concurrent: its slices.
-        spend_in_day, spend_in_month: nano-USD in all within the periods named.
-    """
-
-    key: str
-    requests: int = 0
-    tokens: int = 0
-    concurrent: int = 0
-    day: str = ""
-    spend_in_day: int = 0
-    month: str = ""
-    spend_in_month: int = 0
