@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from hypothesis import Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.controller.lent_world import LATE, Gateway, Request, World, money
@@ -217,6 +217,6 @@ class LentLimits(RuleBasedStateMachine):
 
 TestLentLimits = LentLimits.TestCase
 TestLentLimits.settings = settings(
-    max_examples=60, stateful_step_count=50, deadline=None, phases=(Phase.generate,), report_multiple_bugs=False
+    max_examples=30, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 assert LATE.month == 11, "the laws are looked at over the end of a day and a month"

@@ -294,8 +294,7 @@ class Control:
         self.key_leases.hear(heartbeat)
         if self.leadership.epoch is None:
             return HeartbeatAnswer(is_leading=False)
-        pins, keys = self.pins.answer(heartbeat), self.key_leases.lend(heartbeat)
-        return HeartbeatAnswer(grants=grants, pins=pins, keys=keys)
+        return HeartbeatAnswer(grants=grants, pins=self.pins.answer(heartbeat), keys=self.key_leases.lend(heartbeat))
 
     async def store(self, batch: ObservationBatch) -> bool:
         """Store a batch (the link), whoever leads; what was new is told to the logs and to OpenTelemetry."""
