@@ -42,7 +42,7 @@ async def test_total_comes_first_when_it_is_due_first(alarm, wheel):
     for watch in (
         lambda: alarm.watch(Cause.SILENT, 2.0),
         lambda: alarm.watch_idle(2.0),
-        lambda: alarm.watch_whole(2.0),
+        lambda: alarm.watch_whole(wheel.seconds, 2.0),
     ):
         alarm.begin(0.05)
         watch()
@@ -54,7 +54,7 @@ async def test_total_comes_first_when_it_is_due_first(alarm, wheel):
 async def test_a_share_of_total_bounds_a_whole_answer_until_it_claims_all_of_it(alarm, wheel):
     for idle, claims, expected in ((0.0, False, 0.4), (5.0, False, 0.4), (5.0, True, 1.0), (0.1, False, 0.1)):
         alarm.begin(1.0)
-        alarm.watch_whole(0.4)
+        alarm.watch_whole(wheel.seconds, 0.4)
         if claims:
             alarm.claim_total()
         if idle:
@@ -66,7 +66,7 @@ async def test_a_share_of_total_bounds_a_whole_answer_until_it_claims_all_of_it(
 
 async def test_the_next_attempt_has_its_own_time(alarm, wheel):
     alarm.begin(1.0)
-    alarm.watch_whole(0.4)
+    alarm.watch_whole(wheel.seconds, 0.4)
     await ring(alarm, wheel)
     alarm.watch(Cause.SILENT, 5.0)
     assert (await ring(alarm, wheel))[0] is Cause.OUT_OF_TIME
@@ -142,7 +142,7 @@ async def test_alarms_are_used_again(wheel):
 
 async def test_without_a_task_it_calls_back(alarm, wheel):
     rung: list[Cause] = []
-    alarm.begin_without_task(5.0, lambda: rung.append(alarm.cause))
+    alarm.begin_without_task(wheel.seconds, 5.0, lambda: rung.append(alarm.cause))
     alarm.watch(Cause.SILENT, 0.05)
     await wheel.advance(0.1)
     assert rung == [Cause.SILENT]
@@ -151,7 +151,7 @@ async def test_without_a_task_it_calls_back(alarm, wheel):
 
 
 async def test_what_rings_between_callbacks_and_task_rings_for_the_task(alarm, wheel):
-    alarm.begin_without_task(5.0, lambda: None)
+    alarm.begin_without_task(wheel.seconds, 5.0, lambda: None)
     alarm.watch(Cause.SILENT, 0.05)
     alarm.on_ring = None  # the callbacks have handed over, and the task has not begun
     await wheel.advance(0.1)
@@ -160,8 +160,8 @@ async def test_what_rings_between_callbacks_and_task_rings_for_the_task(alarm, w
     assert cause is Cause.SILENT
 
 
-async def test_an_alarm_at_rest_holds_nothing_of_its_request(alarm):
-    alarm.begin_without_task(5.0, lambda: None)
-    alarm.watch_whole(5.0)
+async def test_an_alarm_at_rest_holds_nothing_of_its_request(alarm, wheel):
+    alarm.begin_without_task(wheel.seconds, 5.0, lambda: None)
+    alarm.watch_whole(wheel.seconds, 5.0)
     alarm.rest()
     assert alarm.on_ring is None

@@ -43,13 +43,13 @@ class RequestIds:
 
     def __init__(self, mac_key: bytes, boot: bytes) -> None:
         self._mac = blake2b(key=mac_key, digest_size=_MAC_BYTES)
-        self._boot = boot
+        self._boot = int.from_bytes(boot, "big") << 32
         self._counter = 0
 
     def make(self, now_ms: int) -> str:
         """The next id, for a request received at ``now_ms`` milliseconds since the Unix epoch."""
         self._counter = counter = (self._counter + 1) & 0xFFFF_FFFF
-        body = b"%b%b%b" % (now_ms.to_bytes(6, "big"), self._boot, counter.to_bytes(4, "big"))
+        body = (now_ms << 80 | self._boot | counter).to_bytes(_BODY_BYTES, "big")
         mac = self._mac.copy()
         mac.update(body)
         return PREFIX + b2a_base64(body + mac.digest(), newline=False).translate(_URL_SAFE).decode("ascii")

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from math import inf
 
 from tidegate.gateway.http.timers import Deadline, Wheel
 from tidegate.gateway.rescue import Cause
+
+# Reading a member through its class is slow.
+_SILENT, _OUT_OF_TIME = Cause.SILENT, Cause.OUT_OF_TIME
 
 
 class Alarm:
@@ -65,13 +67,12 @@ class Alarm:
         self._total_due = self._clock() + total
         self.claim_total()
 
-    def begin_without_task(self, total: float, on_ring: Callable[[], None]) -> None:
-        """A request begins by callbacks."""
+    def begin_without_task(self, now: float, total: float, on_ring: Callable[[], None]) -> None:
+        """A request begins by callbacks, ``now`` on the wheel's clock."""
         self._task = None
         self._has_rung = False
         self.on_ring = on_ring
-        self._total_due = self._clock() + total
-        self.claim_total()
+        self._total_due = now + total
 
     def attach(self) -> None:
         """Cancel this task from now on."""
@@ -90,13 +91,16 @@ class Alarm:
         self.claim_total()
         self._arm(cause, seconds)
 
-    def watch_whole(self, seconds: float) -> None:
-        """Ring with ``SILENT`` when a whole answer is not there after ``seconds``, or with ``OUT_OF_TIME`` when total
-        comes first; what is watched until the next attempt is bounded by it, too."""
+    def watch_whole(self, now: float, seconds: float) -> None:
+        """Ring with ``SILENT`` when a whole answer is not there ``seconds`` after ``now``, or with ``OUT_OF_TIME`` when
+        total comes first; what is watched until the next attempt is bounded by it, too."""
         self._idle = 0.0
-        due, total_due = self._clock() + seconds, self._total_due
-        self._due, self._late = (due, Cause.SILENT) if due < total_due else (total_due, Cause.OUT_OF_TIME)
-        self._arm(self._late, inf)
+        due, late = now + seconds, _SILENT
+        if due >= self._total_due:
+            due, late = self._total_due, _OUT_OF_TIME
+        self._due = due
+        self._late = self.cause = late
+        self._deadline.at(due)
 
     def claim_total(self) -> None:
         """Nobody else will be asked, so this answer has all the time that is left."""

@@ -108,12 +108,13 @@ class Attempt:
         connection = call.gateway.pool.take(leg.account.origin)
         if connection is None:
             return False
+        now = time.monotonic()
         self._connection = connection
         self._on_end = on_end
         self._enter()
-        call.alarm.begin_without_task(leg.timeouts.total, self._rung)
+        call.alarm.begin_without_task(now, leg.timeouts.total, self._rung)
         call.client.on_left = self._left
-        self._watch()
+        self._watch(now)
         connection.send(self._head + self._parts[0], self._answered)
         return True
 
@@ -238,7 +239,7 @@ class Attempt:
         if found is None:
             if not self._head:
                 self._write(exchange)
-            self._watch()
+            self._watch(time.monotonic())
             head, parts, self._parts = self._head, self._parts, ()
             return await pool.request(account.origin, head, parts, connect_timeout=timeout)
         if isinstance(found, ConnectionLostError) and not found.has_bytes:  # closed while it was idle
@@ -264,15 +265,15 @@ class Attempt:
     def _write(self, exchange: Exchange) -> None:
         self._head, self._parts = upstream_request(self._call, self.leg.account, exchange)
 
-    def _watch(self) -> None:
+    def _watch(self, now: float) -> None:
         """The request is about to be written."""
         call, timeouts = self._call, self.leg.timeouts
         if call.facts.stream:
             call.alarm.watch(Cause.SILENT, timeouts.first_token)
         else:
-            call.alarm.watch_whole(self.leg.whole_seconds)
+            call.alarm.watch_whole(now, self.leg.whole_seconds)
         if not call.own_seconds:
-            call.own_seconds = max(time.monotonic() - call.request.received_at, 1e-9)
+            call.own_seconds = max(now - call.request.received_at, 1e-9)
 
     def _take_head(self, response: UpstreamResponse) -> bytes | None:
         """Note what the head says; gives the body if all of it is here and needs nothing done to it."""

@@ -7,7 +7,7 @@ import msgspec
 from tidegate.wire.usage import Usage
 
 
-class Answer(msgspec.Struct, kw_only=True):
+class Answer(msgspec.Struct):
     """A whole, non-streamed 2xx reply in the client's dialect.
 
     Attributes:

@@ -99,15 +99,10 @@ def _read_completion(body: bytes) -> Answer:
             is_refused = True
         if choice.finish_reason == "content_filter":
             is_filtered = True
-    return Answer(
-        body=body,
-        usage=usage,
-        finish_reason=(told.choices[0].finish_reason or "") if told.choices else "",
-        model=told.model or "",
-        is_refused=is_refused,
-        is_filtered=is_filtered,
-        is_whole=bool(told.choices),
-    )
+    if not told.choices:
+        return Answer(body=body, usage=usage, model=told.model or "", is_whole=False)
+    finish_reason = told.choices[0].finish_reason or ""
+    return Answer(body, usage, finish_reason, told.model or "", is_refused, is_filtered)
 
 
 def _read_embeddings(body: bytes) -> Answer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from tidegate.wire.field_plan import FieldPlan
 from tidegate.wire.generation import GenerationDefaults, generation_defaults
 from tidegate.wire.insertion import Insertion
 from tidegate.wire.kinds import Kind
@@ -20,6 +21,7 @@ KNOWN_KEYS = {
 """Field -> ``,"field":``."""
 
 _MAX_PREPARED = 4096
+_SYSTEM_MESSAGE = b'{"role":"system","content":%b}'
 
 
 class PreparedInsertion:
@@ -31,10 +33,10 @@ class PreparedInsertion:
         policy: how the system prompt meets the client's own.
         generation: defaults and locked parameters.
         dropped: client fields that never go upstream.
-        plain: known client fields that always travel as they are -> ``,"field":``.
+        plans: orders of names that clients have sent -> what to make of them.
     """
 
-    __slots__ = ("_system", "_template", "dropped", "few_shot", "generation", "head", "plain", "policy")
+    __slots__ = ("_message", "_system", "_template", "dropped", "few_shot", "generation", "head", "plans", "policy")
 
     def __init__(self, kind: Kind, insertion: Insertion) -> None:
         self.head = b'{"model":' + msgspec.json.encode(insertion.model)
@@ -44,16 +46,12 @@ class PreparedInsertion:
         self.policy = insertion.system_policy
         self.generation: GenerationDefaults = generation_defaults(kind, insertion.generation, insertion.overridable)
         self.dropped = frozenset({"model", "tidegate"}) | self.generation.locked
-        self.plain = {key: prefix for key, prefix in KNOWN_KEYS.items() if self._is_plain(key)}
+        self.plans: dict[tuple[str, ...], FieldPlan] = {}
         self._template: PromptTemplate | None = None
         self._system: bytes | None = msgspec.json.encode(insertion.system) if insertion.system else None
+        self._message = None if self._system is None else _SYSTEM_MESSAGE % self._system
         if insertion.system and insertion.variables is not None:
             self._template = PromptTemplate(insertion.system, insertion.variables)
-
-    def _is_plain(self, key: str) -> bool:
-        """Whether nothing depends on the client's value of a field."""
-        parameter = self.generation.names.get(key)
-        return key not in self.dropped and key != "thinking" and parameter not in self.generation.pieces
 
     def system(self, variables: dict[str, object] | None) -> bytes | None:
         """The system prompt as a JSON string, ``None`` when the version brings none.
@@ -65,6 +63,13 @@ class PreparedInsertion:
             return self._system
         text = self._template.render(variables)
         return msgspec.json.encode(text) if text else None
+
+    def system_message(self, variables: dict[str, object] | None) -> bytes | None:
+        """The same as a message of OpenAI's dialect."""
+        if self._template is None:
+            return self._message
+        system = self.system(variables)
+        return None if system is None else _SYSTEM_MESSAGE % system
 
 
 _PREPARED: dict[tuple[int, Kind], tuple[Insertion, PreparedInsertion]] = {}

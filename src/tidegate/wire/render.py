@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tidegate.wire.errors import MalformedBodyError
+from tidegate.wire.field_plan import FieldPlan, is_worth_remembering
 from tidegate.wire.kinds import Kind
 from tidegate.wire.prepared import KNOWN_KEYS
 from tidegate.wire.splice import Piece, assemble, is_null, put_first, splice_messages
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 _INCLUDE_USAGE = b',"stream_options":{"include_usage":true}'
 _Inserted = dict[str, list[Piece]]
+_MOST_PLANS = 256
 
 
 def render_request(
@@ -50,51 +52,51 @@ def render_request(
     inserted = _INSERTERS[kind](fields, facts, prepared)
     if facts.stream and not facts.wants_usage and (kind is Kind.CHAT or kind is Kind.COMPLETIONS):
         inserted["stream_options"] = [_usage_asked(fields.get("stream_options"))]
-    pieces: list[Piece] = [prepared.head]
-    given = _append_fields(fields, inserted, prepared, pieces)
-    for value in inserted.values():
-        pieces += value
-    defaults = prepared.generation.pieces
-    if defaults:
-        if "thinking" in given:
-            given |= {"temperature", "top_p", "top_k"}  # Anthropic refuses them beside thinking
-        pieces += [piece for name, piece in defaults.items() if name not in given]
-    pieces.append(b"}")
-    return assemble(pieces)
+    plan = prepared.plans.get(tuple(fields)) or _new_plan(fields, prepared)
+    if not plan.holds_for(fields):
+        plan = _plan_by_value(fields, prepared)
+    return assemble(plan.pieces(fields, inserted))
 
 
-def _append_fields(
-    fields: dict[str, msgspec.Raw], inserted: _Inserted, prepared: PreparedInsertion, pieces: list[Piece]
-) -> set[str]:
-    """Append what the client sent; inserted fields stand where theirs stood.
+def _new_plan(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) -> FieldPlan:
+    """The plan for the names of ``fields``, remembered where it is good for other values too."""
+    names, plans = tuple(fields), prepared.plans
+    if "thinking" in fields:
+        return _plan_by_value(fields, prepared)
+    plan = _plan(names, prepared)
+    if is_worth_remembering(names):
+        if len(plans) >= _MOST_PLANS:
+            plans.clear()
+        plans[names] = plan
+    return plan
 
-    Returns the parameters among the version's defaults that the client set, and ``thinking``.
-    """
-    plain = prepared.plain
-    dropped = prepared.dropped
-    names = prepared.generation.names
-    defaults = prepared.generation.pieces
-    given: set[str] = set()
-    for key, raw in fields.items():
-        if key in inserted:
-            pieces += inserted.pop(key)
-            continue
-        prefix = plain.get(key)
-        if prefix is not None:
-            pieces += (prefix, raw)
-            continue
-        if key in dropped:
-            continue
-        parameter = names.get(key)
-        if parameter is not None:
-            if parameter in defaults and is_null(raw):
-                continue
-            given.add(parameter)
-        elif key == "thinking" and b"disabled" not in bytes(raw) and not is_null(raw):
-            given.add(key)
-        pieces.append(KNOWN_KEYS.get(key) or _key(key))
-        pieces.append(raw)
-    return given
+
+def _plan_by_value(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) -> FieldPlan:
+    """The plan for these very values: null is no choice of the client where the version has one."""
+    generation = prepared.generation
+    names = tuple(
+        name for name, raw in fields.items() if generation.names.get(name) not in generation.pieces or not is_null(raw)
+    )
+    return _plan(names, prepared, is_thinking=_is_thinking(fields, prepared))
+
+
+def _plan(names: tuple[str, ...], prepared: PreparedInsertion, *, is_thinking: bool = False) -> FieldPlan:
+    """What to make of fields that have values."""
+    generation = prepared.generation
+    kept = {name: KNOWN_KEYS.get(name) or _key(name) for name in names if name not in prepared.dropped}
+    given = {generation.names.get(name) for name in kept}
+    if is_thinking:
+        given |= {"temperature", "top_p", "top_k"}  # Anthropic refuses them beside thinking
+    tail = [piece for name, piece in generation.pieces.items() if name not in given]
+    checked = tuple(name for name in kept if generation.names.get(name) in generation.pieces)
+    return FieldPlan(prepared.head, kept, [*tail, b"}"], checked)
+
+
+def _is_thinking(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) -> bool:
+    raw = fields.get("thinking")
+    if raw is None or is_null(raw) or "thinking" in prepared.dropped:
+        return False
+    return "thinking" in prepared.generation.names or b"disabled" not in bytes(raw)
 
 
 def _key(name: str) -> bytes:
@@ -114,10 +116,9 @@ def _insert_nothing(fields: dict[str, msgspec.Raw], facts: RequestFacts, prepare
 
 
 def _insert_into_chat(fields: dict[str, msgspec.Raw], facts: RequestFacts, prepared: PreparedInsertion) -> _Inserted:
-    system = prepared.system(facts.variables)
-    if system is None and not prepared.few_shot:
+    message = prepared.system_message(facts.variables)
+    if message is None and not prepared.few_shot:
         return {}
-    message = None if system is None else b'{"role":"system","content":' + system + b"}"
     raw = _required(fields, "messages")
     spliced = splice_messages("messages", raw, message, prepared.few_shot, prepared.policy)
     return {"messages": [KNOWN_KEYS["messages"], *spliced]}

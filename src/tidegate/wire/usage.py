@@ -47,13 +47,18 @@ class OpenAIUsage(msgspec.Struct):
 
     def usage(self) -> Usage:
         """The neutral form."""
-        read = self.prompt_tokens_details or self.input_tokens_details
-        written = self.completion_tokens_details or self.output_tokens_details
+        read = self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens
+        written = self.completion_tokens if self.completion_tokens is not None else self.output_tokens
+        read_details = self.prompt_tokens_details or self.input_tokens_details
+        written_details = self.completion_tokens_details or self.output_tokens_details
+        cached = read_details.cached_tokens if read_details is not None else None
+        reasoning = written_details.reasoning_tokens if written_details is not None else None
+        # Four comparisons and no calls: this is read of every answer.
         return Usage(
-            _known(self.prompt_tokens, self.input_tokens),
-            _known(self.completion_tokens, self.output_tokens),
-            _known(read.cached_tokens if read else None),
-            _known(written.reasoning_tokens if written else None),
+            read if read is not None and 0 <= read <= _MOST else -1,
+            written if written is not None and 0 <= written <= _MOST else -1,
+            cached if cached is not None and 0 <= cached <= _MOST else -1,
+            reasoning if reasoning is not None and 0 <= reasoning <= _MOST else -1,
         )
 
 
@@ -78,12 +83,9 @@ class AnthropicUsage(msgspec.Struct):
         return Usage(read, written, cached, before.reasoning_tokens)
 
 
-def _known(*counts: int | None) -> int:
-    """The first count that is there, else -1."""
-    for count in counts:
-        if count is not None:
-            return count if 0 <= count <= _MOST else -1
-    return -1
+def _known(count: int) -> int:
+    """The count, -1 where no model can give it."""
+    return count if 0 <= count <= _MOST else -1
 
 
 def read_openai_usage(told: Any) -> Usage | None:

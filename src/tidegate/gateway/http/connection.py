@@ -134,7 +134,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of requests."""
         phase = self._phase
-        if phase is _LINGERING or phase is _CLOSED:
+        if phase is _IDLE:
+            request = self._reader.whole_request(data)
+            if request is not None:
+                self._handle(request)
+                return
+        elif phase is _LINGERING or phase is _CLOSED:
             return
         self._reader.feed(data)
         if phase is _SERVING:

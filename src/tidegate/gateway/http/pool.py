@@ -35,6 +35,7 @@ class Pool:
         self._idle: dict[Origin, deque[UpstreamConnection]] = {}
         self._dialler = Dialler(wheel)
         self._sweeping = wheel.deadline(self._sweep)
+        self._is_sweeping = False
         self._is_closed = False
 
     @property
@@ -103,7 +104,8 @@ class Pool:
         if self._is_closed:
             connection.close()
             return
-        if not self._sweeping.is_set:
+        if not self._is_sweeping:
+            self._is_sweeping = True
             self._sweeping.set(_SWEEP_SECONDS)
         connection.idle_since = self._wheel.now
         idle = self._idle.get(connection.origin)
@@ -121,5 +123,6 @@ class Pool:
                 idle.popleft().close()
             if not idle:
                 del self._idle[origin]
-        if self._idle:
+        self._is_sweeping = bool(self._idle)
+        if self._is_sweeping:
             self._sweeping.set(_SWEEP_SECONDS)

@@ -12,6 +12,7 @@ import re
 import httptools
 
 from tidegate.gateway.http.chunked import ChunkedBody
+from tidegate.gateway.http.habit import Habit
 from tidegate.gateway.http.limits import Limits
 from tidegate.gateway.http.plain_heads import split_head
 from tidegate.gateway.http.refusal import RefusalError, body_too_large, malformed
@@ -24,7 +25,6 @@ _SINGLE = frozenset(
 )
 _FOR_LLHTTP = frozenset((b"transfer-encoding", b"upgrade"))
 _UNREPEATED = frozenset((b"connection", b"expect"))
-_CHANCES = 8
 _OWN_PREFIX = b"x-tidegate-"
 
 
@@ -73,8 +73,8 @@ class Request:
         self.is_keep_alive = is_keep_alive
         self.is_http10 = is_http10
 
-    def again(self, length: bytes) -> Request:
-        """A request with the same head but for its ``content-length``; its body is still to come."""
+    def again(self, length: bytes, body: bytes = b"") -> Request:
+        """A request with the same head but for its ``content-length``."""
         new = Request.__new__(Request)
         new.method = self.method
         new.target = self.target
@@ -82,43 +82,12 @@ class Request:
         new.query = self.query
         new.headers = headers = self.headers.copy()
         headers[b"content-length"] = length
-        new.body = b""
+        new.body = body
         new.peer = ""
         new.received_at = 0.0
         new.is_keep_alive = True
         new.is_http10 = False
         return new
-
-
-class _Habit:
-    """A client's last ordinary head, cut where its length stands: the next one often differs in nothing else."""
-
-    __slots__ = ("_after", "_before", "_chances", "_request")
-
-    def __init__(self) -> None:
-        self._before = self._after = b""
-        self._chances = _CHANCES
-        self._request: Request | None = None
-
-    def recognise(self, head: bytes) -> Request | None:
-        """The request of a head that was learned, whatever its length."""
-        if self._request is not None and head.startswith(self._before) and head.endswith(self._after):
-            length = head[len(self._before) : -len(self._after)]
-            if length.isdigit():
-                self._chances = _CHANCES
-                return self._request.again(length)
-        return None
-
-    def learn(self, head: bytes, request: Request) -> None:
-        """Remember an ordinary head; a client whose heads never come again is not followed for long."""
-        if not self._chances or not _UNREPEATED.isdisjoint(request.headers):
-            return
-        self._chances -= 1
-        line = head.lower().find(b"\r\ncontent-length: ")
-        if line >= 0:
-            start = line + len(b"\r\ncontent-length: ")
-            self._before, self._after = head[:start], head[head.index(b"\r\n", start) :]
-            self._request = request
 
 
 class RequestReader:
@@ -135,6 +104,7 @@ class RequestReader:
         "_habit",
         "_headers",
         "_held",
+        "_known",
         "_last_host",
         "_last_line",
         "_limits",
@@ -156,7 +126,8 @@ class RequestReader:
         self._chunks: ChunkedBody | None = None
         self._headers: dict[bytes, bytes] = {}
         self._target = b""
-        self._habit = _Habit()
+        self._habit = Habit()
+        self._known: Request | None = None  # whose head is the habit
         self._last_host: bytes | None = None
         self._last_line: bytes | None = None  # a request line that llhttp and our rules have accepted
         self.path = ""
@@ -191,6 +162,18 @@ class RequestReader:
             self._held += data
             self._scanned = max(0, self._scanned - self._at)
             self._at = 0
+
+    def whole_request(self, data: bytes) -> Request | None:
+        """What :meth:`feed` and :meth:`next_request` would make of ``data``, if it is a whole request like the one before
+        it and nothing else; else ``None``, and nothing has happened.
+        """
+        if self._request is not None or self._at != len(self._held) or len(data) > self._limits.body_bytes:
+            return None
+        split, known = self._habit.split(data), self._known
+        if split is None or known is None:
+            return None
+        self.path = known.path
+        return known.again(*split)
 
     def next_request(self) -> Request | None:
         """The next whole request, or None until more bytes arrive.
@@ -249,9 +232,9 @@ class RequestReader:
         )
 
     def _read_head(self, head: bytes) -> Request:
-        known = self._habit.recognise(head)
-        if known is not None:
-            return known
+        length = self._habit.length_in(head)
+        if length is not None and self._known is not None:
+            return self._known.again(length)
         limits = self._limits
         if len(head) > limits.head_bytes:
             raise self._head_too_large()
@@ -270,8 +253,8 @@ class RequestReader:
             options = [option.strip() for option in headers[b"connection"].lower().split(b",")]
             is_keep_alive = b"close" not in options and (b"keep-alive" in options or not is_http10)
         request = Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
-        if is_ordinary:
-            self._habit.learn(head, request)
+        if is_ordinary and _UNREPEATED.isdisjoint(headers) and self._habit.learn(head):
+            self._known = request
         return request
 
     def _judge_head(self, head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bool]:

@@ -41,10 +41,16 @@ class Deadline:
 
     def set(self, seconds: float) -> None:
         """Fire ``seconds`` from now, instead of any earlier plan."""
+        self.at(self._wheel.clock() + seconds)  # the time of the last turn lags, and a busy loop lets it lag far
+
+    def at(self, due: float) -> None:
+        """Fire at ``due`` on the wheel's clock, instead of any earlier plan."""
         wheel = self._wheel
+        self.due = due
+        if 0 <= self.bucket <= due * wheel.per_second:
+            return  # it is looked at in time
         if not wheel.is_running:
             wheel.start()
-        self.due = due = wheel.clock() + seconds  # the time of the last turn lags, and a busy loop lets it lag far
         bucket = int(due * wheel.per_second) + 1
         if self.bucket < 0 or bucket < self.bucket:
             wheel.put(self, bucket)

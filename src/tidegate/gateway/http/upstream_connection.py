@@ -19,6 +19,7 @@ from tidegate.gateway.http.faults import (
     ProtocolError,
     TruncatedBodyError,
 )
+from tidegate.gateway.http.habit import Habit
 from tidegate.gateway.http.origin import Origin
 from tidegate.gateway.http.plain_heads import split_answer
 from tidegate.gateway.http.upstream_response import UpstreamResponse
@@ -47,6 +48,7 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_habit",
         "_head_bytes",
         "_headers",
         "_interim",
@@ -54,6 +56,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_is_keep_alive",
         "_is_sending",
         "_is_write_paused",
+        "_known",
         "_loop",
         "_on_head",
         "_on_idle",
@@ -78,6 +81,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.on_body = self._pieces.append  # called by the parser, without a frame of Python
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
+        self._habit = Habit()
+        self._known: tuple[int, dict[bytes, bytes]] = 0, {}  # of the answer whose head is the habit
         self._head_bytes = 0
         self._interim = 0
         self._is_keep_alive = False
@@ -194,8 +199,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         if self._response is None:
-            if not self._head_bytes and (whole := split_answer(data)) is not None:
-                self._take_whole(*whole, len(data))
+            if not self._head_bytes and (whole := self._whole_answer(data)) is not None:
+                self._take_whole(*whole)
                 return
             if not self._head_bytes and data[0] in _LINE_END:
                 self._fail(ProtocolError("the upstream's answer begins with a line end"))
@@ -228,12 +233,21 @@ class UpstreamConnection(asyncio.Protocol):
         if self._on_head is not None and response is not None:
             self._tell(response)
 
-    def _take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes, size: int) -> None:
-        """A whole answer in one read, which llhttp need not see."""
-        self._head_bytes = size
+    def _whole_answer(self, data: bytes) -> tuple[int, dict[bytes, bytes], bytes] | None:
+        """Status, headers and body of an ordinary whole answer in one read, which llhttp need not see; else ``None``."""
+        split = self._habit.split(data)
+        if split is not None:
+            status, headers = self._known
+            return status, {**headers, b"content-length": split[0]}, split[1]
+        whole = split_answer(data)
+        if whole is not None and self._habit.learn(data[: len(data) - len(whole[2])]):
+            self._known = whole[0], whole[1]
+        return whole
+
+    def _take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+        self._head_bytes = 1
         self._is_done = self._is_keep_alive = True
-        self._response = response = UpstreamResponse(self, status, headers)
-        response.take(body)
+        self._response = response = UpstreamResponse(self, status, headers, body)
         self._wake_writer()
         self._end(response, is_clean=True)
         self._tell(response)  # last: whoever is told may send the next request on this very connection

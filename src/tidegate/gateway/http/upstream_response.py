@@ -23,6 +23,7 @@ class UpstreamResponse:
         is_reused: it came over a connection that had served before.
         is_complete: the whole body has arrived.
         is_paused: reading waits for :meth:`resume`.
+        whole: the body, if it came in one piece with its head, as most do; else ``None``.
         is_delimited: its length or chunked coding tells where it ends; otherwise only the close does.
     """
 
@@ -41,15 +42,17 @@ class UpstreamResponse:
         "status",
     )
 
-    def __init__(self, connection: UpstreamConnection, status: int, headers: dict[bytes, bytes]) -> None:
+    def __init__(
+        self, connection: UpstreamConnection, status: int, headers: dict[bytes, bytes], whole: bytes | None = None
+    ) -> None:
         self.status = status
         self.headers = headers
         self.is_reused = connection.is_reused
-        self.is_complete = False
+        self.is_complete = whole is not None
         self.is_delimited = True
         self._connection = connection
-        self._held: list[bytes] = []
-        self._held_bytes = 0
+        self._held: list[bytes] = [] if whole is None else [whole]
+        self._held_bytes = 0 if whole is None else len(whole)
         self._on_data: Callable[[bytes], None] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._error: HttpClientError | None = None
