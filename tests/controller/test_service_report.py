@@ -45,6 +45,25 @@ async def test_a_report_tells_versions_releases_and_incidents(world):
     assert "| rolled back |" in page
 
 
+async def test_a_report_tells_what_users_said_of_each_version(world):
+    await world.service("bot", "1.0.0")
+    gateway = world.gateways[0]
+    await gateway.serve("bot", 8)
+    first, second, *others = sorted(gateway.answered)
+    await gateway.say({first: True, **dict.fromkeys(others, False)})
+    await gateway.say({first: 4.0, second: 2.0}, name="rating")
+    await gateway.say({first: "solved", second: "open", others[0]: "solved", others[1]: "solved"}, name="outcome")
+    report = await world.control.reports.read("bot", last=timedelta(days=7))
+    assert [(each.name, each.verdicts, each.is_share, round(each.value, 3)) for each in report.opinions] == [
+        ("outcome=open", 4, True, 0.25),
+        ("outcome=solved", 4, True, 0.75),
+        ("rating", 2, False, 3.0),
+        ("thumbs_up", 7, True, 0.143),
+    ]
+    assert len({each.version for each in report.opinions}) == 1
+    assert "| outcome=solved | 4 | 75 % |" in service_pages.markdown(report)
+
+
 async def test_the_page_holds_its_pictures_and_escapes_what_people_wrote(world):
     await rolled_back(world)
     report = await world.control.reports.read("bot", last=timedelta(hours=1))
@@ -59,7 +78,7 @@ async def test_the_page_holds_its_pictures_and_escapes_what_people_wrote(world):
 async def test_a_quiet_service_has_a_report_too(world):
     await world.service("bot", "1.0.0")
     report = await world.control.reports.read("bot", last=timedelta(days=1))
-    assert service_pages.markdown(report).count("None.") == 4 - 1  # one row of totals stands
+    assert service_pages.markdown(report).count("None.") == 5 - 1  # one row of totals stands
     assert "No request in this time" in service_pages.html(report)
     with pytest.raises(NotFoundError):
         await world.control.reports.read("nobody", last=timedelta(days=1))

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -143,7 +143,7 @@ class FakeGateway:
         self.sequence += 1
         return ObservationBatch.of(self.name, self.boot_id, self.sequence, rows)
 
-    async def say(self, answers: dict[str, bool], name: str = "thumbs_up") -> None:
+    async def say(self, answers: Mapping[str, bool | float | str], name: str = "thumbs_up") -> None:
         """Feedback on answers by request id, attributed as control does each second."""
         at_us = int(self.world.clock.now().timestamp() * 1_000_000)
         said = [

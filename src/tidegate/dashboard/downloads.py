@@ -12,7 +12,7 @@ from starlette.routing import Route
 from tidegate.client import AsyncClient
 from tidegate.dashboard.showing import Shop, known_caller
 
-MARKDOWN, JSON = "text/markdown; charset=utf-8", "application/json"
+MARKDOWN, JSON, HTML = "text/markdown; charset=utf-8", "application/json", "text/html; charset=utf-8"
 
 
 async def _incident(ask: AsyncClient, identifier: str) -> bytes:
@@ -27,10 +27,20 @@ async def _report(ask: AsyncClient, identifier: str) -> bytes:
     return (await ask.report_markdown(identifier)).encode()
 
 
+async def _week(ask: AsyncClient, service: str) -> bytes:
+    return (await ask.service_report_page(service, written_as="html")).encode()
+
+
+async def _week_markdown(ask: AsyncClient, service: str) -> bytes:
+    return (await ask.service_report_page(service)).encode()
+
+
 DOWNLOADS: dict[str, tuple[str, Callable[[AsyncClient, str], Awaitable[bytes]]]] = {
     "/incidents/{id}/post-mortem.md": (MARKDOWN, _post_mortem),
     "/incidents/{id}/incident.json": (JSON, _incident),
     "/releases/{id}/report.md": (MARKDOWN, _report),
+    "/services/{id}/week.html": (HTML, _week),
+    "/services/{id}/week.md": (MARKDOWN, _week_markdown),
 }
 
 

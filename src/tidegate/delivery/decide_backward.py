@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from tidegate.delivery.commands import CloseIncident, OpenIncident, SwapBack, TearDown
 from tidegate.delivery.decide_evidence import is_silent
@@ -166,7 +166,7 @@ def _leave_serving(draft: Draft) -> None:
     if _leave_by_health(draft):
         return
     if is_silent(draft) and state.silent_since is not None:
-        roll_back(draft, "metrics_stale", since=state.silent_since.isoformat(timespec="seconds"))
+        roll_back(draft, "metrics_stale", since=f"{state.silent_since.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC")
     elif facts.stable != state.stable:
         roll_back(draft, "stable_changed")
     elif facts.newer and facts.newer.candidate == state.stable:

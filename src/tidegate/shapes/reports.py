@@ -98,11 +98,28 @@ class VersionTotals(msgspec.Struct, frozen=True, kw_only=True):
     latency_p95_seconds: float | None
 
 
+class OpinionTotals(msgspec.Struct, frozen=True, kw_only=True):
+    """What was said under one name of the answers of one version.
+
+    Attributes:
+        name: of the feedback, or ``name=category``.
+        verdicts: under that name, of all categories.
+        is_share: ``value`` is the share that said so; otherwise the mean of numbers.
+    """
+
+    version: str
+    name: str
+    verdicts: int
+    is_share: bool
+    value: float
+
+
 class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
     """One service from ``since`` to ``until``.
 
     Attributes:
         total: over all versions; its ``version`` is "".
+        opinions: feedback on answers, by version and name.
         releases, incidents: begun in that time, newest first.
     """
 
@@ -113,6 +130,7 @@ class ServiceReport(msgspec.Struct, frozen=True, kw_only=True):
     stable: str | None
     total: VersionTotals
     versions: tuple[VersionTotals, ...]
+    opinions: tuple[OpinionTotals, ...]
     traffic: Traffic
     releases: tuple[Release, ...]
     incidents: tuple[Incident, ...]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from html import escape
 from typing import NamedTuple
 
 WIDTH, HEIGHT = 720, 200
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 8, 12, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 12, 22
 _COLOURS = ("#0b7a75", "#d8893b", "#5b6bbf", "#b5487a", "#6f8f3a", "#8a6d5c", "#4a90a4", "#a15c38")
-_GRID, _INK = "#d9dee3", "#5c6770"
+_GRID = "#d9dee3"
+_STEPS = (1, 1.5, 2, 2.5, 3, 4, 5, 7.5, 10)
 
 
 class Axis(NamedTuple):
@@ -41,7 +43,7 @@ def stacked(title: str, axis: Axis, series: Mapping[str, Sequence[float]], unit:
         unit: behind the numbers of the scale.
     """
     below = [0.0] * len(axis.starts)
-    top = max((sum(values) for values in zip(*series.values(), strict=True)), default=0.0)
+    top = _ceiling(max((sum(values) for values in zip(*series.values(), strict=True)), default=0.0))
     shapes = []
     for number, values in enumerate(series.values()):
         above = [base + value for base, value in zip(below, values, strict=True)]
@@ -53,7 +55,7 @@ def stacked(title: str, axis: Axis, series: Mapping[str, Sequence[float]], unit:
 
 def lines(title: str, axis: Axis, series: Mapping[str, Sequence[float | None]], unit: str = "") -> str:
     """One line each; where a value is ``None`` there is a gap."""
-    top = max((value for values in series.values() for value in values if value is not None), default=0.0)
+    top = _ceiling(max((value for values in series.values() for value in values if value is not None), default=0.0))
     shapes = [
         f'<polyline points="{_path(run)}" fill="none" stroke="{_colour(number)}" stroke-width="1.8"/>'
         for number, values in enumerate(series.values())
@@ -63,7 +65,7 @@ def lines(title: str, axis: Axis, series: Mapping[str, Sequence[float | None]], 
 
 
 def _frame(title: str, axis: Axis, top: float, unit: str, shapes: Sequence[str], names: Sequence[str]) -> str:
-    rows = 1 + len(names) // 3 if names else 0
+    rows = -(-len(names) // 3)
     height = HEIGHT + 16 * rows
     scale = "".join(
         f'<line x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{_GRID}"/>'
@@ -82,7 +84,7 @@ def _frame(title: str, axis: Axis, top: float, unit: str, shapes: Sequence[str],
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'font-family="system-ui, sans-serif" font-size="11" fill="{_INK}"><title>{escape(title)}</title>'
+        f'font-family="system-ui, sans-serif" font-size="11" fill="currentColor"><title>{escape(title)}</title>'
         f"{scale}{''.join(shapes)}{times}{legend}</svg>"
     )
 
@@ -117,7 +119,15 @@ def _step_x(number: int, count: int) -> float:
 
 def _y(value: float, top: float) -> float:
     inside = HEIGHT - _TOP - _BOTTOM
-    return _TOP + inside - (inside * value / top if top else 0.0)
+    return _TOP + inside - inside * value / top
+
+
+def _ceiling(value: float) -> float:
+    """A round number at or above ``value``; 1 of nothing."""
+    if value <= 0:
+        return 1.0
+    power: float = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in _STEPS if step * power >= value * (1 - 1e-9))
 
 
 def _colour(number: int) -> str:

@@ -8,7 +8,7 @@ from html import escape
 
 from tidegate.controller.reports.pictures import Axis, lines, stacked
 from tidegate.controller.reports.wording import cell, duration, instant, words
-from tidegate.shapes.reports import DriftSignal, ServiceReport, VersionDrift, VersionTotals
+from tidegate.shapes.reports import OpinionTotals, ServiceReport, VersionDrift, VersionTotals
 from tidegate.shapes.traffic import TrafficPoint
 
 _Table = tuple[str, tuple[str, ...], list[tuple[str, ...]]]  # heading, titles, rows
@@ -16,8 +16,11 @@ _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem;color:#1d2429}"
     "h1{font-size:1.5rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}"
     "td,th{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #d9dee3;font-variant-numeric:tabular-nums}"
-    "svg{width:100%;height:auto}p.lead{color:#5c6770}"
-    "@media(prefers-color-scheme:dark){body{background:#14181b;color:#e6eaed}td,th{border-color:#333b41}}"
+    "h2:first-of-type{margin-top:1.2rem}.wide{overflow-x:auto}td,th{white-space:nowrap}td:nth-child(3){white-space:normal}"
+    "th{color:#5c6770;font-weight:500;font-size:.85em}svg{width:100%;height:auto;color:#5c6770}svg line{stroke:#d9dee3}"
+    "p.lead{color:#5c6770}@media(max-width:40rem){figure svg{min-width:34rem}}figure{margin:0;overflow-x:auto}"
+    "@media(prefers-color-scheme:dark){body{background:#14181b;color:#e6eaed}td,th{border-color:#333b41}"
+    "svg line{stroke:#333b41}svg,th,p.lead{color:#a3afb9}}"
 )
 
 
@@ -32,11 +35,13 @@ def markdown(report: ServiceReport) -> str:
 def html(report: ServiceReport) -> str:
     """A page of its own: no script, nothing to fetch."""
     title = escape(f"{report.service}, {_span(report)}")
-    pictures = "".join(f"<h2>{escape(heading)}</h2>{picture}" for heading, picture in _pictures(report))
+    pictures = "".join(
+        f"<h2>{escape(heading)}</h2><figure>{picture}</figure>" for heading, picture in _pictures(report)
+    )
     tables = "".join(_html_table(*table) for table in _tables(report))
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title><meta name="viewport" '
-        f'content="width=device-width"><style>{_STYLE}</style></head><body><h1>{title}</h1>'
+        f'content="width=device-width, initial-scale=1"><style>{_STYLE}</style></head><body><h1>{title}</h1>'
         f'<p class="lead">{escape(_lead(report))}</p>{pictures}{tables}</body></html>\n'
     )
 
@@ -60,6 +65,11 @@ def _lead(report: ServiceReport) -> str:
 def _tables(report: ServiceReport) -> Iterator[_Table]:
     titles = ("version", "requests", "failed", "rescued", "refused", "truncated", "tokens", "cost", "ttft p95", "p95")
     yield "Versions", titles, [_version_row(each) for each in (*report.versions, report.total)]
+    yield (
+        "Quality, as users said it",
+        ("version", "feedback", "verdicts", "value"),
+        [_opinion_row(each) for each in report.opinions],
+    )
     yield (
         "Releases",
         ("begun", "version", "strategy", "ended", "exposed", "verdict"),
@@ -96,6 +106,11 @@ def _tables(report: ServiceReport) -> Iterator[_Table]:
     )
 
 
+def _opinion_row(each: OpinionTotals) -> tuple[str, ...]:
+    value = f"{each.value * 100:.3g} %" if each.is_share else f"{each.value:.3g}"
+    return (_short(each.version), each.name, f"{each.verdicts:,}", value)
+
+
 def _version_row(each: VersionTotals) -> tuple[str, ...]:
     return (
         _short(each.version) or "all",
@@ -112,19 +127,18 @@ def _version_row(each: VersionTotals) -> tuple[str, ...]:
 
 
 def _drift_rows(each: VersionDrift) -> Iterator[tuple[str, ...]]:
+    if not each.is_first_over:
+        yield (_short(each.version), "all", "-", "-", "-", f"its first day lasts until {instant(each.first_until)}")
+        return
     for signal in each.signals:
+        if not (signal.first_count or signal.now_count):
+            continue
         index = "-" if signal.degree == "unknown" else f"{signal.index:.3f}"
-        degree = _degree(each, signal)
+        degree = "too few values" if signal.degree == "unknown" else signal.degree
         name = f"{words(signal.signal)}, median"
         yield (_short(each.version), name, _plain(signal.first_median), _plain(signal.now_median), index, degree)
     for rate in each.rates:
         yield (_short(each.version), words(rate.signal), _percent(rate.first), _percent(rate.now), "-", "-")
-
-
-def _degree(each: VersionDrift, signal: DriftSignal) -> str:
-    if not each.is_first_over:
-        return "its first day is not over"
-    return "too few values" if signal.degree == "unknown" else signal.degree
 
 
 def _pictures(report: ServiceReport) -> Iterator[tuple[str, str]]:
@@ -193,7 +207,7 @@ def _html_table(heading: str, titles: Sequence[str], rows: Sequence[Sequence[str
         return f"<h2>{escape(heading)}</h2><p>None.</p>"
     head = "".join(f"<th>{escape(title)}</th>" for title in titles)
     body = "".join(f"<tr>{''.join(f'<td>{escape(part)}</td>' for part in row)}</tr>" for row in rows)
-    return f"<h2>{escape(heading)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<h2>{escape(heading)}</h2><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _short(reference: str) -> str:
@@ -205,7 +219,7 @@ def _share(part: int, whole: int) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{value * 100:.2f} %"
+    return "-" if value is None else f"{value * 100:.2f}".rstrip("0").rstrip(".") + " %"
 
 
 def _plain(value: float | None) -> str:

@@ -12,6 +12,7 @@ from tidegate.controller.traffic import TrafficQueries
 from tidegate.delivery.observation import Outcome
 from tidegate.delivery.tally import Tally, TallyKey, total_of
 from tidegate.registry.database import Database
+from tidegate.registry.feedback.summing import said_of_versions
 from tidegate.registry.traffic import read_traffic
 from tidegate.shapes.reports import ServiceReport, VersionTotals
 
@@ -43,6 +44,7 @@ class ServiceReports:
         incidents = await self._queries.incidents(service, limit=_MOST_ROWS)
         async with self._observed.read() as connection:
             found = await read_traffic(connection, [service], since=since)
+            opinions = await said_of_versions(connection, service, since_us=int(since.timestamp() * 1_000_000))
         versions = [_totals(version, counted) for version, counted in sorted(_by_version(found).items())]
         return ServiceReport(
             service=service,
@@ -52,6 +54,7 @@ class ServiceReports:
             stable=status.stable,
             total=_totals("", total_of(found.values()) if found else Tally()),
             versions=tuple(versions),
+            opinions=tuple(opinions),
             traffic=await self._traffic.over_time(service, last=last),
             releases=tuple(release for release in releases if release.created_at >= since),
             incidents=tuple(incident for incident in incidents if incident.opened_at >= since),
