@@ -152,6 +152,10 @@ bench: $(VENV)/.dev system-packages ## CPU per request and per chunk beside ngin
 bench-mirror: $(VENV)/.dev ## what users pay for 10 % of copies, also to a candidate that hangs
 	$(BIN)/python bench/mirror.py
 
+.PHONY: bench-stall
+bench-stall: $(VENV)/.dev ## by how much bodies of 20 MB keep a gateway's loop from the others; fails above 20 ms
+	$(BIN)/python bench/stall.py
+
 .PHONY: bench-peers
 bench-peers: $(VENV)/.dev system-packages ## the same figures of other gateways, each in its own scratch environment
 	$(BIN)/python bench/peers.py --install --write docs/explanation/peers.md

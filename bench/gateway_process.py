@@ -19,6 +19,7 @@ import cProfile
 import os
 import signal
 import socket
+import time
 from hashlib import sha256
 from pathlib import Path
 
@@ -120,6 +121,22 @@ async def count_tasks(file: Path) -> None:
         await asyncio.sleep(1)
 
 
+async def watch_turns(file: Path) -> None:
+    """Write the most CPU seconds that one turn of the loop took, whenever there is a new record.
+
+    CPU of this thread, because a busy machine lengthens a turn and not its work.
+    """
+    longest, before = 0.0, time.thread_time()
+    while True:
+        await asyncio.sleep(0)
+        now = time.thread_time()
+        if now - before > longest:
+            longest = now - before
+            file.write_text(str(longest))
+            now = time.thread_time()  # not the writing
+        before = now
+
+
 async def run(arguments: argparse.Namespace) -> None:
     """Serve until SIGTERM."""
     stopped = asyncio.Event()
@@ -147,6 +164,8 @@ async def run(arguments: argparse.Namespace) -> None:
     beside = [asyncio.create_task(drain(observer, records))]
     if arguments.tasks_file:
         beside.append(asyncio.create_task(count_tasks(arguments.tasks_file)))
+    if arguments.turns_file:
+        beside.append(asyncio.create_task(watch_turns(arguments.turns_file)))
     await stopped.wait()
     for task in beside:
         task.cancel()
@@ -165,6 +184,7 @@ def main() -> None:
     parser.add_argument("--ca-file", help="whom to trust where the upstream speaks TLS")
     parser.add_argument("--profile", type=Path, help="write a cProfile here on exit")
     parser.add_argument("--tasks-file", type=Path, help="write the number of unfinished tasks here each second")
+    parser.add_argument("--turns-file", type=Path, help="write the CPU seconds of the loop's longest turn here")
     arguments = parser.parse_args()
     profile = cProfile.Profile() if arguments.profile else None
     if profile is not None:

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from tests.faults.points import EXPLANATIONS, Point, listed
 
-ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "explanation" / "streaming-correctness.md"
-
-
-@dataclass(frozen=True)
-class Point:
-    """One point.
-
-    Attributes:
-        claim: what the gateway does.
-        tests: ``file::name`` or ``file::Class::name``, relative to ``tests``.
-        faults: rows of the fault table that prove it as well.
-        missing: what is not built or not proven, honestly.
-    """
-
-    title: str
-    claim: str
-    tests: tuple[str, ...]
-    faults: tuple[str, ...] = ()
-    missing: str = ""
-
+PAGE = EXPLANATIONS / "streaming-correctness.md"
 
 SSE, CHAT, MESSAGES = "wire/test_sse.py::", "wire/test_relay_chat.py::", "wire/test_relay_messages.py::"
 RESPONSES, RENDER, HTTP = "wire/test_relay_responses.py::", "wire/test_render.py::", "wire/test_http_rules.py::"
@@ -393,29 +371,13 @@ _HEAD = """# What is right about a stream
 
 The points in which streams of language models go wrong between a client and an upstream, what the gateway does
 about each, and the tests that prove it. [Faults](faults.md) lists what a client sees of every fault; its rows
-are named here where they prove a point.
+are named here where they prove a point. [HTTP](http-safety.md) and [dialects](dialects.md) have pages of their own.
 """
 
 
 def rendered() -> str:
     """The page."""
-    return "\n".join([_HEAD, *(line for number, point in enumerate(POINTS, 1) for line in _section(number, point))])
-
-
-def _section(number: int, point: Point) -> Iterator[str]:
-    yield f"## {number}. {point.title}"
-    yield ""
-    yield point.claim
-    yield ""
-    for test in point.tests:
-        file, _, name = test.partition("::")
-        yield f"- [`{name.replace('::', '.')}`](../../tests/{file})"
-    if point.faults:
-        yield f"- the fault wall: {'; '.join(point.faults)}"
-    if point.missing:
-        yield ""
-        yield f"**Missing:** {point.missing}"
-    yield ""
+    return f"{_HEAD}\n{listed(POINTS)}"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every point about streams is proven by tests that exist."""
+"""Every point about streams, HTTP and dialects is proven by tests that exist."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import ast
 from functools import cache
 
 import pytest
-from tests.faults.correctness import PAGE, POINTS, ROOT, Point, rendered
+from tests.faults import correctness, dialect_facts, http_safety
 from tests.faults.fault_table import ROWS
+from tests.faults.points import ROOT, Point
+
+PAGES = (correctness, http_safety, dialect_facts)
 
 
 @cache
@@ -22,7 +25,7 @@ def names_in(file: str) -> frozenset[str]:
     return frozenset(names)
 
 
-@pytest.mark.parametrize("point", POINTS, ids=lambda point: point.title)
+@pytest.mark.parametrize("point", [point for page in PAGES for point in page.POINTS], ids=lambda point: point.title)
 def test_what_is_said_to_prove_a_point_exists(point: Point):
     assert point.tests
     for test in point.tests:
@@ -31,9 +34,10 @@ def test_what_is_said_to_prove_a_point_exists(point: Point):
     assert set(point.faults) <= {row.fault for row in ROWS}
 
 
-def test_the_page_is_current():
-    assert PAGE.read_text() == rendered(), "render it again: python -m tests.faults.correctness"
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.PAGE.stem)
+def test_the_page_is_current(page):
+    assert page.PAGE.read_text() == page.rendered(), f"render it again: python -m {page.__name__}"
 
 
-def test_there_are_twenty_eight_points():
-    assert len(POINTS) == 28
+def test_there_are_twenty_eight_points_about_streams():
+    assert len(correctness.POINTS) == 28

@@ -18,6 +18,7 @@ from tidegate.gateway.rescue import (
     next_move,
     outcome_of,
 )
+from tidegate.gateway.retry_after import LONGEST_WAIT_SECONDS
 
 RETRY, NEXT, GIVE_UP = Move.RETRY, Move.NEXT, Move.GIVE_UP
 
@@ -88,9 +89,11 @@ def test_retries_leave_an_attempt_for_the_fallbacks(standing, move):
 
 
 def test_a_wait_longer_than_the_cap_is_not_cut_short_but_avoided():
-    assert next_move(Cause.RATE_LIMITED, stable(asked_wait=60.0)) is NEXT
-    assert next_move(Cause.RATE_LIMITED, stable(asked_wait=60.0, alternatives=0)) is GIVE_UP
-    assert next_move(Cause.RATE_LIMITED, stable(asked_wait=2.0, alternatives=0)) is RETRY
+    longer = LONGEST_WAIT_SECONDS + 0.1
+    assert next_move(Cause.RATE_LIMITED, stable(asked_wait=longer)) is NEXT
+    assert next_move(Cause.RATE_LIMITED, stable(asked_wait=longer, alternatives=0)) is GIVE_UP
+    assert next_move(Cause.RATE_LIMITED, stable(asked_wait=LONGEST_WAIT_SECONDS, alternatives=0)) is RETRY
+    assert LONGEST_WAIT_SECONDS <= 10.0, "a client waits meanwhile"
 
 
 def test_a_wait_that_total_does_not_leave_goes_on_to_whoever_can_be_asked_now():
