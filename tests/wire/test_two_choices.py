@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.wire.two_choices import ChoiceStream, Head, added, end_of_streams, whole_answer
+from tidegate.wire.two_choices import ChoiceStream, Head, added, end_of_streams, read_choice, whole_answer
 
 HEAD = Head("chatcmpl-1", 1_700_000_000, "bot")
 
@@ -19,6 +19,10 @@ def answer(text: str, tokens: int, **more: object) -> bytes:
     usage = {"prompt_tokens": 3, "completion_tokens": tokens, "total_tokens": 3 + tokens}
     made = {"id": text, "object": "chat.completion", "model": "secret", "choices": [choice], "usage": usage}
     return json.dumps(made | more).encode()
+
+
+def both(*answers: bytes) -> bytes:
+    return whole_answer(HEAD, [read_choice(each) for each in answers])
 
 
 def chunk(**fields: object) -> bytes:
@@ -43,7 +47,7 @@ STREAM = b"".join(
 
 
 def test_whole_answers_become_choices_in_their_places_and_tokens_add_up():
-    made = json.loads(whole_answer(HEAD, [answer("a", 5, system_fingerprint="fp"), answer("b", 7)]))
+    made = json.loads(both(answer("a", 5, system_fingerprint="fp"), answer("b", 7)))
     assert [(each["index"], each["message"]["content"]) for each in made["choices"]] == [(0, "a"), (1, "b")]
     assert made["usage"] == {"prompt_tokens": 6, "completion_tokens": 12, "total_tokens": 18}
     assert (made["id"], made["model"], made["object"]) == ("chatcmpl-1", "bot", "chat.completion")
@@ -85,15 +89,70 @@ def test_the_common_stream_ends_with_all_tokens_if_anybody_told_them(is_told):
     )
 
 
-@given(st.lists(st.one_of(st.none(), st.dictionaries(st.sampled_from("abc"), st.integers(0, 9)))))
+ODD = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=3)),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+)
+NAMES = st.sampled_from(["prompt_tokens", "completion_tokens", "prompt_tokens_details", "completion_tokens_details"])
+ODD_USAGE = st.one_of(ODD, st.dictionaries(NAMES, ODD), st.dictionaries(NAMES, st.just({"cached_tokens": 2**70})))
+
+
+@given(ODD_USAGE, st.dictionaries(st.text(max_size=4), ODD, max_size=3))
+def test_an_odd_usage_and_what_a_provider_adds_spoil_no_answer(usage, more):
+    choice = {**more, "message": {**more, "role": "assistant", "content": "b"}, "stop_reason": "</s>"}
+    made = json.loads(both(answer("a", 5), answer("", 0, usage=usage, choices=[choice], **more)))
+    assert [each["message"]["content"] for each in made["choices"]] == ["a", "b"]
+    assert {name for each in made["choices"] for name in each} <= {"index", "message", "finish_reason", "logprobs"}
+    promised = {"role", "content", "refusal", "annotations", "audio"}
+    assert {name for each in made["choices"] for name in each["message"]} <= promised
+    assert 5 <= made["usage"]["completion_tokens"] <= 5 + 2**31
+    stream = ChoiceStream(HEAD, 0)
+    said = json.loads(stream.feed(chunk(choices=[{**choice, "delta": choice["message"]}], usage=usage))[6:])
+    assert said["choices"][0]["delta"]["content"] == "b"
+    end_of_streams(HEAD, [stream, stream])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b"{}",
+        answer("a", 1, choices=[]),
+        answer("a", 1, choices=None),
+        answer("a", 1, choices=[{"message": "hello"}]),
+        answer("a", 1, choices=[{}]),
+        b'{"choices": ' + b"[" * 9_000 + b"]" * 9_000 + b"}",
+    ],
+)
+def test_what_is_no_choice_is_none(body):
+    assert read_choice(body) is None
+
+
+def test_a_usage_nested_without_end_is_none():
+    deep = b'{"choices": [{"message": {"content": "a"}}], "usage": ' + b"[" * 9_000 + b"]" * 9_000 + b"}"
+    found = read_choice(deep)
+    assert found is None or found.usage is None
+
+
+def test_an_event_that_only_ends_a_choice_ends_it():
+    told = ChoiceStream(HEAD, 1).feed(chunk(choices=[{"finish_reason": "stop", "x_eos": 2}]))
+    assert json.loads(told[6:])["choices"] == [{"index": 1, "delta": {}, "finish_reason": "stop"}]
+
+
+COUNTS = st.dictionaries(st.sampled_from(["prompt_tokens", "completion_tokens"]), st.integers(0, 9))
+
+
+@given(st.lists(st.one_of(st.none(), COUNTS)))
 def test_tokens_add_up_in_any_order(usages):
     assert added(usages) == added(usages[::-1])
 
 
 def test_details_of_tokens_add_up_too():
-    one = {"prompt_tokens": 1, "details": {"cached": 2}, "cost": None}
-    assert added([one, {"prompt_tokens": 3, "details": {"cached": 4, "audio": 5}, "cost": 7}]) == {
+    one = {"prompt_tokens": 1, "prompt_tokens_details": {"cached_tokens": 2}}
+    other = {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 5}}
+    assert added([one, other]) == {
         "prompt_tokens": 4,
-        "details": {"cached": 6, "audio": 5},
-        "cost": 7,
+        "prompt_tokens_details": {"cached_tokens": 6, "audio_tokens": 5},
     }

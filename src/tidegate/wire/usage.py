@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-_MOST = 2**31 - 1  # of one answer; what is beyond is no count, and would spoil every sum it enters
+MOST_TOKENS = 2**31 - 1  # of one answer; what is beyond is no count, and would spoil every sum it enters
 
 
 class Usage(msgspec.Struct, frozen=True, gc=False):
@@ -55,10 +55,10 @@ class OpenAIUsage(msgspec.Struct):
         reasoning = written_details.reasoning_tokens if written_details is not None else None
         # Four comparisons and no calls: this is read of every answer.
         return Usage(
-            read if read is not None and 0 <= read <= _MOST else -1,
-            written if written is not None and 0 <= written <= _MOST else -1,
-            cached if cached is not None and 0 <= cached <= _MOST else -1,
-            reasoning if reasoning is not None and 0 <= reasoning <= _MOST else -1,
+            read if read is not None and 0 <= read <= MOST_TOKENS else -1,
+            written if written is not None and 0 <= written <= MOST_TOKENS else -1,
+            cached if cached is not None and 0 <= cached <= MOST_TOKENS else -1,
+            reasoning if reasoning is not None and 0 <= reasoning <= MOST_TOKENS else -1,
         )
 
 
@@ -85,7 +85,7 @@ class AnthropicUsage(msgspec.Struct):
 
 def _known(count: int) -> int:
     """The count, -1 where no model can give it."""
-    return count if 0 <= count <= _MOST else -1
+    return count if 0 <= count <= MOST_TOKENS else -1
 
 
 def read_openai_usage(told: Any) -> Usage | None:

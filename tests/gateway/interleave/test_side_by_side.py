@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections import Counter
 from typing import Any
 
 import msgspec
 import pytest
+from tests.fakes.json_endpoint import json_endpoint
 from tests.gateway.gateway_bench import (
     KEY,
     Bench,
@@ -24,6 +26,7 @@ from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.records import ContentRecord
 from tidegate.delivery.snapshot import ContentPolicy
+from tidegate.gateway.http.upstream_response import UpstreamResponse
 from tidegate.gateway.interleave.side_by_side import order_of
 
 TWO = {"x-tidegate-choices": "2"}
@@ -286,21 +289,73 @@ async def test_the_end_of_the_release_leaves_the_user_with_stables_answer(bench,
     assert (await pair_of(bench)).candidate.outcome == "cancelled"
 
 
-async def test_a_slow_reader_holds_both_upstreams(bench, simulate):
-    long = {"answer": " ".join(["word"] * 10_000)}
-    sim = await give(bench, simulate, both(long))
-    reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port, limit=4_096)
+async def test_a_slow_reader_holds_both_upstreams_until_it_catches_up(bench, simulate, monkeypatch):
+    paused, resumed = set(), set()
+    for known, name in ((paused, "pause"), (resumed, "resume")):
+        really = getattr(UpstreamResponse, name)
+        noted = lambda response, known=known, really=really: (known.add(id(response)), really(response))[1]  # noqa: E731
+        monkeypatch.setattr(UpstreamResponse, name, noted)
+    word = "y" * 20_000
+    sim = await give(bench, simulate, both({"answer": " ".join([word] * 400)}))
+    reader, writer = await _slow_reader(bench.server.port)
+    await until(lambda: len(paused) == 2)
+    assert sim.stats()["concurrent"] == 2
+    whole = b""
+    while piece := await reader.read(1 << 20):
+        whole += piece
+    writer.close()
+    assert resumed == paused
+    for place in (b"0", b"1"):
+        assert whole.count(b'"index":%b,"delta":{"content":"' % place) >= 400
+    assert whole.count(b'"finish_reason":"stop"') == 2
+    assert whole.count(word.encode()) == 800
+    assert whole.endswith(b"data: [DONE]\n\n\r\n0\r\n\r\n")
+
+
+async def _slow_reader(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A client that asked for two streamed answers, has next to no buffers and reads nothing yet."""
+    channel = socket.socket()
+    channel.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+    channel.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(channel, ("127.0.0.1", port))
+    reader, writer = await asyncio.open_connection(sock=channel, limit=4_096)
     content = msgspec.json.encode(chat_body(stream=True))
     writer.write(
         b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %b\r\nconnection: close\r\n"
         b"x-tidegate-choices: 2\r\ncontent-length: %d\r\n\r\n%b" % (KEY.encode(), len(content), content)
     )
-    await until(lambda: len(sim.requests) == 2)
-    await asyncio.sleep(0.2)
-    whole = await reader.read()
-    assert whole.count(b'"finish_reason":"stop"') == 2
-    assert whole.rstrip().endswith(b"data: [DONE]\r\n\r\n0") or b"data: [DONE]" in whole
-    writer.close()
+    return reader, writer
+
+
+PLAIN_CHOICE = {"index": 0, "message": {"role": "assistant", "content": "odd"}, "finish_reason": "stop"}
+ODD_ANSWERS = {
+    "a usage that is none": {"usage": "many"},
+    "counts beyond all bounds": {"usage": {"prompt_tokens": 2**63, "completion_tokens": -1, "total_tokens": True}},
+    "what nobody promised": {"citations": [1], "choices": [PLAIN_CHOICE | {"native_finish_reason": "eos"}]},
+    "a choice that says nothing": {"choices": [{"index": 0, "finish_reason": "stop"}]},
+}
+VARIANTS = (("stable", 10_000), ("candidate", 0))
+
+
+@pytest.mark.parametrize("side", ["stable", "candidate"])
+@pytest.mark.parametrize("answer", ODD_ANSWERS.values(), ids=ODD_ANSWERS)
+async def test_no_oddity_of_an_answer_fails_the_other_one(bench, simulate, side, answer):
+    bench.provide("sim", await simulate(ANSWERS))
+    async with json_endpoint() as odd:
+        body = {"id": "x", "object": "chat.completion", "model": "secret", "choices": [PLAIN_CHOICE], **answer}
+        odd.answers["/v1/chat/completions"] = (200, body)
+        bench.provide("odd", odd.url)
+        arms = [variant(name, weight, provider="odd" if name == side else "sim") for name, weight in VARIANTS]
+        bench.publish(service(*arms, release=release(mirroring=Mirroring(share=10_000, patience=60.0))))
+        got = await bench.chat(headers=TWO)
+    assert got.status_code == 200
+    assert set(got.json()) <= {"id", "object", "created", "model", "choices", "usage"}
+    is_void = "message" not in body["choices"][0]
+    pair = await pair_of(bench)
+    assert len(texts(got, stream=False)) == (1 if is_void else 2)
+    assert ("upstream_error" in (pair.stable.assigned_outcome, pair.candidate.assigned_outcome)) is is_void
+    assert getattr(pair, side).assigned_outcome == ("upstream_error" if is_void else "ok")
+    assert pair.stable.outcome == "ok"
 
 
 async def test_both_texts_are_kept_where_the_service_keeps_content(bench, simulate):

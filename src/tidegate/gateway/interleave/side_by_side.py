@@ -114,11 +114,18 @@ class SideBySide(SecondAnswer):
         try:
             await ask_in_order(self._user)
             await self._wait()
+            if self._stable.is_unreadable:
+                self._user.assigned_outcome = Outcome.UPSTREAM_ERROR
             self._rescue()
             self._both.conclude(self._stable)
         finally:
             self._task.cancel()
             self._user.responder = self._responder
+
+    async def _run(self) -> None:
+        await super()._run()
+        if self._theirs_side.is_unreadable:
+            self.call.outcome = self.call.assigned_outcome = Outcome.UPSTREAM_ERROR
 
     async def _wait(self) -> None:
         """For the candidate's answer: as long as it takes where stable has none or the client sees it coming, else for

@@ -1,7 +1,8 @@
 """The responders of two answers to one request, and the one answer that both become.
 
 A streamed answer goes on as it comes, as the choice of its place; a whole one is kept until the other is there. What
-fails before its first content leaves no trace, so the other is then delivered alone.
+fails before its first content leaves no trace, so the other is then delivered alone, and so it is where a whole answer
+cannot be read as a choice.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from tidegate.gateway.mirror.recording import Recording
-from tidegate.wire.two_choices import ChoiceStream, Head, end_of_streams, whole_answer
+from tidegate.wire.two_choices import Choice, ChoiceStream, Head, end_of_streams, read_choice, whole_answer
 
 if TYPE_CHECKING:
     from tidegate.gateway.http.heads import Headers
@@ -24,12 +25,14 @@ class Side:
         place: of its choice.
         status, headers: of its answer, 0 and none before it began.
         recording: of what its model said, before it became a choice.
-        is_broken: it began and is not whole.
+        choice: of a whole answer that is no stream.
+        is_broken: it began and is not whole, or its whole answer is no choice.
     """
 
     __slots__ = (
         "_both",
         "_parts",
+        "choice",
         "headers",
         "is_broken",
         "is_ended",
@@ -46,6 +49,7 @@ class Side:
         self._parts: list[bytes] = []
         self.place = place
         self.stream = stream
+        self.choice: Choice | None = None
         self.status = 0
         self.headers: Headers = ()
         self.recording = Recording()
@@ -63,6 +67,11 @@ class Side:
         return self.is_ended and not self.is_broken and 200 <= self.status < 300
 
     @property
+    def is_unreadable(self) -> bool:
+        """A whole answer that is no choice."""
+        return self.is_ended and self.is_broken and self.stream is None and self.status == 200
+
+    @property
     def is_shown(self) -> bool:
         """The client has some of it already."""
         return self.is_started and self.stream is not None and self.status == 200
@@ -75,8 +84,8 @@ class Side:
     def send(self, status: int, headers: Headers, body: bytes) -> None:
         """The whole answer, or why there is none."""
         self._begin(status, headers)
-        self.is_ended = True
         self._keep(body)
+        self._finish()
 
     def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:  # noqa: ARG002 - as a responder
         """Begin it: of a stream the client sees this at once."""
@@ -101,7 +110,7 @@ class Side:
         if self.stream is not None and self.stream.is_broken:
             self.abort()
             return
-        self.is_ended = True
+        self._finish()
 
     def abort(self) -> None:
         """No more of it comes: the client is told, and goes on with the other."""
@@ -118,6 +127,12 @@ class Side:
     def _begin(self, status: int, headers: Headers) -> None:
         self.is_started = True
         self.status, self.headers = status, headers
+
+    def _finish(self) -> None:
+        self.is_ended = True
+        if self.stream is None and self.is_whole:
+            self.choice = read_choice(self.body)
+            self.is_broken = self.choice is None
 
     def _keep(self, data: bytes) -> None:
         self.recording.add(data)
@@ -175,9 +190,9 @@ class TwoAnswers:
             self._end_stream()
             return
         whole = [side for side in self.sides if side.is_whole]
-        if len(whole) == 2:
-            body = whole_answer(self._head, [side.body for side in whole])
-            self._responder.send(200, self._headers(), body)
+        choices = [side.choice for side in whole if side.choice is not None]
+        if len(choices) == 2:
+            self._responder.send(200, self._headers(), whole_answer(self._head, choices))
             return
         alone = whole[0] if whole else first_choice
         self._responder.send(alone.status or 502, alone.headers, alone.body)
