@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 
+import httpx2
 import mmh3
 import msgspec
 from tests.fakes.observations import observation
 from tests.fakes.pairs import pair
 from tests.scenarios.world import FakeGateway, World
 
-from tidegate.delivery.judging import Preference, candidate_score
 from tidegate.delivery.observation import Observation, ObservationBatch
-from tidegate.delivery.pairs import PairRecord
-from tidegate.delivery.records import FeedbackRecord, Record, RecordBatch, encode_record
+from tidegate.delivery.pairs import PairRecord, copy_id
+from tidegate.delivery.records import ContentRecord, FeedbackRecord, Record, RecordBatch, encode_record
 from tidegate.delivery.snapshot import ServiceRoute
-from tidegate.registry.judgements import Judgement, keep_judgement
-from tidegate.registry.observations import Counts
+from tidegate.wire.prompt_text import Turn
 
 Chooses = Callable[[random.Random, tuple[str, ...]], str | None]
 """Which variant a user prefers of those shown, in their order; ``None`` neither."""
@@ -47,6 +47,7 @@ class Crowd:
         self.world = world
         self.gateway: FakeGateway = world.gateways[gateway]
         self.chooses = chooses
+        self.seed = seed
         self.chance = random.Random(seed)
         self.number = 0
         self.fails: Callable[[int], bool] = lambda _: False
@@ -82,33 +83,33 @@ class Crowd:
         await self._send(users, records)
 
     async def be_judged(self, requests: int) -> None:
-        """Copies that a judge named ``kind`` compares in both orders; whoever takes the first place makes a tie."""
+        """Copies whose texts are kept and which control's judge compares; whoever takes the first place makes a tie."""
         route = self._route()
         if route is None or route.release is None or route.release.mirroring is None:
             return
-        users, pairs = [], []
+        users: list[Observation] = []
+        records: list[Record] = []
         for _ in range(requests):
             self.number += 1
             fields = self._fields(route, f"req_{self.gateway.name}_{self.number}")
             theirs = {"version": route.variants[1].version}
-            pairs.append(pair(theirs, {"version": route.variants[0].version}, **fields))
-            users.append(pairs[-1].stable)
-        await self._send(users, pairs)
-        async with self.world.control.observed.write() as connection:
-            for made in pairs:
-                await keep_judgement(connection, self._judgement(made))
+            made = pair(theirs, {"version": route.variants[0].version}, **fields)
+            users.append(made.stable)
+            records += [made, _kept(made.stable), _kept(made.candidate, copy_id(made.stable.request_id))]
+        self.world.judge = self._judge
+        await self._send(users, records)
+        while await self.world.control.judging.judge():
+            pass
 
-    def _judgement(self, made: PairRecord) -> Judgement:
-        orders = ("candidate", "stable"), ("stable", "candidate")
-        said = [self.chooses(self.chance, order) for order in orders]
-        places = [
-            Preference.NEITHER if choice is None else Preference.FIRST if choice == order[0] else Preference.SECOND
-            for choice, order in zip(said, orders, strict=True)
-        ]
-        at_us = made.stable.started_at_us + 1
-        return Judgement(
-            made.candidate, Counts.WINDOW, "kind", "judge/v1.0.0", at_us, candidate_score(*places), *map(str, places)
-        )
+    def _judge(self, request: httpx2.Request) -> httpx2.Response:
+        """A judge of this crowd's taste; what it says depends on the question alone, whenever it is asked."""
+        asked = json.loads(json.loads(request.content)["messages"][1]["content"])
+        shown = tuple(asked[place].partition(" ")[0] for place in ("first", "second"))
+        choice = self.chooses(random.Random(f"{self.seed} {asked}"), shown)
+        better = "neither" if choice is None else ("first", "second")[shown.index(choice)]
+        message = {"role": "assistant", "content": json.dumps({"better": better})}
+        headers = {"x-tidegate-version": "judge/v1.0.0-11111111"}
+        return httpx2.Response(200, headers=headers, json={"choices": [{"message": message}]})
 
     async def take_turns(self, conversations: int, says: Callable[[random.Random, str], bool]) -> None:
         """Conversations of two turns, one of each version in random order, each with a yes or no."""
@@ -157,6 +158,20 @@ class Crowd:
         encoded = [encode_record(record) for record in records]
         await control.store_records(RecordBatch.of(gateway.name, gateway.boot_id, gateway.sequence - 1, encoded))
         await control.attribution.attribute()
+
+
+def _kept(row: Observation, request_id: str = "") -> ContentRecord:
+    """The text of an answer, which says whose it is."""
+    return ContentRecord(
+        request_id=request_id or row.request_id,
+        at_us=row.started_at_us - 1,
+        service=row.service,
+        version=row.version,
+        unit_hash=row.unit_hash,
+        prompt=(Turn("user", "Where is it?"),),
+        answer=f"{row.variant} answers {row.request_id}",
+        keep_seconds=3_600,
+    )
 
 
 def _shown(made: PairRecord, shown: tuple[str, ...]) -> PairRecord:

@@ -36,7 +36,7 @@ async def release(world: World, strategy: Any, *, mode: str = "pairwise", keeps:
     content = ContentSpec(keep="redacted" if keeps else "off", sample=1.0)
     async with world.control.state.write() as connection:
         await put_service(connection, "bot", ServiceSpec(content=content), actor="t", at=world.clock.now())
-        spec = JudgeSpec(service="judge", rubric="Is it kind?", mode=mode)
+        spec = JudgeSpec(service="judge", rubric="Is it kind?", mode=mode, sample=1.0, lag=0.0)
         await put_judge(connection, "kind", spec, actor="t", at=world.clock.now())
     document = {
         "kind": "Release",
@@ -54,7 +54,7 @@ async def release(world: World, strategy: Any, *, mode: str = "pairwise", keeps:
 
 def seconds(world: World, crowd: Crowd):
     async def second() -> None:
-        await crowd.be_judged(40)
+        await crowd.be_judged(20)
         await world.gateways[1].serve("bot", 30)
 
     return second

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tidegate.stats.adaptive.best_arm import best_of_means, best_of_rates
     from tidegate.stats.adaptive.contrast import Contest, Contrast, Side, contrast
+    from tidegate.stats.adaptive.posteriors import MeanPosteriors, RatePosteriors, mean_posteriors, rate_posteriors
     from tidegate.stats.adaptive.thompson import beta_draws, normal_draws, thompson, top_two, top_two_shares
     from tidegate.stats.adaptive.track_and_stop import (
         characteristic_time,
@@ -90,6 +91,7 @@ if TYPE_CHECKING:
 _PLACES: dict[str, tuple[str, ...]] = {
     "adaptive.best_arm": ("best_of_means", "best_of_rates"),
     "adaptive.contrast": ("Contest", "Contrast", "Side", "contrast"),
+    "adaptive.posteriors": ("MeanPosteriors", "RatePosteriors", "mean_posteriors", "rate_posteriors"),
     "adaptive.thompson": ("beta_draws", "normal_draws", "thompson", "top_two", "top_two_shares"),
     "adaptive.track_and_stop": ("characteristic_time", "optimal_shares", "stopping", "tracking_shares"),
     "adaptive.weighting": ("ArmValue", "Epoch", "arm_value"),

@@ -45,6 +45,7 @@ _PARTS = {
         "drift",
     ),
     "Allocations that learn": (
+        "adaptive.posteriors",
         "adaptive.best_arm",
         "adaptive.thompson",
         "adaptive.track_and_stop",

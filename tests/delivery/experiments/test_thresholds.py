@@ -8,14 +8,15 @@ from datetime import UTC, datetime
 import msgspec
 
 from tidegate.delivery.evidence.summary import Summary
+from tidegate.delivery.experiments.differences import _evident
 from tidegate.delivery.experiments.effects import Round, Standing, arm_effect
 from tidegate.delivery.experiments.progress import Experiment
-from tidegate.delivery.experiments.thresholds import freeze_thresholds
+from tidegate.delivery.experiments.thresholds import exceedances, freeze_thresholds, quantile_of
 from tidegate.delivery.facts import StepCounts
 from tidegate.delivery.observation import Outcome
 from tidegate.delivery.quantities import Change
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.stats.distribution import Distribution
+from tidegate.stats.distribution import Distribution, upper_edge
 
 P95 = GuardrailSpec(metric="latency", stat="p95")
 EXPERIMENT = Experiment(step=0, shares=({"a": 5_000},), round_at=datetime(2026, 3, 1, tzinfo=UTC))
@@ -78,3 +79,22 @@ def test_a_margin_is_tested_at_a_threshold_so_much_higher():
     slower = Round(0.5, start[1] + latencies(900, 1.5e5, 3), start[0] + latencies(900, 1e5, 4))
     assert arm_effect(loose, "a", [alike], **judge).standing is Standing.NO_WORSE
     assert arm_effect(loose, "a", [slower], **judge).standing is Standing.WORSE
+
+
+def test_a_unit_that_was_set_aside_and_counts_elsewhere_now_leaves_no_less_than_nothing():
+    stable, arm = latencies(400, 1e5, 1), latencies(400, 1e5, 2)
+    (threshold,) = frozen(stable, arm).thresholds
+    one = latencies(1, 1e5, 3)
+    gone = msgspec.structs.replace(arm, requests=399, units=399, outcomes={"ok": 399})
+    gone = msgspec.structs.replace(gone, latency=arm.latency.without(Distribution.of(max(_values(arm)))))
+    for later in (Round(0.5, gone, stable), Round(0.5, gone + one, stable), Round(0.5, arm, stable)):
+        tails = _evident(quantile_of(P95), [later], threshold, "a")
+        for stratum in exceedances(tails, threshold.value):
+            assert 0 <= stratum.candidate_events <= stratum.candidate_trials
+            assert 0 <= stratum.stable_events <= stratum.stable_trials
+        assert arm_effect(P95, "a", [later], alpha=0.05, least=100, threshold=threshold).standing is Standing.UNDECIDED
+
+
+def _values(side: Summary) -> list[int]:
+    """A value of every bucket."""
+    return [max(1, round(upper_edge(index))) for index in side.latency.buckets]

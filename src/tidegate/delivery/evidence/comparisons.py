@@ -22,6 +22,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from tidegate.delivery.evidence.exceeding import Since
 from tidegate.delivery.evidence.metrics import (
     QUANTILES,
     Quantity,
@@ -299,9 +300,9 @@ def _by_exceedances(
     threshold = baseline.value * (1 + side.margin if side.is_increase else max(0.0, 1 - side.margin))
     surely, maybe = [], []
     for share, new, old in _after(baseline, metric, both):
-        known = old.values.above(baseline.value) + old.infinite, old.size
-        surely.append(Stratum(share, new.values.above(threshold) + new.infinite, new.size, *known))
-        maybe.append(Stratum(share, new.values.maybe_above(threshold) + new.infinite, new.size, *known))
+        known = old.exceeding(baseline.value)
+        surely.append(Stratum(share, *new.exceeding(threshold), *known))
+        maybe.append(Stratum(share, *new.exceeding(threshold, is_least=False), *known))
     harm = arm_prediction.log_evidence_of_harm(surely)
     safety = arm_prediction.log_evidence_of_safety(maybe, 1.0)
     fail, fine = (harm, safety) if side.is_increase else (safety, harm)
@@ -310,14 +311,14 @@ def _by_exceedances(
     return Verdict.PASS if fine >= -math.log(pass_alpha) else Verdict.INCONCLUSIVE
 
 
-def _after(baseline: Baseline, metric: Quantity, both: Concurrent) -> list[tuple[float, Tail, Tail]]:
+def _after(baseline: Baseline, metric: Quantity, both: Concurrent) -> list[tuple[float, Since, Since]]:
     """Each round's share and both arms' values, but for what the threshold was chosen by."""
     found = []
     for share, arm, control, number in both.strata:
-        new, old = metric.tail(arm), metric.tail(control)
+        new, old = Since(metric.tail(arm)), Since(metric.tail(control))
         if number == baseline.round:
-            new = Tail(new.values.without(baseline.candidate), new.infinite - baseline.candidate_failures)
-            old = Tail(old.values.without(baseline.stable), old.infinite - baseline.stable_failures)
+            new = new._replace(aside=Tail(baseline.candidate, baseline.candidate_failures))
+            old = old._replace(aside=Tail(baseline.stable, baseline.stable_failures))
         if number >= baseline.round:
             found.append((share, new, old))
     return found

@@ -15,6 +15,7 @@ from functools import reduce
 from operator import add
 from typing import NamedTuple
 
+from tidegate.delivery.evidence.exceeding import Since
 from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, QUANTILES, Quantity, Quotient, Rate, Score, metric_of
 from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
@@ -183,15 +184,14 @@ def _quantiles(metric: Quantity, q: float, rounds: Sequence[Round], alpha: float
 def _evident(metric: Quantity, rounds: Sequence[Round], threshold: Threshold, variant: str) -> list[Tails]:
     """What came after the threshold was frozen."""
 
-    def left(side: Summary, name: str, number: int) -> Tail:
+    def since(side: Summary, name: str, number: int) -> Since:
         tail = metric.tail(side)
         if number > threshold.round or name not in threshold.values:
-            return tail
-        seen = Tail(threshold.values[name], threshold.failures.get(name, 0))
-        return Tail(tail.values.without(seen.values), tail.infinite - seen.infinite)
+            return Since(tail)
+        return Since(tail, Tail(threshold.values[name], threshold.failures.get(name, 0)))
 
     return [
-        Tails(each.share, left(each.arm, variant, each.number), left(each.control, STABLE, each.number))
+        Tails(each.share, since(each.arm, variant, each.number), since(each.control, STABLE, each.number))
         for each in rounds
         if each.number >= threshold.round
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tidegate.delivery.evidence.exceeding import Since
 from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, metric_name, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.progress import Experiment, Threshold
@@ -23,11 +24,11 @@ MINIMUM_VALUES = 100  # of control, that a threshold is frozen from
 
 
 class Tails(NamedTuple):
-    """The values of both sides of one round that are evidence; of their units ``share`` was the arm's probability."""
+    """The values of both sides of one round; of their units ``share`` was the arm's probability."""
 
     share: float
-    arm: Tail
-    control: Tail
+    arm: Since
+    control: Since
 
 
 def freeze_thresholds(
@@ -71,9 +72,7 @@ def exceedances(tails: Sequence[Tails], value: float, *, factor: float = 1.0, is
         value: the threshold, the edge of a bucket.
         is_least: count values of the arm that surely exceed; else those that may (a bucket that its threshold cuts).
     """
-    found = []
-    for share, arm, control in tails:
-        above = arm.values.above if is_least else arm.values.maybe_above
-        own = above(value * factor) + arm.infinite
-        found.append(Stratum(share, own, arm.size, control.values.above(value) + control.infinite, control.size))
-    return found
+    return [
+        Stratum(share, *arm.exceeding(value * factor, is_least=is_least), *control.exceeding(value))
+        for share, arm, control in tails
+    ]

@@ -15,10 +15,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betainc, ndtr
 
-Floats = NDArray[np.float64]
+from tidegate.stats.adaptive.posteriors import Floats, mean_posteriors, rate_posteriors
+
 _POINTS = 120  # of the grid for each arm
 _REACH = 6.0  # standard deviations that it covers to each side
 _NARROWEST = 1e-12
@@ -28,35 +28,26 @@ def best_of_rates(successes: Sequence[float], trials: Sequence[float]) -> Floats
     """Of success rates under uniform priors, shape (arms,), summing to 1.
 
     Args:
-        successes: of each arm, at most its trials; fractions are allowed (scores within 0 ... 1).
-        trials: of each arm.
+        successes, trials: as of :func:`~tidegate.stats.adaptive.posteriors.rate_posteriors`.
 
     Raises:
         ValueError: shapes differ, or an arm has more successes than trials.
     """
-    won, tried = np.asarray(successes, float), np.asarray(trials, float)
-    if won.shape != tried.shape or np.any(won < 0) or np.any(won > tried):
-        raise ValueError(f"each arm needs 0 <= successes <= trials, and {list(successes)} of {list(trials)} is not")
-    a, b = 1 + won, 1 + tried - won
-    middle = a / (a + b)
-    spread = np.sqrt(middle * (1 - middle) / (a + b + 1))
-    points = np.clip(_grid(middle, spread), 0.0, 1.0)
-    return _best(np.asarray(betainc(a, b, points[:, None]), np.float64))
+    found = rate_posteriors(successes, trials)
+    points = np.clip(_grid(found.means, found.deviations), 0.0, 1.0)
+    return _best(np.asarray(betainc(*found, points[:, None]), np.float64))
 
 
 def best_of_means(means: Sequence[float], standard_errors: Sequence[float]) -> Floats:
     """Of means under flat priors, shape (arms,), summing to 1.
 
     Args:
-        means: of each arm.
-        standard_errors: of these means, finite and at least 0.
+        means, standard_errors: as of :func:`~tidegate.stats.adaptive.posteriors.mean_posteriors`.
 
     Raises:
         ValueError: shapes differ, or a standard error is negative or not finite.
     """
-    middle, errors = np.asarray(means, float), np.asarray(standard_errors, float)
-    if middle.shape != errors.shape or not np.all(np.isfinite(errors)) or np.any(errors < 0):
-        raise ValueError(f"each arm needs a mean and a finite standard error, and {list(standard_errors)} are not")
+    middle, errors = mean_posteriors(means, standard_errors)
     spread = np.maximum(errors, _NARROWEST * max(1.0, float(np.max(np.abs(middle)))))
     return _best(np.asarray(ndtr((_grid(middle, spread)[:, None] - middle) / spread), np.float64))
 

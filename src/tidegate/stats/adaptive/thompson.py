@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tidegate.stats.adaptive.posteriors import Floats, mean_posteriors, rate_posteriors
+
 DRAWS = 10_000
 """The standard error of a probability of being best is then at most 0.5 points."""
 _RAREST = 1e-6
@@ -32,18 +32,15 @@ def beta_draws(
     """Draws of each arm's success rate from Beta(1 + successes, 1 + failures), shape (draws, arms).
 
     Args:
-        successes: of each arm, at most its trials; fractions are allowed (scores within 0 ... 1).
-        trials: of each arm.
+        successes, trials: as of :func:`~tidegate.stats.adaptive.posteriors.rate_posteriors`.
         generator: the only source of chance.
         draws: rows.
 
     Raises:
         ValueError: shapes differ, or an arm has more successes than trials.
     """
-    won, tried = np.asarray(successes, float), np.asarray(trials, float)
-    if won.shape != tried.shape or np.any(won < 0) or np.any(won > tried):
-        raise ValueError(f"each arm needs 0 <= successes <= trials, and {list(successes)} of {list(trials)} is not")
-    return generator.beta(1 + won, 1 + tried - won, size=(draws, len(won)))
+    found = rate_posteriors(successes, trials)
+    return generator.beta(*found, size=(draws, len(found.a)))
 
 
 def normal_draws(
@@ -52,18 +49,15 @@ def normal_draws(
     """Draws of each arm's mean from a normal posterior, shape (draws, arms); larger is better.
 
     Args:
-        means: of each arm.
-        standard_errors: of these means, finite and at least 0.
+        means, standard_errors: as of :func:`~tidegate.stats.adaptive.posteriors.mean_posteriors`.
         generator: the only source of chance.
         draws: rows.
 
     Raises:
         ValueError: shapes differ, or a standard error is negative or not finite.
     """
-    middle, errors = np.asarray(means, float), np.asarray(standard_errors, float)
-    if middle.shape != errors.shape or not np.all(np.isfinite(errors)) or np.any(errors < 0):
-        raise ValueError(f"each arm needs a mean and a finite standard error, and {list(standard_errors)} are not")
-    return generator.normal(middle, errors, size=(draws, len(middle)))
+    found = mean_posteriors(means, standard_errors)
+    return generator.normal(*found, size=(draws, len(found.means)))
 
 
 def thompson(draws: Floats) -> Floats:
