@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 from tests.faults.heard import PATHS, body_for
-from tests.gateway.gateway_bench import KEY, Bench, canary, service, until
+from tests.gateway.gateway_bench import KEY, Bench, canary, service, until, variant
+
+from tidegate.wire.insertion import Insertion
 
 
 async def leave_when(
@@ -78,11 +80,13 @@ async def test_on_every_route_the_upstream_is_cancelled_its_connection_closed_an
     stream, behaviour = WAITS[moment]
     sim = await simulate({"stable-model": behaviour})
     bench.provide("sim", sim, dialect=dialect)
-    bench.publish(service())
+    bench.publish(service(), service(variant(insertion=Insertion(model="other")), name="before"))
+    assert (await bench.client.post(PATHS[kind], json=body_for(kind, "before", is_streamed=False))).status_code == 200
+    assert bench.gateway.pool.idle == 1  # what is used again goes another way than what is dialled
     heard = b"two" if moment == "mid-stream" else b""
-    await leave_when(bench, lambda: bool(sim.requests), heard=heard, kind=kind, stream=stream)
+    await leave_when(bench, lambda: len(sim.requests) == 2, heard=heard, kind=kind, stream=stream)
     await until(lambda: sim.stats()["aborted"] == 1)
-    row = (await bench.observations.after(1))[0]
+    row = (await bench.observations.after(2))[1]
     may_know_usage = dialect == "anthropic" and moment == "before content"  # a message begins with it
     assert (row.outcome, row.is_estimated or may_know_usage, row.input_tokens > 0) == ("cancelled", True, True)
     assert (row.status, row.output_tokens >= 2) == ((200, True) if heard else (0, False))
