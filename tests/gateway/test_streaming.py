@@ -6,6 +6,7 @@ import asyncio
 
 import httpx2
 import pytest
+from tests.faults.heard import PATHS, body_for
 from tests.gateway.gateway_bench import (
     Bench,
     StartSimulator,
@@ -46,15 +47,29 @@ async def broken(bench: Bench, path="/v1/chat/completions", **body) -> tuple[str
     return received.decode(), False
 
 
-async def test_bytes_arrive_as_they_come(bench, simulate):
-    await give(bench, simulate, {"token_seconds": 0.03})
+@pytest.mark.parametrize(
+    ("kind", "dialect"),
+    [
+        ("chat", "openai"),
+        ("chat", "anthropic"),
+        ("messages", "openai"),
+        ("messages", "anthropic"),
+        ("responses", "openai"),
+        ("completions", "openai"),
+    ],
+)
+async def test_bytes_arrive_as_they_come(bench, simulate, kind, dialect):
+    sim = await give(bench, simulate, {"token_seconds": 0.03}, dialect=dialect)
     pieces = 0
-    async with bench.client.stream("POST", "/v1/chat/completions", json=chat_body(stream=True)) as answer:
+    body = body_for(kind, "bot", is_streamed=True)
+    async with bench.client.stream("POST", PATHS[kind], json=body) as answer:
         assert answer.headers["content-type"].startswith("text/event-stream")
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-cache", "no")
+        assert "content-encoding" not in answer.headers
         async for _ in answer.aiter_raw():
             pieces += 1
-    assert pieces >= 5
+    assert pieces >= 3
+    assert sim.requests[0].headers["accept-encoding"] == "identity"
     row = (await bench.observations.after(1))[0]
     assert 0 < row.ttft_us < row.duration_us
     assert row.tpot_us > 10_000
