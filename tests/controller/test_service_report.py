@@ -41,7 +41,7 @@ async def test_a_report_tells_versions_releases_and_incidents(world):
     assert report.total.rescued == 50
     page = service_pages.markdown(report)
     assert "450 requests" in page
-    assert "1 incidents" in page
+    assert "1 release, 1 incident." in page
     assert "| rolled back |" in page
 
 

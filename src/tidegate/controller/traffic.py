@@ -139,6 +139,8 @@ def _histories(analyses: Sequence[Analysis]) -> Iterable[JudgedHistory]:
             if _is_comparison(judged):  # not to be seen before there are data of both
                 comparisons.add(condition)
     for condition, own in points.items():
+        if all(point.code == "counts_unavailable" for point in own):
+            continue  # nothing could be read, so nothing is known of the condition either
         metric, limit, variant = condition
         yield JudgedHistory(
             metric=metric,

@@ -57,9 +57,13 @@ def _lead(report: ServiceReport) -> str:
     cost = "cost unknown" if total.cost_usd is None else f"{total.cost_usd:,.2f} USD"
     return (
         f"{total.requests:,} requests, {_share(total.failures, total.requests)} failed for their users, {cost}, "
-        f"{total.input_tokens + total.output_tokens:,} tokens; {len(report.releases)} releases, "
-        f"{len(report.incidents)} incidents. Stable is {report.stable or 'nothing yet'}."
+        f"{total.input_tokens + total.output_tokens:,} tokens; {_counted(len(report.releases), 'release')}, "
+        f"{_counted(len(report.incidents), 'incident')}. Stable is {report.stable or 'nothing yet'}."
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _tables(report: ServiceReport) -> Iterator[_Table]:
