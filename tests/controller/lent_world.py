@@ -50,6 +50,7 @@ class Gateway:
         self.unsent: list[Observation] = []
         self.answer: tuple[KeyGrant, ...] = ()
         self.told: KeyUse | None = None
+        self.has_heard = False
 
     @property
     def limiter(self) -> Limiter:
@@ -69,6 +70,7 @@ class Gateway:
             self.answer = self.world.hear(beat)
 
     def take_answer(self) -> None:
+        self.has_heard = self.has_heard or bool(self.answer)
         self.limiters.take_grants(self.answer)
         self.answer = ()
 

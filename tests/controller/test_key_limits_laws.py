@@ -31,6 +31,12 @@ LIMITS = st.builds(
 HUNDREDTH = 100
 
 
+def loosest(one: KeyLimits, other: KeyLimits) -> KeyLimits:
+    """What holds while some may still act by one and some by the other; 0 is no limit at all."""
+    pairs = {name: (getattr(one, name), getattr(other, name)) for name in KeyLimits.__struct_fields__[:5]}
+    return KeyLimits(**{name: max(pair) if all(pair) else 0 for name, pair in pairs.items()})
+
+
 class LentLimits(RuleBasedStateMachine):
     """Counts beside the real parts what each of them may exceed the limits by."""
 
@@ -111,9 +117,7 @@ class LentLimits(RuleBasedStateMachine):
 
     @rule(limits=LIMITS)
     def the_limits_change(self, limits: KeyLimits) -> None:
-        self.bounds = KeyLimits(
-            **{name: max(getattr(self.bounds, name), getattr(limits, name)) for name in limits.__struct_fields__[:5]}
-        )
+        self.bounds = loosest(self.bounds, limits)
         for period in self.periods:
             if not self.budget(period, self.world.limits):  # a new budget: again a hundredth until control has spoken
                 self.add(period, len(self.world.gateways) * self.budget(period, limits) // HUNDREDTH)
@@ -122,8 +126,11 @@ class LentLimits(RuleBasedStateMachine):
     @rule()
     def everybody_is_heard_for_a_while(self) -> None:
         self.world.settle_down(20)
-        if all(gateway.told is not None for gateway in self.world.gateways):
+        if self.bounds != self.world.limits:
             self.bounds = self.world.limits
+            for period in self.periods:  # what was used under other limits may be more than these allow
+                over = self.used(period) - self.budget(period, self.bounds)
+                self.excess[period] = max(self.excess.get(period, 0), over)
         self.nothing_is_refused_that_the_limits_allow()
 
     def nothing_is_refused_that_the_limits_allow(self) -> None:
@@ -150,6 +157,11 @@ class LentLimits(RuleBasedStateMachine):
                 world.settle_down(1)
             assert isinstance(found, Request), f"{gateway.name}: {found.message}"
             gateway.end(found, 0)
+
+    def used(self, period: str) -> int:
+        """Spent, and reserved by requests under way."""
+        reserved = sum(found.reserved for each in self.world.gateways if (found := each.budget(period)))
+        return self.world.truth.get(period, 0) + reserved
 
     def add(self, period: str, amount: int) -> None:
         self.excess[period] = self.excess.get(period, 0) + amount
@@ -178,15 +190,7 @@ class LentLimits(RuleBasedStateMachine):
             budget = self.budget(period, self.bounds)
             if not budget:
                 continue
-            reserved = sum(found.reserved for each in self.world.gateways if (found := each.budget(period)))
-            spent = self.world.truth.get(period, 0)
-            assert spent + reserved <= budget + self.excess.get(period, 0), (
-                period,
-                spent,
-                reserved,
-                budget,
-                self.excess,
-            )
+            assert self.used(period) <= budget + self.excess.get(period, 0), period
 
     @invariant()
     def nothing_leaks_and_nothing_is_below_zero(self) -> None:
@@ -211,7 +215,8 @@ class LentLimits(RuleBasedStateMachine):
                     self.add(period, max(0, found._granted - found.spent))
             if is_cut_off:
                 self.cut_off.add(gateway.boot)
-            elif gateway.boot in self.world.registry.processes().known:
+                gateway.has_heard = False
+            elif gateway.has_heard:  # it has told what it holds, and knows what it may hold now
                 self.cut_off.discard(gateway.boot)
 
 

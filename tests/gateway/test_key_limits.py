@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from hashlib import sha256
 
+import httpx2
 import msgspec
 import pytest
 from tests.gateway.gateway_bench import KEY, Bench, StartSimulator, service, until
@@ -12,6 +14,8 @@ from tests.gateway.gateway_bench import KEY, Bench, StartSimulator, service, unt
 from tidegate.delivery.limits.declared import KeyLimits
 from tidegate.delivery.limits.lending import KeyGrant, Rates
 from tidegate.delivery.snapshot import AccessKey
+from tidegate.gateway import accounting
+from tidegate.registry.key_charges import Place, charges_of
 
 ANTHROPIC = {"model": "bot", "max_tokens": 10, "messages": [{"role": "user", "content": "Hello there"}]}
 
@@ -122,3 +126,27 @@ async def test_prometheus_is_told_what_was_refused_and_spent(door):
     assert 'tidegate_limited_total{key="shop",limit="requests_per_minute"} 1' in page
     assert 'tidegate_key_in_flight{key="shop"} 0' in page
     assert 'tidegate_key_spent_usd{key="shop",period="day"} 0.0000' in page
+    assert 'tidegate_key_reserved_usd{key="shop",period="day"} 0.000000000' in page
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_an_answer_whose_usage_nobody_told_costs_what_was_reserved_here_and_in_the_database(
+    door, simulate, stream
+):
+    door.provide("sim", await simulate({"stable-model": {"answer": "hello", "usage": "never"}}))
+    limit(door, budget_per_day=10**12)
+    assert (await door.chat(max_tokens=100, stream=stream)).status_code == 200
+    (row,) = await door.observations.after(1)
+    assert (row.cost_nano_usd, row.input_tokens) == (-1, -1)
+    assert row.assumed_nano_usd > 0
+    await until(lambda: limiter(door).in_flight == 0)
+    assert limiter(door).day.spent == charges_of([row])[Place("shop", limiter(door).day.period)]
+
+
+async def test_a_bug_of_ours_while_a_request_is_recorded_leaves_no_reservation_behind(door, monkeypatch):
+    limit(door, concurrent=1, budget_per_day=10**12)
+    monkeypatch.setattr(accounting, "observation_of", lambda *_: 1 / 0)
+    with contextlib.suppress(httpx2.HTTPError):
+        await door.chat()
+    await until(lambda: limiter(door).in_flight == 0)
+    assert limiter(door).day.reserved == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import Counter
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -22,10 +23,11 @@ from tests.gateway.gateway_bench import (
     variant,
 )
 
+from tidegate.delivery.limits.declared import KeyLimits
 from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.records import ContentRecord
-from tidegate.delivery.snapshot import ContentPolicy
+from tidegate.delivery.snapshot import AccessKey, ContentPolicy
 from tidegate.gateway.http.upstream_response import UpstreamResponse
 from tidegate.gateway.interleave.side_by_side import order_of
 
@@ -393,3 +395,41 @@ async def test_what_users_see_is_not_told_apart_as_the_cost_of_copies(bench, sim
     assert (totals.cost, totals.results["pair"]) == (0, 1)
     ((_, tally),) = bench.gateway.mirrors.tallies()
     assert tally.cost > 0  # which is what bounds it
+
+
+def limit(bench: Bench, **limits: int):
+    """The key's limits, under the same table."""
+    own = AccessKey(name="shop", sha256=sha256(KEY.encode()).hexdigest(), limits=KeyLimits(**limits))
+    bench.publish(interleaved(), keys=(own,))
+    return bench.gateway.limiters.of("shop")
+
+
+async def test_the_second_answer_is_reserved_and_paid_for_as_a_request_of_its_own(bench, simulate):
+    await give(bench, simulate, ANSWERS)
+    limiter = limit(bench, concurrent=2, budget_per_day=10**12)
+    assert (await bench.chat(headers=TWO)).headers["x-tidegate-choices"] == "2"
+    rows = await bench.observations.after(2)
+    await until(lambda: limiter.in_flight == 0)
+    assert (limiter.day.spent, limiter.day.reserved) == (sum(row.cost_nano_usd for row in rows), 0)
+    assert all(row.cost_nano_usd > 0 for row in rows)
+
+
+async def test_a_key_without_room_for_two_gets_one_answer_and_is_not_refused(bench, simulate):
+    await give(bench, simulate, ANSWERS)
+    limiter = limit(bench, concurrent=1)
+    answer = await bench.chat(headers=TWO)
+    assert (answer.status_code, "x-tidegate-choices" in answer.headers) == (200, False)
+    assert limiter.refused == {}
+    (totals,) = bench.gateway.mirrors.totals.values()
+    assert totals.results == {"key_limits": 1}
+
+
+async def test_a_client_that_leaves_takes_both_reservations_with_it(bench, simulate):
+    await give(bench, simulate, both(HANG))
+    limiter = limit(bench, concurrent=4, budget_per_day=10**12)
+    waiting = asyncio.create_task(bench.chat(headers=TWO))
+    await until(lambda: limiter.in_flight == 2)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await until(lambda: limiter.in_flight == 0)
+    assert limiter.day.reserved == 0

@@ -206,7 +206,10 @@ def test_what_can_never_be_paid_waits_for_the_end_of_the_day_and_the_rest_for_wh
     made = limiter(clock, budget_per_day=10 * DOLLAR)
     made.grant(granted(made.use(NOON).day.period, DOLLAR, 2 * DOLLAR))
     assert refused(made, cost=2 * DOLLAR).headers == ((b"retry-after", b"1"),), "lent to another process now"
-    assert refused(made, cost=3 * DOLLAR).headers == ((b"retry-after", b"%d" % (12 * 3600)),)
+    refusal = refused(made, cost=3 * DOLLAR)
+    assert refusal.headers == ((b"retry-after", b"%d" % (12 * 3600)),)
+    assert "10 USD per day" in refusal.message
+    assert "this request may cost up to 3.0000 USD" in refusal.message
     made.grant(granted(made.use(NOON).day.period, 0, 0))
     assert refused(made, cost=0).headers == ((b"retry-after", b"%d" % (12 * 3600)),)
 

@@ -93,7 +93,7 @@ class Limiter:
         name, wait = self._obstacle(tokens, cost, now_us)
         if name:
             self.refused[name] = self.refused.get(name, 0) + 1
-            raise self._refusal(name, wait)
+            raise self._refusal(name, wait, cost)
         return self._take(tokens, cost)
 
     def reserve_beside(self, tokens: int, cost: int, now_us: int) -> Reservation | None:
@@ -186,8 +186,8 @@ class Limiter:
             self._tokens.take(tokens)
         return reservation
 
-    def _refusal(self, name: str, wait: float) -> Refusal:
-        bound = getattr(self.limits, name)
+    def _refusal(self, name: str, wait: float, cost: int) -> Refusal:
+        bound, is_money = getattr(self.limits, name), name.startswith("budget")
         may_use = {
             "concurrent": f"{bound} requests at once",
             "requests_per_minute": f"{bound} requests per minute",
@@ -195,8 +195,9 @@ class Limiter:
             "budget_per_day": f"{bound / 1e9:g} USD per day",
             "budget_per_month": f"{bound / 1e9:g} USD per month",
         }[name]
-        code = "budget_exceeded" if name.startswith("budget") else "rate_limit_exceeded"
-        message = f"the key {self.key!r} may use {may_use}, and has used or reserved them; try again later"
+        code = "budget_exceeded" if is_money else "rate_limit_exceeded"
+        asked = f" (this request may cost up to {cost / 1e9:.4f} USD)" if is_money else ""
+        message = f"the key {self.key!r} may use {may_use}, and has used or reserved them{asked}; try again later"
         return Refusal(429, code, message, ((b"retry-after", b"%d" % -int(-wait // 1)),))
 
 
