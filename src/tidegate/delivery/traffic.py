@@ -85,13 +85,17 @@ class Arms:
 
     def assign(self, unit: str) -> Assignment:
         """The variant of ``unit``; the same for ever under the same salts and weights."""
+        return Assignment(*self.draw(unit))
+
+    def draw(self, unit: str) -> tuple[int, int, int]:
+        """The same as a plain tuple, in a third of the time."""
         unit_hash = mmh3.hash64(self._identity + unit, signed=False)[0]  # subject_hash, without the call
         if self._sole is not None:
-            return Assignment(self._sole, unit_hash, TOTAL_WEIGHT)
+            return self._sole, unit_hash, TOTAL_WEIGHT
         point = (mmh3.hash(self._prefix + unit, signed=False) * TOTAL_WEIGHT) >> 32
         for upper, index, propensity in self._bounds:
             if point < upper:
-                return Assignment(index, unit_hash, propensity)
+                return index, unit_hash, propensity
         raise AssertionError("weights sum to the whole, so a point below it lies in an arm")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tidegate.delivery.observation import Observation, Outcome
 from tidegate.delivery.trace import parse_traceparent
 from tidegate.gateway.limits.reserving import release, settle
@@ -157,8 +159,8 @@ def _pace(duration: float, first_token: float, output_tokens: int) -> float:
     return (duration - first_token) / (output_tokens - 1) if first_token and output_tokens > 1 else 0.0
 
 
-def _trace(header: bytes | None) -> str:
-    context = parse_traceparent(header.decode("latin-1")) if header else None
+def _trace(header: bytes) -> str:
+    context = parse_traceparent(header.decode("latin-1"))
     return "" if context is None else context.header
 
 
@@ -183,32 +185,44 @@ def _observation(
 ) -> Observation:
     route, arm, served, relay = call.route, call.arm, call.served, call.relay
     assert route is not None
-    release = route.route.release
-    is_own = served is not None and arm is not None and served is arm.order[0]
-    assumed = call.reservation.cost if cost < 0 and served is not None and call.reservation is not None else 0
-    # By position, in the order of its fields: 35 keywords would cost ten times as much.
-    return Observation(
+    release, release_attempt, step, weights_round = route.context
+    variant = version = served_variant = served_version = ""
+    if arm is not None:
+        told = arm.route
+        variant, version = told.name, told.version
+    if served is not None:
+        served_variant, served_version = served.variant, served.version
+        if arm is None or served is not arm.order[0]:
+            first_token = pace = 0.0  # somebody else's
+    malformed, finish_reason, model = 0, call.finish_reason, call.model
+    if relay is not None:
+        malformed = relay.malformed_events
+        finish_reason = finish_reason or relay.finish_reason
+        model = model or relay.model
+    trace = call.request.headers.get(b"traceparent")
+    # By position, in the order of its fields: 45 keywords would cost ten times as much.
+    observation = Observation(
         call.request_id,
         call.started_at_us,
         call.principal.name,
         route.name,
         call.request.path,
-        release.id if release is not None else "",
-        release.attempt if release is not None else 0,
-        release.step if release is not None else 0,
+        release,
+        release_attempt,
+        step,
         call.table.snapshot.revision,
-        arm.route.name if arm is not None else "",
-        arm.route.version if arm is not None else "",
-        served.variant if served is not None else "",
-        served.version if served is not None else "",
+        variant,
+        version,
+        served_variant,
+        served_version,
         call.unit_hash,
         call.propensity,
         outcome,
         call.assigned_outcome or outcome,
         call.status,
         call.facts.stream,
-        int(first_token * 1e6) if is_own else 0,
-        int(pace * 1e6) if is_own else 0,
+        int(first_token * 1e6),
+        int(pace * 1e6),
         int(duration * 1e6),
         int(call.own_seconds * 1e6),
         usage.input_tokens,
@@ -219,22 +233,31 @@ def _observation(
         cost,
         call.attempts,
         call.fallbacks,
-        relay.malformed_events if relay is not None else 0,
-        call.finish_reason or (relay.finish_reason if relay is not None else ""),
-        call.model or (relay.model if relay is not None else ""),
-        release.round if release is not None else 0,
-        _trace(call.request.headers.get(b"traceparent")),
+        malformed,
+        finish_reason,
+        model,
+        weights_round,
+        "" if trace is None else _trace(trace),
         call.trail,
         call.has_own_unit,
         call.keeps_format,
         False,
         call.waited_us,
-        _segments(call) if release is not None and route.segments else "",
-        *(_of_few(call, assumed) if assumed or call.later_attempts_us or call.facts.wants_logprobs else ()),
+        _segments(call) if release and route.segments else "",
     )
+    assumed = call.reservation.cost if cost < 0 and served is not None and call.reservation is not None else 0
+    if assumed or call.later_attempts_us or call.facts.wants_logprobs:
+        return _with_what_few_have(call, observation, assumed)
+    return observation
 
 
-def _of_few(call: Call, assumed: int) -> tuple[tuple[int, ...], int, int, int]:
+def _with_what_few_have(call: Call, observation: Observation, assumed: int) -> Observation:
     """The last columns, which hold their defaults for nearly every request."""
     found = call.surprisal if call.relay is None else call.relay.surprisal
-    return call.later_attempts_us, found.unats, found.tokens, assumed
+    return msgspec.structs.replace(
+        observation,
+        later_attempts_us=call.later_attempts_us,
+        surprisal_unats=found.unats,
+        surprisal_tokens=found.tokens,
+        assumed_nano_usd=assumed,
+    )

@@ -41,7 +41,7 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     call.status = 200
     if call.transcript is not None:
         call.transcript.add(answer.body)
-    call.responder.send(200, call.headers(leg, JSON), answer.body)
+    call.responder.send(200, call.whole_headers(leg), answer.body)
     return None
 
 

@@ -111,7 +111,7 @@ class Attempt:
         now = time.monotonic()
         self._connection = connection
         self._on_end = on_end
-        self._enter()
+        self._enter(now)
         call.alarm.begin_without_task(now, leg.timeouts.total, self._rung)
         call.client.on_left = self._left
         self._watch(now)
@@ -192,7 +192,7 @@ class Attempt:
     async def _guarded(self, exchange: Exchange) -> Failure | None:
         """What came of it, whatever that is; it has left breaker, load and timers then."""
         if not self.is_under_way:
-            self._enter()
+            self._enter(time.monotonic())
         try:
             failure = self._failure or await self._exchanged(exchange)
         except CancelledError:
@@ -283,16 +283,13 @@ class Attempt:
         call.is_answering = 200 <= response.status < 300
         return None if b"content-encoding" in headers or not call.is_answering else response.whole
 
-    def _enter(self) -> None:
-        call, leg = self._call, self.leg
+    def _enter(self, now: float) -> None:
+        leg = self.leg
         breaker = leg.deployment.breaker
         self.is_under_way = True
-        self._is_probe = not breaker.is_admitting and breaker.enter(time.monotonic())
+        self._is_probe = not breaker.is_admitting and breaker.enter(now)
         leg.account.load.in_flight += 1
         leg.series.in_flight += 1
-        call.relay = None
-        call.is_answering = False
-        call.told = ()
 
     def _leave(self, failure: Failure | None) -> None:
         """It has ended with that, for which the deployment may have to answer."""

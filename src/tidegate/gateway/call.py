@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from tidegate.delivery.observation import Outcome
+from tidegate.gateway.http.heads import Block, header_block
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import is_hard, outcome_of
 from tidegate.wire.kinds import DIALECTS
@@ -172,6 +173,16 @@ class Call:
             headers += self.told
         return headers
 
+    def whole_headers(self, leg: Leg) -> Block:
+        """The same for an answer in one piece, as lines; what does not depend on the request is made once."""
+        route = self.route
+        if route is None or self.attempts != 1 or self.told or DIALECTS[self.kind] == "anthropic":
+            return header_block(self.headers(leg, JSON))
+        block = leg.blocks.get(route)
+        if block is None:
+            leg.blocks[route] = block = header_block((JSON, *leg.headers, *route.headers, _FIRST_ATTEMPT))
+        return Block(b"x-request-id: %b\r\n%b" % (self.request_id.encode("ascii"), block))
+
     def note_signals(self, *, is_refused: bool, is_filtered: bool) -> None:
         """The answer is whole; what it says of itself is the user's outcome."""
         self.outcome = Outcome.REFUSED if is_refused else Outcome.FILTERED if is_filtered else Outcome.OK
@@ -205,7 +216,10 @@ class Call:
                 self.gateway.trials.succeeded(self.arm.trial)
 
     def began_again(self) -> None:
-        """Another attempt begins, after one that failed."""
+        """Another attempt begins, after one that failed: what that one's upstream said is forgotten."""
+        self.relay = None
+        self.is_answering = False
+        self.told = ()
         self.later_attempts_us = (*self.later_attempts_us, self._age_us())
 
     def _age_us(self) -> int:

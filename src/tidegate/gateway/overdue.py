@@ -33,23 +33,17 @@ class Overdue:
         slow: ages by service, of the table in force now: thresholds may be frozen after a request began.
     """
 
-    __slots__ = ("_open", "_record", "_slow")
+    __slots__ = ("_open", "_record", "_slow", "begin", "end")
 
     def __init__(self, record: Callable[[Observation], object], slow: Callable[[], dict[str, SlowAfter]]) -> None:
         self._open: set[Call] = set()
         self._record = record
         self._slow = slow
+        self.begin = self._open.add  # of each request whose variant was chosen; the hot path pays for no more than this
+        self.end = self._open.discard  # of any, however it ended
 
     def __len__(self) -> int:
         return len(self._open)
-
-    def begin(self, call: Call) -> None:
-        """A request whose variant was chosen begins."""
-        self._open.add(call)
-
-    def end(self, call: Call) -> None:
-        """It ended, however."""
-        self._open.discard(call)
 
     async def run(self, report: Report) -> None:
         """Sweep until cancelled."""

@@ -112,7 +112,7 @@ def assign(call: Call) -> None:
         raise Refusal(503, "no_version", f"the service {route.name!r} has no version yet; release one first")
     unit = unit_for(route, call.facts, call.body, headers.get(b"x-tidegate-unit"), call.request_id)
     weights = _targeted(call, route) or route.weights if route.targeted else route.weights
-    index, call.unit_hash, call.propensity = weights.assign(unit.id)
+    index, call.unit_hash, call.propensity = weights.draw(unit.id)
     call.has_own_unit = unit.kind == "request"
     if route.pins is not None:
         index = route.pins.keep(call, unit.kind, index)

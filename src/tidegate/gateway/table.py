@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from tidegate.delivery.snapshot import Price, ServiceRoute, Snapshot, Timeouts, VariantRoute
+    from tidegate.gateway.http.heads import Block
     from tidegate.gateway.interleave.turns import TurnPlan
     from tidegate.gateway.limits.limiter import Limiter
     from tidegate.gateway.mirror.plan import MirrorPlan
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tidegate.wire.insertion import Insertion
 
 FALLBACK = "fallback"
+_NO_RELEASE = "", 0, 0, 0
 
 Header = tuple[bytes, bytes]
 
@@ -38,12 +40,14 @@ class Leg:
         version: version reference, or ``provider/model`` of a fallback.
         price: ``None`` when nobody told it.
         headers: what the answer says of who served it.
+        blocks: by service, lines of headers that are the same for most of its answers; filled as they come.
         whole_seconds: how long an answer in one piece may take here. While somebody else could still be asked, that
             is a share of ``timeouts.total``, for nothing else tells a model that hangs from one that is slow.
     """
 
     __slots__ = (
         "account",
+        "blocks",
         "deployment",
         "headers",
         "insertion",
@@ -79,6 +83,7 @@ class Leg:
         self.deployment = deployment
         self.price = price
         self.series = series
+        self.blocks: dict[CompiledRoute, Block] = {}
         self.headers: tuple[Header, ...] = (
             (b"x-tidegate-version", _ascii(version)),
             (b"x-tidegate-variant", _ascii(variant)),
@@ -123,6 +128,7 @@ class CompiledRoute:
         stable: the arm that rescues, ``None`` without one.
         targeted: segments whose units have weights of their own, in the order they are asked.
         mirror: which of stable's requests are copied, ``None`` where none are.
+        context: release, attempt, step and round that observations name.
         pins: keeps conversations at their first variant, or lets their turns alternate; ``None`` where the hash alone
             decides.
     """
@@ -130,6 +136,7 @@ class CompiledRoute:
     __slots__ = (
         "arms",
         "by_reference",
+        "context",
         "headers",
         "mirror",
         "name",
@@ -163,6 +170,8 @@ class CompiledRoute:
         self.targeted = tuple((rules[name], found) for name, found in targeted if name in rules)
         release: tuple[Header, ...] = ((b"x-tidegate-release", _ascii(route.release.id)),) if route.release else ()
         self.headers: tuple[Header, ...] = (*release, (b"x-tidegate-cache", b"off"))
+        told = route.release
+        self.context = (told.id, told.attempt, told.step, told.round) if told is not None else _NO_RELEASE
 
 
 class Principal:

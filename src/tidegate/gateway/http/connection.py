@@ -27,7 +27,7 @@ from collections.abc import Awaitable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
-from tidegate.gateway.http.heads import Headers, header_block, status_line
+from tidegate.gateway.http.heads import Headers, header_block
 from tidegate.gateway.http.refusal import RefusalError
 from tidegate.gateway.http.requests import Request, RequestReader
 from tidegate.gateway.http.responder import Responder
@@ -85,7 +85,7 @@ class Connection(asyncio.Protocol):
         "_stall",
         "_task",
         "_transport",
-        "date_line",
+        "beginning",
         "is_write_paused",
     )
 
@@ -105,7 +105,7 @@ class Connection(asyncio.Protocol):
         self._marked_bytes = -1
         self._peer = ""
         self.is_write_paused = False
-        self.date_line = server.date_line.get
+        self.beginning = server.beginnings.get
 
     @property
     def is_draining(self) -> bool:
@@ -370,7 +370,7 @@ class Connection(asyncio.Protocol):
         headers: Headers
         headers, body = self._server.render_error(self._reader.path, refusal.status, refusal.code, refusal.message)
         framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        head = b"".join((status_line(refusal.status), self.date_line(), header_block(headers), framing))
+        head = b"".join((self.beginning(refusal.status), header_block(headers), framing))
         self._transport.write(head + body)
         self._linger()
 

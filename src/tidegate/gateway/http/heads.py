@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import NewType
 
 from tidegate.gateway.http.timers import Wheel
 
+Block = NewType("Block", bytes)
+"""Lines of headers that :func:`header_block` made and checked."""
 Headers = Sequence[tuple[bytes, bytes]]
 
 _STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
@@ -45,13 +48,13 @@ _MOST_REMEMBERED = 1024
 _ANSWER_LINES = HeaderLines(FRAMING_HEADERS)
 
 
-def header_block(headers: Headers, lines: HeaderLines = _ANSWER_LINES) -> bytes:
+def header_block(headers: Headers, lines: HeaderLines = _ANSWER_LINES) -> Block:
     """The header lines, without those that ``lines`` ignores.
 
     Raises:
         ValueError: a name or value contains CR, LF or NUL, which would inject another header.
     """
-    return b"".join(map(lines.__getitem__, headers))
+    return Block(b"".join(map(lines.__getitem__, headers)))
 
 
 def status_line(status: int) -> bytes:
@@ -65,20 +68,25 @@ def status_line(status: int) -> bytes:
     return line
 
 
-class DateLine:
-    """The ``date`` header line, formatted once a second."""
+class Beginnings:
+    """How answers begin: the status line, and the ``date`` header, which is formatted once a second."""
 
-    __slots__ = ("_line", "_until", "_wheel")
+    __slots__ = ("_of_status", "_until", "_wheel")
 
     def __init__(self, wheel: Wheel) -> None:
         self._wheel = wheel
         self._until = -1.0
-        self._line = b""
+        self._of_status: dict[int, bytes] = {}
 
-    def get(self) -> bytes:
-        """``date: …`` with its line end."""
-        now = self._wheel.read()
+    def get(self, status: int) -> bytes:
+        """``HTTP/1.1 200 OK`` and ``date: …`` with their line ends."""
+        wheel = self._wheel
+        now = wheel.now if wheel.is_running else wheel.read()
         if now >= self._until:
             self._until = now + 1.0
-            self._line = b"date: %b\r\n" % formatdate(usegmt=True).encode()
-        return self._line
+            self._of_status.clear()
+        beginning = self._of_status.get(status)
+        if beginning is None:
+            date = formatdate(usegmt=True).encode()
+            self._of_status[status] = beginning = b"%bdate: %b\r\n" % (status_line(status), date)
+        return beginning

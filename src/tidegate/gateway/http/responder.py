@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from tidegate.gateway.http.heads import Headers, header_block, status_line
+from tidegate.gateway.http.heads import Block, Headers, header_block
 from tidegate.gateway.http.requests import Request
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Responder:
         """The client keeps up; when False stop feeding until ``on_writable`` is called."""
         return not self._connection.is_write_paused
 
-    def send(self, status: int, headers: Headers, body: bytes) -> None:
+    def send(self, status: int, headers: Headers | Block, body: bytes) -> None:
         """The whole answer at once; content-length, date and connection are added.
 
         Raises:
@@ -131,13 +131,13 @@ class Responder:
         """Wait until the client has caught up."""
         await self._connection.drain()
 
-    def _head(self, status: int, headers: Headers, length: int | None) -> bytes:
+    def _head(self, status: int, headers: Headers | Block, length: int | None) -> bytes:
         if self.is_started:
             msg = "the answer has begun already"
             raise RuntimeError(msg)
         request, connection = self._request, self._connection
-        block = header_block(headers)
-        line = status_line(status)
+        block = headers if isinstance(headers, bytes) else header_block(headers)
+        beginning = connection.beginning(status)
         framing = b"\r\n"
         if status in {204, 304}:
             self._has_body = False
@@ -157,4 +157,4 @@ class Responder:
         elif request.is_http10:
             framing = b"connection: keep-alive\r\n" + framing
         self.is_started = True
-        return b"".join((line, connection.date_line(), block, framing))
+        return b"".join((beginning, block, framing))

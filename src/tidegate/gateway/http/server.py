@@ -9,7 +9,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 
 from tidegate.gateway.http.connection import Connection
-from tidegate.gateway.http.heads import DateLine, Headers
+from tidegate.gateway.http.heads import Beginnings, Headers
 from tidegate.gateway.http.limits import Limits
 from tidegate.gateway.http.requests import Request
 from tidegate.gateway.http.responder import Responder
@@ -45,7 +45,7 @@ class Server:
         self.limits = limits
         self.render_error = render_error
         self.wheel = wheel
-        self.date_line = DateLine(wheel)
+        self.beginnings = Beginnings(wheel)
         self.in_flight = 0
         self.is_draining = False
         self.idle_seconds = limits.idle_seconds

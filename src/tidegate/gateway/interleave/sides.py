@@ -14,7 +14,7 @@ from tidegate.gateway.mirror.recording import Recording
 from tidegate.wire.two_choices import Choice, ChoiceStream, Head, end_of_streams, read_choice, whole_answer
 
 if TYPE_CHECKING:
-    from tidegate.gateway.http.heads import Headers
+    from tidegate.gateway.http.heads import Block, Headers
     from tidegate.gateway.http.server import Responder
 
 
@@ -51,7 +51,7 @@ class Side:
         self.stream = stream
         self.choice: Choice | None = None
         self.status = 0
-        self.headers: Headers = ()
+        self.headers: Headers | Block = ()
         self.recording = Recording()
         self.is_started = self.is_ended = self.is_broken = False
         self.on_writable: Callable[[], None] | None = None
@@ -81,7 +81,7 @@ class Side:
         """A whole answer."""
         return b"".join(self._parts)
 
-    def send(self, status: int, headers: Headers, body: bytes) -> None:
+    def send(self, status: int, headers: Headers | Block, body: bytes) -> None:
         """The whole answer, or why there is none."""
         self._begin(status, headers)
         self._keep(body)
@@ -124,7 +124,7 @@ class Side:
         """Wait until the client has caught up."""
         await self._both.drain()
 
-    def _begin(self, status: int, headers: Headers) -> None:
+    def _begin(self, status: int, headers: Headers | Block) -> None:
         self.is_started = True
         self.status, self.headers = status, headers
 

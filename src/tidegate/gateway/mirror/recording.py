@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tidegate.gateway.http.heads import Headers
+    from tidegate.gateway.http.heads import Block, Headers
     from tidegate.gateway.http.server import Responder
 
 MOST_BYTES = 131_072
@@ -54,7 +54,7 @@ class Sink:
         self.is_ended = False
         self.on_writable: Callable[[], None] | None = None
 
-    def send(self, status: int, headers: Headers, body: bytes) -> None:  # noqa: ARG002 - as a responder does
+    def send(self, status: int, headers: Headers | Block, body: bytes) -> None:  # noqa: ARG002 - as a responder does
         """The whole answer."""
         self.is_started = self.is_ended = True
         self.recording.add(body)
@@ -107,7 +107,7 @@ class Tee:
     def on_writable(self, resume: Callable[[], None] | None) -> None:
         self._responder.on_writable = resume
 
-    def send(self, status: int, headers: Headers, body: bytes) -> None:
+    def send(self, status: int, headers: Headers | Block, body: bytes) -> None:
         """The whole answer at once."""
         self._responder.send(status, headers, body)
         self.recording.add(body)
