@@ -9,15 +9,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, get_args
 
 import msgspec
 
 from tidegate.errors import InvalidInputError, OperatorError
+from tidegate.shapes.effect_rows import EffectRow, effect_rows
+from tidegate.shapes.experiments import Results, SegmentedResults
 from tidegate.shapes.records import ServedRequest
 from tidegate.shapes.requests import ReleaseCounts, SaidFeedback
 
 if TYPE_CHECKING:
+    from tidegate.cli.session import Asked
     from tidegate.client import Client
 
 _PAGE = 500
@@ -91,6 +94,24 @@ def exported(
         )
     )
     return Exported(columns, (_plain(row, columns) for row in pages))
+
+
+def exported_effects(told: Results | SegmentedResults) -> Exported:
+    """One row for each metric of each arm, in each segment where it is divided."""
+    columns = _columns(EffectRow)
+    return Exported(columns, (_plain(row, columns) for row in effect_rows(told)))
+
+
+def write_table(session: Asked, found: Exported, file: Path, form: str) -> None:
+    """Write all rows to ``file`` and say how many; ``-`` is standard output, where nothing else is said.
+
+    Raises:
+        OperatorError: as :func:`open_sink`.
+    """
+    with open_sink(file, form, found.columns) as sink:
+        count = sum(map(sink.write, found.rows))
+    if str(file) != "-":
+        session.answer({"rows": count, "file": str(file)}, lambda: [f"{count} rows written to {file}"])
 
 
 @contextmanager
@@ -196,9 +217,13 @@ def _pages(fetch: Callable[[str | None], Any]) -> Iterator[Any]:
 
 
 def _columns(shape: type[msgspec.Struct]) -> dict[str, type]:
-    """Plain types by field; whatever is no plain type is written as text."""
-    kinds = {"int": int, "float": float, "bool": bool}
-    return {field.name: kinds.get(getattr(field.type, "__name__", ""), str) for field in msgspec.structs.fields(shape)}
+    """Plain types by field, whether or not they may be unknown; whatever is no plain type is written as text."""
+    return {field.name: _plain_type(field.type) for field in msgspec.structs.fields(shape)}
+
+
+def _plain_type(of_field: Any) -> type:
+    kinds = [kind for kind in get_args(of_field) or (of_field,) if kind is not type(None)]
+    return kinds[0] if len(kinds) == 1 and kinds[0] in {int, float, bool} else str
 
 
 def _plain(row: msgspec.Struct, columns: dict[str, type]) -> Row:

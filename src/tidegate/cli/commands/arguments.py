@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -22,6 +22,9 @@ TimeoutOption = Annotated[
     str | None, typer.Option("--timeout", metavar="DURATION", help="Give up after this long, such as 90s or 30m.")
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=1, help="At most so many, newest first.")]
+TableFormat = Literal["csv", "jsonl", "parquet"]
+TABLE_FORMATS = "csv, jsonl, or parquet (needs pyarrow)."
+TABLE_FILE = "File to write, - for standard output."
 ServiceOption = Annotated[str | None, typer.Option("--service", metavar="SERVICE", help="Only of this service.")]
 ConfigOption = Annotated[
     Path | None,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from tidegate.cli.command import api_command
-from tidegate.cli.commands.arguments import LimitOption, ServiceOption
+from tidegate.cli.commands.arguments import TABLE_FILE, TABLE_FORMATS, LimitOption, ServiceOption, TableFormat
 from tidegate.cli.commands.paging import collect
 from tidegate.cli.commands.panels import OPERATE, RECORDS
 from tidegate.cli.group import subcommands
@@ -21,7 +21,6 @@ SinceOption = Annotated[
 ]
 UntilOption = Annotated[str | None, typer.Option("--until", metavar="TIME", help="Began before; as --since.")]
 What = Literal["observations", "assignments", "feedback", "results"]
-Form = Literal["csv", "jsonl", "parquet"]
 
 
 def register(app: typer.Typer) -> None:
@@ -97,10 +96,8 @@ def export(
     what: Annotated[
         What, typer.Option("--what", help="One line a request, its assignment alone, feedback, or a release's counts.")
     ] = "observations",
-    form: Annotated[Form, typer.Option("--format", help="csv, jsonl, or parquet (needs pyarrow).")] = "csv",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="File to write, - for standard output.")
-    ] = Path("-"),
+    form: Annotated[TableFormat, typer.Option("--format", help=TABLE_FORMATS)] = "csv",
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="FILE", help=TABLE_FILE)] = Path("-"),
     service: ServiceOption = None,
     release: ReleaseOption = None,
     since: SinceOption = None,
@@ -108,7 +105,7 @@ def export(
 ) -> None:
     """Write requests, assignments, feedback or results to a file, newest first, however many there are."""
     from tidegate.cli.clock import now
-    from tidegate.cli.exporting import exported, open_sink
+    from tidegate.cli.exporting import exported, write_table
     from tidegate.cli.wording import parse_time
 
     found = exported(
@@ -119,10 +116,7 @@ def export(
         since=parse_time(since, now()),
         until=parse_time(until, now()),
     )
-    with open_sink(output, form, found.columns) as sink:
-        count = sum(map(sink.write, found.rows))
-    if str(output) != "-":
-        session.answer({"rows": count, "file": str(output)}, lambda: [f"{count} rows written to {output}"])
+    write_table(session, found, output, form)
 
 
 def why(session: Session, request_id: RequestArgument) -> None:

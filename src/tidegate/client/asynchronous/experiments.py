@@ -24,6 +24,19 @@ class ExperimentsOperations:
         """
         return await self._transport.run(experiments.results(release))
 
+    async def results_csv(self, release: str, *, by: str | None = None) -> str:
+        """The effects as CSV, a row for each metric of each arm.
+
+        Args:
+            release: its id.
+            by: within each segment, as :func:`results_by_segment` has it.
+
+        Raises:
+            NotFoundError: no such release, or it is no experiment.
+            ConflictError: the experiment has not begun.
+        """
+        return await self._transport.run(experiments.results_csv(release, by=by))
+
     async def results_by_segment(self, release: str, *, by: str = "segment") -> SegmentedResults:
         """The objectives among the units of each segment: to look into, not to decide by.
 
