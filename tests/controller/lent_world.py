@@ -185,6 +185,14 @@ class World:
                 gateway.beat()
                 gateway.take_answer()
 
+    def forgotten_with_control(self, period: str) -> int:
+        """Nano-USD that a gateway told and never sent, and that nobody but this control knows since it is gone."""
+        stored = self.stored.get(Place(KEY, period), {})
+        alive = {gateway.boot: money(gateway.told, period) for gateway in self.gateways}
+        of_alive = sum(max(stored.get(boot, 0), told.spent) for boot, told in alive.items() if told is not None)
+        of_gone = sum(amount for boot, amount in stored.items() if alive.get(boot) is None)
+        return max(0, self.control.spent(KEY, period) - of_alive - of_gone)
+
     def is_cut_off(self, gateway: Gateway) -> bool:
         """Whether control takes the process for gone, so that its slices may be another's too."""
         processes = self.registry.processes()

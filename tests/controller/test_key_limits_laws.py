@@ -14,7 +14,7 @@ from datetime import timedelta
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from tests.controller.lent_world import LATE, Gateway, Request, World, money
+from tests.controller.lent_world import LATE, Gateway, Request, World
 
 from tidegate.delivery.limits.declared import KeyLimits
 from tidegate.delivery.limits.periods import day_of, month_of
@@ -64,24 +64,12 @@ class LentLimits(RuleBasedStateMachine):
             self.world.kill(gateway)
         self.world.start(name)
 
-    @rule(is_forgotten=st.booleans())
-    def control_is_killed_and_started_again(self, is_forgotten: bool) -> None:
-        if is_forgotten:
+    @rule(is_quiet=st.booleans())
+    def control_is_killed_and_started_again(self, is_quiet: bool) -> None:
+        if is_quiet:
             self.world.settle_down(1)
-        alive = {gateway.boot for gateway in self.world.gateways}
-        for period in self.periods:  # what a gateway that is gone told and never sent is forgotten with control
-            known = self.world.control.spent("shop", period)
-            stored = {
-                boot: amount
-                for place, boots in self.world.stored.items()
-                if place.period == period
-                for boot, amount in boots.items()
-            }
-            of_alive = sum(
-                max(stored.get(g.boot, 0), told.spent) for g in self.world.gateways if (told := money(g.told, period))
-            )
-            of_gone = sum(amount for boot, amount in stored.items() if boot not in alive)
-            self.add(period, max(0, known - of_alive - of_gone))
+        for period in self.periods:
+            self.add(period, self.world.forgotten_with_control(period))
         self.world.restart_control()
 
     @rule(data=st.data(), tokens=st.integers(1, 3_000), most=st.integers(0, 900))

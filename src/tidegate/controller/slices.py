@@ -38,8 +38,8 @@ class Ledger:
         self._accounts: dict[str, _Account] = {}
         self.counted = 0
 
-    def grant(self, boot_id: str, spent: int, bound: int, live: Container[str], *, part: int = 2) -> int:
-        """What the process may spend in all from now on: one of ``part`` parts of what is free.
+    def grant(self, boot_id: str, spent: int, bound: int, live: Container[str]) -> int:
+        """What the process may spend in all from now on: half of what is free for it.
 
         Args:
             spent: by it so far.
@@ -49,7 +49,7 @@ class Ledger:
         account = self._accounts.setdefault(boot_id, _Account())
         account.spent = max(account.spent, spent)
         account.granted_before = account.granted
-        account.granted = account.spent + self._free(bound, boot_id, live) // part
+        account.granted = account.spent + self._free(bound, boot_id, live) // 2
         return account.granted
 
     @property
