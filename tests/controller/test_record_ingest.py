@@ -57,10 +57,12 @@ async def rows(database: Database, table: sa.Table) -> list:
 
 
 async def test_a_batch_sent_twice_is_stored_once(database):
-    ingest = RecordIngest(database, ManualClock(NOW))
+    told = []
+    ingest = RecordIngest(database, ManualClock(NOW), on_stored=told.append)
     sent = batch(1, verdict(3), content("req_1"))
     assert await ingest.store(sent)
     assert not await ingest.store(sent)
+    assert [len(each) for each in told] == [2]
     assert (ingest.stored, ingest.repeated_batches, ingest.unknown) == (2, 1, 0)
     assert len(await rows(database, schema.feedback)) == len(await rows(database, schema.content)) == 1
 

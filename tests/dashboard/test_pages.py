@@ -6,6 +6,7 @@ from tests.dashboard.conftest import browser, experiment, submit
 from tests.fakes.observations import batch, observation
 
 from tidegate.dashboard.assets import Assets
+from tidegate.dashboard.drawing import Drawing
 from tidegate.dashboard.headers import POLICY
 from tidegate.dashboard.pages import PAGES
 from tidegate.registry.incidents import open_incident
@@ -49,6 +50,21 @@ async def test_every_page_is_whole_and_holds_nothing_inline(shared):
             assert not INLINE.search(answer.text)
             assert answer.text.count("<h1") == 1
     assert addresses == {}
+
+
+async def test_a_page_that_breaks_is_a_page_all_the_same(shared, monkeypatch):
+    whole = Drawing.whole
+
+    def breaks(drawing, template, context):
+        return whole(drawing, template, context) if template != "audit.html" else f"{1 / 0}"
+
+    monkeypatch.setattr(Drawing, "whole", breaks)
+    async with browser(shared) as visitor:
+        answer = await visitor.get("/audit")
+    assert answer.status_code == 500
+    assert answer.headers["content-security-policy"] == POLICY
+    assert "through no fault of yours" in answer.text
+    assert "division" not in answer.text
 
 
 async def test_what_is_not_there_is_said_plainly(shared):

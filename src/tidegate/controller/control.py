@@ -141,9 +141,9 @@ class Control:
             is_late=windows.is_late,
             retention=settings.retention,
         )
-        self.records = RecordIngest(
-            self.observed, clock, {**KEEPERS, PairRecord: pair_keeper(windows.is_sample, reader.learn)}
-        )
+        pairs = pair_keeper(windows.is_sample, reader.learn)
+        told = self._export.learn_copies if self._export is not None else None
+        self.records = RecordIngest(self.observed, clock, {**KEEPERS, PairRecord: pairs}, told)
         self.pins = PinLogs(settings.leader)
         self.grants = MirrorGrants(self._bounds_of, self._live_boots)
         self.key_leases = KeyLeases(self.observed, clock, lambda: self.publisher.keys, self.gateways)

@@ -53,14 +53,22 @@ class RecordIngest:
 
     Args:
         keepers: of each kind.
+        on_stored: takes what was stored for the first time; must neither wait nor fail.
 
     Attributes:
         stored: records of known kinds.
         unknown: records that a newer gateway sent and this control cannot read.
     """
 
-    def __init__(self, database: Database, clock: Clock, keepers: Mapping[type[Record], Keeper] = KEEPERS) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        keepers: Mapping[type[Record], Keeper] = KEEPERS,
+        on_stored: Callable[[Sequence[Record]], None] | None = None,
+    ) -> None:
         self._keepers = keepers
+        self._on_stored = on_stored
         self._database = database
         self._clock = clock
         self.stored = 0
@@ -85,6 +93,8 @@ class RecordIngest:
             return False
         self.stored += len(records)
         self.unknown += len(batch) - len(records)
+        if self._on_stored is not None:
+            self._on_stored(records)
         return True
 
     async def clean_up(self, *, keep: int = MOST_PAIRS, age: timedelta = PAIRS_AGE) -> int:

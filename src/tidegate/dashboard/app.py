@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,7 +18,8 @@ from tidegate.api.plane import Plane
 from tidegate.dashboard.acting import action_routes
 from tidegate.dashboard.assets import Assets
 from tidegate.dashboard.downloads import download_routes
-from tidegate.dashboard.headers import Headers
+from tidegate.dashboard.drawing import problem_context
+from tidegate.dashboard.headers import HEADERS, Headers
 from tidegate.dashboard.login import login_routes
 from tidegate.dashboard.looking import Page
 from tidegate.dashboard.pages import PAGES
@@ -58,7 +59,7 @@ def create_dashboard(api: ASGIApp, plane: Plane) -> Starlette:
             *pages,
         ],
         middleware=[Middleware(Headers), Middleware(GZipMiddleware, minimum_size=1000, compresslevel=4)],
-        exception_handlers={TidegateError: _known(shop), HTTPException: _http(shop)},
+        exception_handlers={TidegateError: _known(shop), HTTPException: _http(shop), Exception: _broken(shop)},
     )
     app.router.redirect_slashes = False
     return app
@@ -84,5 +85,16 @@ def _http(shop: Shop) -> Callable[[Request, Exception], Awaitable[Response]]:
         known = NotFoundError(f"there is nothing at {request.url.path}", code="unknown_path")
         found = known if error.status_code == 404 else TidegateError(error.detail, code="bad_request")
         return await error_page(shop, request, found, status=error.status_code)
+
+    return answer
+
+
+def _broken(shop: Shop) -> Callable[[Request, Exception], Awaitable[Response]]:
+    """Our own fault: it is told in the log, and a reader gets a page all the same."""
+
+    async def answer(_request: Request, _error: Exception) -> Response:
+        known = TidegateError("this page failed, through no fault of yours", remedy="the log of control says why")
+        html = shop.drawing.whole("bare_error.html", {**problem_context(known), "status": 500})
+        return HTMLResponse(html, 500, headers=HEADERS)  # nothing else of the app stands around this answer
 
     return answer

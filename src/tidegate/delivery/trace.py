@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
 _SAMPLED = 0x01
+COPY = -1  # instead of the number of an attempt: the copy that a candidate was sent
 
 
 class TraceContext(NamedTuple):
@@ -41,7 +42,7 @@ def trace_of(request_id: str) -> str:
 
 
 def span_of(request_id: str, attempt: int = 0) -> str:
-    """The span of a request, or of its ``attempt`` from 1: 16 hex digits."""
+    """The span of a request, of its ``attempt`` from 1, or of its :data:`COPY`: 16 hex digits."""
     return blake2b(f"{request_id}/{attempt}".encode(), digest_size=8).hexdigest()
 
 

@@ -154,6 +154,11 @@ class Call:
         self.reservation: Reservation | None = None
 
     @property
+    def span_attempt(self) -> int:
+        """Which span of the request an upstream is told (:func:`tidegate.delivery.trace.span_of`)."""
+        return self.attempts
+
+    @property
     def is_sent(self) -> bool:
         """Whether any upstream was asked."""
         return self.own_seconds > 0.0

@@ -27,5 +27,5 @@ def upstream_request(call: Call, account: Account, exchange: Exchange) -> tuple[
 def _own_span(call: Call, sent: bytes) -> tuple[bytes, bytes]:
     """The trace goes on through us: this attempt is what the upstream hangs its own spans on."""
     context = parse_traceparent(sent.decode("ascii"))
-    told = sent if context is None else passed_on(context, call.request_id, call.attempts).header.encode()
+    told = sent if context is None else passed_on(context, call.request_id, call.span_attempt).header.encode()
     return b"traceparent", told

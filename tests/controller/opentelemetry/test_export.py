@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import msgspec
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from tests.fakes.observations import observation
 
 from tidegate.controller.opentelemetry import names
 from tidegate.controller.opentelemetry.export import OtlpExport
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.telemetry_settings import OtlpSettings
 from tidegate.delivery.trace import span_of
 
@@ -116,3 +118,13 @@ def test_a_full_queue_drops_and_never_waits():
     export = OtlpExport(OtlpSettings(endpoint="http://127.0.0.1:1", rate=1.0, metrics=False), Deaf())
     export.learn(observation(request_id=f"req_{number}") for number in range(11_000))  # nobody sends yet
     assert export.dropped == 2_000
+
+
+def test_copies_of_a_mirror_are_sent_and_answers_that_users_saw_are_not():
+    deaf = Deaf()
+    export = OtlpExport(OtlpSettings(endpoint="http://127.0.0.1:1", rate=0.0), deaf)
+    pair = PairRecord(stable=observation(), candidate=observation(variant="candidate", release="rel_1"))
+    export.learn_copies([pair, msgspec.structs.replace(pair, shown=("stable", "candidate"))])
+    export.start()
+    export.stop()
+    assert export.dropped == 3  # the request, its attempt and the copy of the first pair; the collector took none

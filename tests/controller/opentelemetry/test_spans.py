@@ -6,8 +6,9 @@ import pytest
 from tests.fakes.observations import observation
 
 from tidegate.controller.opentelemetry import names
-from tidegate.controller.opentelemetry.spans import Interest, is_interesting, spans_of
-from tidegate.delivery.trace import span_of, trace_of
+from tidegate.controller.opentelemetry.spans import Interest, is_interesting, spans_of, spans_of_copy
+from tidegate.delivery.pairs import PairRecord
+from tidegate.delivery.trace import COPY, span_of, trace_of
 
 NOTHING = Interest(rate=0.0, slow_us=10_000_000)
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -90,3 +91,34 @@ def test_the_rate_keeps_its_part_of_the_rest():
     tenth = Interest(rate=0.1, slow_us=10_000_000)
     kept = sum(is_interesting(observation(request_id=f"req_{number}"), tenth) for number in range(5_000))
     assert 400 < kept < 600
+
+
+def pair(**copy) -> PairRecord:
+    users = observation(trace=f"{CALLER}-00")
+    told = {"version": "bot/v1.1.0-00000000", "variant": "candidate", "release": "rel_1", "trace": f"{CALLER}-00"}
+    return PairRecord(stable=users, candidate=observation(**(told | copy)))
+
+
+def test_a_mirrored_copy_hangs_below_its_request_which_comes_along():
+    request, attempt, copy = spans_of_copy(pair(duration_us=70_000), NOTHING)
+    assert (copy.name, copy.kind, copy.trace_id, copy.parent_id) == (
+        "mirror bot/v1.1.0-00000000",
+        "client",
+        TRACE,
+        request.span_id,
+    )
+    assert copy.span_id == span_of("req_1", COPY) != attempt.span_id, (
+        "the id that the gateway told the candidate's upstream"
+    )
+    assert copy.ended_ns - copy.started_ns == 70_000_000
+    assert copy.attributes[names.MIRRORED] is True
+    assert copy.attributes[names.VARIANT] == "candidate"
+    everything = Interest(rate=1.0, slow_us=10_000_000)
+    assert spans_of_copy(pair(), everything) == [spans_of_copy(pair(), NOTHING)[-1]]  # the request was sent already
+
+
+def test_a_copy_that_failed_says_so():
+    failed = {"served": "", "served_version": "", "attempts": 1, "outcome": "timeout", "assigned_outcome": "timeout"}
+    *_, copy = spans_of_copy(pair(**failed), NOTHING)
+    assert copy.error == "timeout"
+    assert copy.attributes[names.OUTCOME] == "timeout"

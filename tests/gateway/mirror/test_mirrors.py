@@ -25,6 +25,7 @@ from tidegate.delivery.mirroring import Mirroring
 from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.records import ContentRecord
 from tidegate.delivery.snapshot import ContentPolicy
+from tidegate.delivery.trace import COPY, parse_traceparent, passed_on
 from tidegate.wire.insertion import Insertion
 
 EVERYTHING = Mirroring(share=10_000)
@@ -90,6 +91,18 @@ async def test_a_copy_goes_to_the_candidate_and_the_pair_tells_of_both(bench, si
     assert pair.is_exact is False
     assert 500_000 < pair.similarity < 1_000_000
     assert bench.gateway.in_flight_by_version() == {}
+
+
+async def test_both_upstreams_are_told_spans_of_their_own(bench, simulate):
+    sim = await give(bench, simulate, {})
+    trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    await bench.chat(headers={"traceparent": trace})
+    (pair,) = await pairs_of(bench)
+    told = {request.model: request.headers["traceparent"] for request in sim.requests}
+    context, request = parse_traceparent(trace), pair.stable.request_id
+    assert told["stable-model"] == passed_on(context, request, 1).header
+    assert told["candidate-model"] == passed_on(context, request, COPY).header
+    assert pair.candidate.trace == trace
 
 
 async def test_equal_answers_are_exact(bench, simulate):

@@ -16,8 +16,10 @@ import structlog
 
 from tidegate import __version__
 from tidegate.controller.opentelemetry.instruments import SCALE, Instruments, Labels, Series
-from tidegate.controller.opentelemetry.spans import Interest, Span, is_interesting, spans_of
+from tidegate.controller.opentelemetry.spans import Interest, Span, is_interesting, spans_of, spans_of_copy
 from tidegate.delivery.observation import Observation
+from tidegate.delivery.pairs import PairRecord
+from tidegate.delivery.records import Record
 from tidegate.delivery.telemetry_settings import OtlpSettings
 from tidegate.errors import OperatorError
 
@@ -73,6 +75,13 @@ class OtlpExport:
             for row in rows:
                 if is_interesting(row, self._interest):
                     self.offer(spans_of(row))
+
+    def learn_copies(self, records: Iterable[Record]) -> None:
+        """Take pairs of a mirror; where users saw both answers, the second one is a request of its own."""
+        if self._settings.traces:
+            for record in records:
+                if isinstance(record, PairRecord) and not record.shown:
+                    self.offer(spans_of_copy(record, self._interest))
 
     def offer(self, spans: Iterable[Span]) -> None:
         """Have spans sent, if there is room."""

@@ -50,4 +50,5 @@ ASSIGNED_OUTCOME: Final = "tidegate.assigned_outcome"
 REQUEST: Final = "tidegate.request_id"
 COST: Final = "tidegate.cost_usd"
 ATTEMPTS: Final = "tidegate.attempts"
+MIRRORED: Final = "tidegate.mirrored"
 FIRST_TOKEN_EVENT: Final = "tidegate.first_token"  # noqa: S105 - a name

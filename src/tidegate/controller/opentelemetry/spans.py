@@ -1,8 +1,8 @@
 """Spans of a request, made from its observation when it is over: what happened is known by then, so what is worth
 keeping can be chosen, and a request never pays for being traced.
 
-A request is a server span; each attempt at an upstream hangs below it as a client span of the same id that the gateway
-told the upstream. Content is in neither.
+A request is a server span; each attempt at an upstream, and the copy that a candidate was sent, hangs below it as a
+client span of the same id that the gateway told the upstream. Content is in none of them.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from typing import Literal, NamedTuple
 from tidegate.controller.opentelemetry import names
 from tidegate.delivery.attempts import Attempt, attempts_of
 from tidegate.delivery.observation import FAILURES, Observation, Outcome
+from tidegate.delivery.pairs import PairRecord
 from tidegate.delivery.release import STABLE
-from tidegate.delivery.trace import parse_traceparent, span_of, trace_of
+from tidegate.delivery.trace import COPY, parse_traceparent, span_of, trace_of
 
 Value = str | int | float | bool | tuple[str, ...]
 _OWN_FAULTS = FAILURES | {Outcome.NO_VERSION, Outcome.INTERNAL_ERROR}
@@ -108,6 +109,34 @@ def spans_of(row: Observation) -> list[Span]:
         events=first,
     )
     return [request, *_attempts(row, request)]
+
+
+def spans_of_copy(pair: PairRecord, interest: Interest) -> list[Span]:
+    """The copy below its request, which comes along where it was not worth a trace by itself."""
+    users, copy = pair.stable, pair.candidate
+    request, *attempts = spans_of(users)
+    told_of = next(iter(attempts_of(copy)), Attempt(copy.model, copy.outcome, 0, copy.duration_us))
+    attempt = _attempt(copy, request, COPY, told_of)
+    started = copy.started_at_us * 1000
+    told = attempt._replace(
+        name=f"mirror {copy.version}",
+        started_ns=started,
+        ended_ns=started + copy.duration_us * 1000,
+        attributes=attempt.attributes
+        | _known(
+            {
+                names.MIRRORED: True,
+                names.SERVICE: copy.service,
+                names.VERSION: copy.version,
+                names.VARIANT: copy.variant,
+                names.RELEASE: copy.release,
+                names.OUTCOME: copy.outcome,
+            }
+        ),
+        error=copy.outcome if copy.outcome in _OWN_FAULTS else "",
+        events=(),
+    )
+    return [told] if is_interesting(users, interest) else [request, *attempts, told]
 
 
 def _attempts(row: Observation, request: Span) -> list[Span]:

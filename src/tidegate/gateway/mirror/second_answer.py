@@ -15,6 +15,7 @@ from tidegate.delivery.observation import Outcome
 from tidegate.delivery.pairs import PairRecord, copy_id
 from tidegate.delivery.redaction import redact
 from tidegate.delivery.similarity import similarity
+from tidegate.delivery.trace import COPY
 from tidegate.gateway.accounting import observation_of
 from tidegate.gateway.attempt import Attempt
 from tidegate.gateway.call import Call
@@ -39,6 +40,17 @@ QUICK_BYTES = 16_384
 REST_SECONDS = 5.0
 """Without second answers after a rate limit that did not say how long."""
 _READABLE = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.FILTERED})
+
+
+class SecondCall(Call):
+    """A request once more; upstreams hang their spans below one of its own."""
+
+    __slots__ = ()
+
+    @property
+    def span_attempt(self) -> int:
+        """Not that of the user's first attempt, whose request id it shares."""
+        return COPY
 
 
 class SecondAnswer:
@@ -237,7 +249,7 @@ def _second_call(call: Call, plan: MirrorPlan, responder: object) -> Call:
     first = call.request
     request = Request(first.method, first.target, first.headers, is_keep_alive=False, is_http10=False)
     request.body, request.received_at = first.body, first.received_at
-    made = Call(call.gateway, call.table, call.kind, request, responder, call.started_at_us)  # type: ignore[arg-type]
+    made = SecondCall(call.gateway, call.table, call.kind, request, responder, call.started_at_us)  # type: ignore[arg-type]
     made.request_id = call.request_id
     made.principal, made.body, made.facts, made.route = call.principal, call.body, call.facts, call.route
     made.arm, made.order, made.unit_hash = plan.arm, plan.arm.order, call.unit_hash
