@@ -216,18 +216,26 @@ POINTS: tuple[Point, ...] = (
     Point(
         "Four timers",
         "connect, first_token, idle and total run apart; keepalives do not satisfy first_token; without a stream "
-        "the wait for the head is bounded by total alone.",
+        "the wait for the head is bounded by total, of which fallbacks that could still be asked keep their share.",
         (
             TIMERS + "test_first_token_without_a_fallback_is_504",
             TIMERS + "test_a_whole_answer_may_take_longer_than_first_token",
             TIMERS + "test_idle_ends_a_stream_that_stalls",
             TIMERS + "test_idle_does_not_end_a_stream_that_is_only_slow",
             TIMERS + "test_total_bounds_everything",
+            TIMERS + "test_a_whole_answer_leaves_its_fallbacks_their_share_of_total",
             TIMERS + "test_total_ends_a_stream_that_goes_on_for_ever",
             TIMERS + "test_a_candidate_never_takes_the_time_of_its_rescue",
             WALL + "test_nothing_takes_longer_than_its_timers_allow",
         ),
-        ("dial never answered", "slow drip", "slow drip before the content", "slow drip of content", "endless stream"),
+        (
+            "dial never answered",
+            "hang before the headers",
+            "slow drip",
+            "slow drip before the content",
+            "slow drip of content",
+            "endless stream",
+        ),
     ),
     Point(
         "The client leaves",
@@ -236,8 +244,11 @@ POINTS: tuple[Point, ...] = (
         "once; a request that waits for an upstream is cancelled, for a FIN is all that a leaving client sends.",
         (
             LEAVING + "test_the_upstream_is_cancelled_at_once",
+            LEAVING + "test_on_every_route_the_upstream_is_cancelled_its_connection_closed_and_the_tokens_booked",
+            LEAVING + "test_what_generates_nothing_is_cancelled_too",
             LEAVING + "test_a_client_that_leaves_says_nothing_about_breaker_or_candidate",
             ACCOUNTS + "test_a_broken_or_cancelled_answer_is_estimated_and_marked",
+            ACCOUNTS + "test_a_report_that_came_before_the_content_is_completed",
             FRAMING + "test_a_client_that_closed_its_half_gets_what_is_ready_at_once",
             FRAMING + "test_a_client_that_closed_its_half_has_left_a_request_that_waits_for_an_upstream",
             WALL + "test_the_upstream_connection_of_an_abandoned_attempt_is_closed",
