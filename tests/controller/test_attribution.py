@@ -171,6 +171,15 @@ async def test_arms_are_compared_by_the_first_verdict_of_each_unit(world):
     assert await world.opinions("compared", "converted") == Opinions(yes=1)
 
 
+async def test_which_verdict_of_a_unit_is_the_first_does_not_depend_on_which_came_first(world):
+    await world.observe(*(request(number, unit_hash=7) for number in (1, 2)))
+    for number, value, at_us in ((2, False, BEGAN + 2_000), (1, True, BEGAN + 1_000)):
+        await world.say(verdict(value, number, at_us=at_us))
+        await world.settle()
+    assert await world.opinions("window") == Opinions(yes=1, no=1)
+    assert await world.opinions("compared") == Opinions(yes=1)
+
+
 async def test_categories_are_counted_by_name(world):
     await world.observe(*(request(number) for number in (1, 2, 3)))
     await world.say(*(verdict(topic, number, name="topic") for number, topic in enumerate(("a", "b", "a"), 1)))
