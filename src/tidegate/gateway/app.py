@@ -19,7 +19,7 @@ from tidegate.delivery.snapshot import (
     Snapshot,
 )
 from tidegate.gateway.alarm import Alarms
-from tidegate.gateway.call import Call
+from tidegate.gateway.call import call_of
 from tidegate.gateway.complaints import Complaints
 from tidegate.gateway.content import ContentKeeper
 from tidegate.gateway.cutoff import Cutoffs
@@ -177,7 +177,7 @@ class Gateway:
         """Serve one request to its end; what is returned has to be awaited, else callbacks do it."""
         kind = KINDS_BY_PATH.get(request.path)
         if kind is not None and request.method == b"POST" and (table := self.holder.current) is not None:
-            return serve(Call(self, table, kind, request, responder, self._clock_ns() // 1000))
+            return serve(call_of(self, table, kind, request, responder, self._clock_ns() // 1000))
         return self._beside(request, responder, kind)
 
     def _slow(self) -> dict[str, SlowAfter]:

@@ -13,6 +13,8 @@ from asyncio import CancelledError
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tidegate.errors import CallerError, OperatorError
 from tidegate.gateway.accounting import book_failed_attempt
 from tidegate.gateway.answer_delivery import AnswerDelivery, send_whole
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
 MOST_ERROR_BYTES = 65_536
 
 
-class Attempt:
+class Attempt(msgspec.Struct, eq=False):
     """One attempt between breaker, load and timers: every way out sets all of them right.
 
     Attributes:
@@ -49,46 +51,17 @@ class Attempt:
         is_under_way: it was sent, and nobody has left breaker and load yet.
     """
 
-    __slots__ = (
-        "_call",
-        "_connection",
-        "_exchange",
-        "_failure",
-        "_found",
-        "_head",
-        "_is_probe",
-        "_on_end",
-        "_parts",
-        "is_under_way",
-        "leg",
-    )
-    _connection: UpstreamConnection
-    _on_end: Callable[[Call, Attempt | None], None]
-
-    def __init__(self, call: Call, leg: Leg) -> None:
-        self._call = call
-        self.leg = leg
-        self.is_under_way = self._is_probe = False
-        self._head = b""
-        self._parts: Sequence[bytes | memoryview] = ()
-        self._found: UpstreamResponse | BaseException | None = None  # what came while no coroutine was there
-        self._failure: Failure | None = None
-        self._exchange: Exchange | None = None
-        try:
-            self._exchange = open_exchange(
-                call.kind,
-                call.body,
-                call.facts,
-                leg.insertion,
-                leg.account.dialect,
-                created=call.started_at_us // 1_000_000,
-            )
-        except CallerError as error:
-            where = f" ({error.where})" if error.where else ""
-            message = f"{error.message}{where}"
-            self._failure = Failure(Cause.CALLERS_OWN, error.status, error.code, message, is_unrenderable=True)
-        except OperatorError as error:  # the version's own prompt or parameters cannot be rendered
-            self._failure = failure_of(Cause.REJECTED)._replace(message=error.message)
+    _call: Call
+    leg: Leg
+    is_under_way: bool = False
+    _is_probe: bool = False
+    _head: bytes = b""
+    _parts: Sequence[bytes | memoryview] = ()
+    _exchange: Exchange | None = None
+    _failure: Failure | None = None
+    _found: UpstreamResponse | BaseException | None = None  # what came while no coroutine was there
+    _connection: UpstreamConnection = None  # type: ignore[assignment]  # by callbacks, as is the next
+    _on_end: Callable[[Call, Attempt | None], None] = None  # type: ignore[assignment]
 
     # ---- by callbacks
 
@@ -98,7 +71,8 @@ class Attempt:
         Args:
             on_end: told once: the client has its answer, or (with this attempt) a coroutine has to go on.
         """
-        call, leg, exchange = self._call, self.leg, self._exchange
+        call, leg = self._call, self.leg
+        exchange = self._opened()
         if exchange is None or exchange.local_answer is not None:
             return False
         self._write(exchange)
@@ -170,7 +144,8 @@ class Attempt:
         Raises:
             CancelledError: the client left; the upstream request is cancelled and its connection closed.
         """
-        call, leg, exchange = self._call, self.leg, self._exchange
+        call, leg = self._call, self.leg
+        exchange = self._opened()
         if exchange is None:
             failure = self._failure
         elif exchange.local_answer is not None:
@@ -262,6 +237,28 @@ class Attempt:
 
     # ---- by either
 
+    def _opened(self) -> Exchange | None:
+        """The request rendered for this deployment; ``None`` where that fails."""
+        if self._exchange is not None or self._failure is not None:
+            return self._exchange
+        call, leg = self._call, self.leg
+        try:
+            self._exchange = open_exchange(
+                call.kind,
+                call.body,
+                call.facts,
+                leg.insertion,
+                leg.account.dialect,
+                created=call.started_at_us // 1_000_000,
+            )
+        except CallerError as error:
+            where = f" ({error.where})" if error.where else ""
+            message = f"{error.message}{where}"
+            self._failure = Failure(Cause.CALLERS_OWN, error.status, error.code, message, is_unrenderable=True)
+        except OperatorError as error:  # the version's own prompt or parameters cannot be rendered
+            self._failure = failure_of(Cause.REJECTED)._replace(message=error.message)
+        return self._exchange
+
     def _write(self, exchange: Exchange) -> None:
         self._head, self._parts = upstream_request(self._call, self.leg.account, exchange)
 
@@ -281,7 +278,7 @@ class Attempt:
         self._parts = ()
         call.told = client_answer_headers(headers)
         call.is_answering = 200 <= response.status < 300
-        return None if b"content-encoding" in headers or not call.is_answering else response.whole
+        return None if b"content-encoding" in headers or not call.is_answering else response.whole()
 
     def _enter(self, now: float) -> None:
         leg = self.leg

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def first_attempt(call: Call) -> Attempt | None:
     """The attempt that nearly every request begins with; ``None`` where somebody has to be chosen first."""
-    return _attempt_at(call, call.order[0]) if call.order[0].is_free else None
+    return _attempt_at(call, call.order[0]) if call.order[0].is_free() else None
 
 
 async def ask_in_order(call: Call, attempt: Attempt | None = None) -> None:
@@ -78,7 +78,7 @@ def _attempt_at(call: Call, leg: Leg) -> Attempt:
 def _choose(call: Call, position: int) -> int | None:
     """The first usable leg from ``position`` on; when all are blocking, the least bad of them."""
     order = call.order
-    if position < len(order) and order[position].is_free and not call.barred:  # nearly always
+    if position < len(order) and order[position].is_free() and not call.barred:  # nearly always
         return position
     now = time.monotonic()
     benched: list[int] = []

@@ -89,8 +89,7 @@ class Leg:
             (b"x-tidegate-variant", _ascii(variant)),
         )
 
-    @property
-    def is_free(self) -> bool:
+    def is_free(self) -> bool:  # no property: those are slow, and this is asked for each request
         """Whether nothing stands against asking it now."""
         account = self.account
         load = account.load

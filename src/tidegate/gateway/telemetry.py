@@ -19,7 +19,7 @@ FIRST_TOKEN_BUCKETS = (0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.5, 5.0
 PER_TOKEN_BUCKETS = (0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1.0)
 OVERHEAD_BUCKETS = (0.00005, 0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1)
 
-_OUTCOMES = tuple(outcome.value for outcome in Outcome)
+_OUTCOMES = tuple(Outcome)
 
 
 class Histogram:
@@ -67,7 +67,7 @@ class Series:
     def __init__(self, service: str, version: str, variant: str, gateway: str = "") -> None:
         self.version = version
         self.labels = labels_of(service=service, version=version, variant=variant, gateway=gateway)
-        self.outcomes: dict[str, int] = dict.fromkeys(_OUTCOMES, 0)
+        self.outcomes: dict[Outcome, int] = dict.fromkeys(_OUTCOMES, 0)
         self.duration = Histogram(DURATION_BUCKETS)
         self.first_token = Histogram(FIRST_TOKEN_BUCKETS)
         self.per_token = Histogram(PER_TOKEN_BUCKETS)

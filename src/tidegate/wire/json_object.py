@@ -16,7 +16,7 @@ _SEPARATOR = re.compile(rb"[ \t\n\r]*([,}])")
 _UTF8_BLOCK = 1 << 18
 
 
-class JsonObject:
+class JsonObject(msgspec.Struct, eq=False):
     """A top-level view of a JSON object.
 
     Attributes:
@@ -24,10 +24,7 @@ class JsonObject:
             a ``bytearray`` body cannot be resized while they do.
     """
 
-    __slots__ = ("fields",)
-
-    def __init__(self, fields: dict[str, msgspec.Raw]) -> None:
-        self.fields = fields
+    fields: dict[str, msgspec.Raw]
 
     @classmethod
     def parse(cls, body: bytes | bytearray) -> JsonObject:

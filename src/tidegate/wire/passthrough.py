@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import msgspec
+
 from tidegate.wire.answers import read_answer
 from tidegate.wire.kinds import DIALECTS, UPSTREAM_PATHS, Kind
 from tidegate.wire.prepared import prepare
@@ -28,19 +30,15 @@ HEADERS: dict[str, tuple[tuple[bytes, bytes], ...]] = {
 """What each dialect needs upstream; a client's own ``anthropic-version`` goes before ours."""
 
 
-class PassThrough:
+class PassThrough(msgspec.Struct, eq=False):
     """A :class:`tidegate.wire.exchange.Exchange` with an upstream of the client's own dialect."""
 
-    __slots__ = ("_facts", "_kind", "_parts", "headers", "path")
-
+    path: str
+    headers: tuple[tuple[bytes, bytes], ...]
+    _kind: Kind
+    _facts: RequestFacts
+    _parts: list[bytes | memoryview]
     local_answer: ClassVar[bytes | None] = None  # the upstream answers
-
-    def __init__(self, kind: Kind, facts: RequestFacts, parts: list[bytes | memoryview]) -> None:
-        self.path = UPSTREAM_PATHS[kind]
-        self.headers = HEADERS[DIALECTS[kind]]
-        self._kind = kind
-        self._facts = facts
-        self._parts = parts
 
     def request_parts(self) -> list[bytes | memoryview]:
         """The rendered body, in slices; handed over, so that a long stream does not hold it to its end."""
@@ -73,4 +71,5 @@ def open_passthrough(kind: Kind, body: JsonObject, facts: RequestFacts, insertio
             missing.
         OperatorError: the version's prompt is no valid template.
     """
-    return PassThrough(kind, facts, render_request(kind, body, facts, prepare(kind, insertion)))
+    parts = render_request(kind, body, facts, prepare(kind, insertion))
+    return PassThrough(UPSTREAM_PATHS[kind], HEADERS[DIALECTS[kind]], kind, facts, parts)

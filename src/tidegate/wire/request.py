@@ -66,6 +66,7 @@ _STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
 _TIDEGATE = msgspec.json.Decoder(_Tidegate | None)
 _CONVERSATION = msgspec.json.Decoder(str | _ConversationRef | None)
 
+_RESPONSES = Kind.RESPONSES  # reading a member through its class is slow
 _CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
 
@@ -110,7 +111,7 @@ def _read_identity(kind: Kind, fields: dict[str, msgspec.Raw], facts: RequestFac
         facts.user = _identifier(facts.metadata, "user_id")
     if "user" in fields:
         facts.user = _read(fields, "user", _STRING) or facts.user
-    if kind is Kind.RESPONSES:
+    if kind is _RESPONSES:
         if "previous_response_id" in fields:
             facts.previous_response_id = _read(fields, "previous_response_id", _STRING)
         if "conversation" in fields:

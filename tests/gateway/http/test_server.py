@@ -547,4 +547,4 @@ async def test_nothing_is_left_of_a_connection_whose_client_has_left(place, echo
 
 
 def connections_of(server) -> int:
-    return sum(type(each) is Connection and each._server is server for each in gc.get_objects())
+    return sum(type(each) is Connection and each.server is server for each in gc.get_objects())

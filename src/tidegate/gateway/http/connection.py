@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
     """The protocol of one accepted connection.
 
     Attributes:
+        server: whose connection it is.
         is_write_paused: the client does not keep up.
     """
 
@@ -81,16 +82,16 @@ class Connection(asyncio.Protocol):
         "_reader",
         "_request",
         "_responder",
-        "_server",
         "_stall",
         "_task",
         "_transport",
         "beginning",
         "is_write_paused",
+        "server",
     )
 
     def __init__(self, server: Server) -> None:
-        self._server = server
+        self.server = server
         self._limits = server.limits
         self._reader = RequestReader(server.limits)
         self._deadline = server.wheel.deadline(self._expire)
@@ -108,11 +109,6 @@ class Connection(asyncio.Protocol):
         self.beginning = server.beginnings.get
 
     @property
-    def is_draining(self) -> bool:
-        """Whether the server wants its connections back."""
-        return self._server.is_draining
-
-    @property
     def is_serving(self) -> bool:
         """Whether a handler is running."""
         return self._phase is _SERVING
@@ -126,8 +122,8 @@ class Connection(asyncio.Protocol):
         address = transport.get_extra_info("peername")
         self._peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
         self._loop = asyncio.get_running_loop()
-        if self._server.add(self):
-            self._deadline.set(self._server.idle_seconds)
+        if self.server.add(self):
+            self._deadline.set(self.server.idle_seconds)
         else:
             self._refuse(RefusalError(503, "too_many_connections", "The gateway has too many connections; try again."))
 
@@ -168,7 +164,7 @@ class Connection(asyncio.Protocol):
         self._deadline.clear()
         self._deadline.callback = _nothing  # nor does it find the cycle through this and the transport
         self._stall.forget()
-        self._server.remove(self)
+        self.server.remove(self)
         responder = self._responder
         if responder is not None:
             responder.is_ended = True
@@ -224,7 +220,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Draining: close soon, unless a request is being read or served or comes until then."""
         if self._phase is _IDLE:
-            self._deadline.set(self._server.idle_seconds)
+            self._deadline.set(self.server.idle_seconds)
 
     def abort(self) -> None:
         """Close now, whatever runs."""
@@ -253,7 +249,7 @@ class Connection(asyncio.Protocol):
             self._is_reading = False
 
     def _handle(self, request: Request) -> None:
-        server = self._server
+        server = self.server
         request.peer = self._peer
         request.received_at = time.monotonic()
         self._phase = _SERVING
@@ -294,7 +290,7 @@ class Connection(asyncio.Protocol):
         request, responder = self._request, self._responder
         assert request is not None
         assert responder is not None
-        self._server.in_flight -= 1
+        self.server.in_flight -= 1
         if not responder.is_ended:
             self._end_unfinished(request, responder)
         self._responder = None
@@ -306,7 +302,7 @@ class Connection(asyncio.Protocol):
         if responder.is_started:
             responder.abort()
             return
-        headers, body = self._server.render_error(request.path, 500, "internal_error", "The gateway failed.")
+        headers, body = self.server.render_error(request.path, 500, "internal_error", "The gateway failed.")
         responder.send(500, headers, body)
 
     def _go_on(self) -> None:
@@ -321,7 +317,7 @@ class Connection(asyncio.Protocol):
                 self._close()
             return
         self._phase = _IDLE
-        self._deadline.set(self._server.idle_seconds)
+        self._deadline.set(self.server.idle_seconds)
         if self._is_read_paused:
             self._is_read_paused = False
             self._transport.resume_reading()
@@ -368,7 +364,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refusal: RefusalError) -> None:
         headers: Headers
-        headers, body = self._server.render_error(self._reader.path, refusal.status, refusal.code, refusal.message)
+        headers, body = self.server.render_error(self._reader.path, refusal.status, refusal.code, refusal.message)
         framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
         head = b"".join((self.beginning(refusal.status), header_block(headers), framing))
         self._transport.write(head + body)

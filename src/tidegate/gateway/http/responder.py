@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tidegate.gateway.http.heads import Block, Headers, header_block
 from tidegate.gateway.http.requests import Request
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 _JOIN_LIMIT = 65_536  # up to here one joined write is cheaper than a vector of three
 
 
-class Responder:
+class Responder(msgspec.Struct, eq=False):
     """Writes one answer. Calls after the client left are ignored; the handler is being cancelled then.
 
     Attributes:
@@ -24,28 +26,15 @@ class Responder:
         on_left: called when the client leaves while the handler goes on by callbacks.
     """
 
-    __slots__ = (
-        "_connection",
-        "_has_body",
-        "_is_chunked",
-        "_left",
-        "_request",
-        "is_ended",
-        "is_started",
-        "on_left",
-        "on_writable",
-    )
-
-    def __init__(self, connection: Connection, request: Request) -> None:
-        self._connection = connection
-        self._request = request
-        self._is_chunked = False
-        self._has_body = True
-        self._left: int | None = None  # body bytes still owed, when the length is known
-        self.is_started = False
-        self.is_ended = False
-        self.on_writable: Callable[[], None] | None = None
-        self.on_left: Callable[[], None] | None = None
+    _connection: Connection
+    _request: Request
+    _is_chunked: bool = False
+    _has_body: bool = True
+    _left: int | None = None  # body bytes still owed, when the length is known
+    is_started: bool = False
+    is_ended: bool = False
+    on_writable: Callable[[], None] | None = None
+    on_left: Callable[[], None] | None = None
 
     @property
     def is_writable(self) -> bool:
@@ -150,7 +139,7 @@ class Responder:
             framing = b"transfer-encoding: chunked\r\n\r\n"
         if request.method == b"HEAD":
             self._has_body = False
-        if connection.is_draining:
+        if connection.server.is_draining:
             request.is_keep_alive = False
         if not request.is_keep_alive:
             framing = b"connection: close\r\n" + framing

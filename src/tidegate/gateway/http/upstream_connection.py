@@ -247,7 +247,7 @@ class UpstreamConnection(asyncio.Protocol):
     def _take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
         self._head_bytes = 1
         self._is_done = self._is_keep_alive = True
-        self._response = response = UpstreamResponse(self, status, headers, body)
+        self._response = response = UpstreamResponse(status, headers, self.is_reused, self, [body], len(body), True)
         self._wake_writer()
         self._end(response, is_clean=True)
         self._tell(response)  # last: whoever is told may send the next request on this very connection
@@ -327,7 +327,7 @@ class UpstreamConnection(asyncio.Protocol):
                 raise ProtocolError(f"the upstream answers with status {status}")
             return
         self._is_keep_alive = parser.should_keep_alive()
-        self._response = response = UpstreamResponse(self, status, headers)
+        self._response = response = UpstreamResponse(status, headers, self.is_reused, self, [])
         response.is_delimited = coding is not None or b"content-length" in headers or status in {204, 304}
         self._wake_writer()
 

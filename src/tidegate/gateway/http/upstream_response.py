@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from tidegate.gateway.http.faults import BodyTooLargeError, HttpClientError
 
 if TYPE_CHECKING:
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 _READ_AHEAD = 262_144  # body bytes held before somebody wants them
 
 
-class UpstreamResponse:
+class UpstreamResponse(msgspec.Struct, eq=False):
     """An answer whose head has arrived; its body is read once, by :meth:`read` or :meth:`stream_to`.
 
     Attributes:
@@ -27,38 +29,19 @@ class UpstreamResponse:
         is_delimited: its length or chunked coding tells where it ends; otherwise only the close does.
     """
 
-    __slots__ = (
-        "_connection",
-        "_error",
-        "_held",
-        "_held_bytes",
-        "_on_data",
-        "_waiter",
-        "headers",
-        "is_complete",
-        "is_delimited",
-        "is_paused",
-        "is_reused",
-        "status",
-    )
+    status: int
+    headers: dict[bytes, bytes]
+    is_reused: bool
+    _connection: UpstreamConnection
+    _held: list[bytes]
+    _held_bytes: int = 0
+    is_complete: bool = False
+    is_delimited: bool = True
+    is_paused: bool = False
+    _on_data: Callable[[bytes], None] | None = None
+    _waiter: asyncio.Future[None] | None = None
+    _error: HttpClientError | None = None
 
-    def __init__(
-        self, connection: UpstreamConnection, status: int, headers: dict[bytes, bytes], whole: bytes | None = None
-    ) -> None:
-        self.status = status
-        self.headers = headers
-        self.is_reused = connection.is_reused
-        self.is_complete = whole is not None
-        self.is_delimited = True
-        self._connection = connection
-        self._held: list[bytes] = [] if whole is None else [whole]
-        self._held_bytes = 0 if whole is None else len(whole)
-        self._on_data: Callable[[bytes], None] | None = None
-        self._waiter: asyncio.Future[None] | None = None
-        self._error: HttpClientError | None = None
-        self.is_paused = False
-
-    @property
     def whole(self) -> bytes | None:
         """The body if it came in one piece with its head and nobody has read it yet, as most do; else ``None``."""
         return self._held[0] if self.is_complete and len(self._held) == 1 else None

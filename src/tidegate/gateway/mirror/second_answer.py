@@ -45,8 +45,6 @@ _READABLE = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.FILTERED})
 class SecondCall(Call):
     """A request once more; upstreams hang their spans below one of its own."""
 
-    __slots__ = ()
-
     @property
     def span_attempt(self) -> int:
         """Not that of the user's first attempt, whose request id it shares."""
@@ -249,8 +247,16 @@ def _second_call(call: Call, plan: MirrorPlan, responder: object) -> Call:
     first = call.request
     request = Request(first.method, first.target, first.headers, is_keep_alive=False, is_http10=False)
     request.body, request.received_at = first.body, first.received_at
-    made = SecondCall(call.gateway, call.table, call.kind, request, responder, call.started_at_us)  # type: ignore[arg-type]
-    made.request_id = call.request_id
+    made = SecondCall(
+        call.gateway,
+        call.table,
+        call.kind,
+        request,
+        responder,  # type: ignore[arg-type]  # it does all that a responder does
+        responder,  # type: ignore[arg-type]
+        call.started_at_us,
+        call.request_id,
+    )
     made.principal, made.body, made.facts, made.route = call.principal, call.body, call.facts, call.route
     made.arm, made.order, made.unit_hash = plan.arm, plan.arm.order, call.unit_hash
     made.is_forced = True  # its failures cut nobody off: control judges them
