@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.delivery.snapshot import ReleaseContext, Segment, ServiceRoute, VariantRoute
-from tidegate.delivery.traffic import Arms, SegmentRule, arms_of, targeted_arms, unit_of
+from tidegate.delivery.traffic import Arms, SegmentRule, Unit, arms_of, targeted_arms, unit_of
 from tidegate.wire.insertion import Insertion
 
 
@@ -80,7 +80,7 @@ def test_weights_that_break_the_law_are_refused(weights):
     ],
 )
 def test_the_unit_is_the_most_specific_name_the_service_asks_for(kind, given_names, expected):
-    assert unit_of(kind, request_id="r", **given_names) == expected
+    assert unit_of(kind, request_id="r", **given_names) == Unit(*expected)
 
 
 def test_a_segment_holds_when_all_its_conditions_do():

@@ -23,7 +23,8 @@ SECOND = {"role": "user", "content": "Thanks"}
 def unit(body: dict[str, Any], header: bytes | None = None, kind: Kind = Kind.CHAT, **settings: Any) -> tuple[str, str]:
     parsed = JsonObject.parse(msgspec.json.encode({"model": "bot", **body}))
     route = CompiledRoute(service(**settings), (), None)
-    return tuple(unit_for(route, read_request(kind, parsed), parsed, header, "req_1"))
+    unit = unit_for(route, read_request(kind, parsed), parsed, header, "req_1")
+    return unit.kind, unit.id
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,14 @@ from fnmatch import translate
 from typing import Literal, NamedTuple
 
 import mmh3
+import msgspec
 
 from tidegate.delivery.snapshot import TOTAL_WEIGHT, Segment, ServiceRoute
 
 UnitKind = Literal["request", "conversation", "user"]
 
 
-class Unit(NamedTuple):
+class Unit(msgspec.Struct, frozen=True):
     """What is randomised, and what it is."""
 
     kind: Literal["header", "conversation", "user", "request"]

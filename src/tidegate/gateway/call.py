@@ -141,7 +141,7 @@ class Call(msgspec.Struct, eq=False):
         block = leg.blocks.get(route)
         if block is None:
             leg.blocks[route] = block = header_block((JSON, *leg.headers, *route.headers, _FIRST_ATTEMPT))
-        return Block(b"x-request-id: %b\r\n%b" % (self.request_id.encode("ascii"), block))
+        return b"x-request-id: %b\r\n%b" % (self.request_id.encode("ascii"), block)
 
     def note_signals(self, *, is_refused: bool, is_filtered: bool) -> None:
         """The answer is whole; what it says of itself is the user's outcome."""

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import NewType
 
 from tidegate.gateway.http.timers import Wheel
 
-Block = NewType("Block", bytes)
+Block = bytes
 """Lines of headers that :func:`header_block` made and checked."""
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -54,7 +53,7 @@ def header_block(headers: Headers, lines: HeaderLines = _ANSWER_LINES) -> Block:
     Raises:
         ValueError: a name or value contains CR, LF or NUL, which would inject another header.
     """
-    return Block(b"".join(map(lines.__getitem__, headers)))
+    return b"".join(map(lines.__getitem__, headers))
 
 
 def status_line(status: int) -> bytes:
