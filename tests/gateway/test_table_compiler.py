@@ -109,8 +109,8 @@ def test_an_unusable_provider_breaks_only_itself(upstreams, settings, words):
     assert problem == own.account.problem
     assert words in problem
     assert problem.startswith("The provider 'sim' cannot be used: ")
-    assert not own.is_free
-    assert fallback.is_free
+    assert not own.is_free()
+    assert fallback.is_free()
 
 
 def test_an_undeclared_provider_and_wrong_weights_refuse_the_snapshot(upstreams):
@@ -131,16 +131,16 @@ def test_a_load_is_shared_by_all_models_of_a_provider_and_its_bound_follows_the_
     first = compiled(upstreams, service(variant(fallbacks=("sim/x",))), providers=[provider(max_in_flight=1)])
     own, other = first.routes["bot"].arms[0].order
     own.account.load.in_flight = 1
-    assert not other.is_free
+    assert not other.is_free()
     compiled(upstreams, service(), providers=[provider(max_in_flight=2)])
-    assert other.is_free
+    assert other.is_free()
 
 
 @pytest.mark.parametrize("settings", [{"credential": "memory:k"}, {"headers": {"x-org": "a\r\nx-evil: 1"}}])
 def test_nothing_is_injected_through_a_secret_or_header_the_provider_is_disabled(upstreams, settings):
     table = compiled(upstreams, service(), providers=[provider(**settings)], secrets={"k": "a\r\nx-evil: 1"})
     leg = table.routes["bot"].arms[0].order[0]
-    assert not leg.is_free
+    assert not leg.is_free()
     assert "CR, LF or NUL" in leg.account.problem
     assert "evil" not in leg.account.problem
 

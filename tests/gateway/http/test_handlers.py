@@ -138,6 +138,19 @@ async def test_a_handler_that_fails_at_once_is_answered_for(place, caplog):
     assert "ZeroDivisionError" in caplog.text
 
 
+async def test_a_handler_that_fails_after_it_has_finished_does_no_harm(place, caplog):
+    def late(request, responder) -> None:
+        at_once(request, responder)
+        raise ZeroDivisionError
+
+    server = await place.serve(late)
+    client = await place.connect(server)
+    await client.send(GET % 0 + GET % 1)
+    assert [(await client.answer())[2] for _ in range(2)] == [b"/0", b"/1"]
+    assert server.in_flight == 0
+    assert caplog.text.count("Traceback") == 2
+
+
 async def test_no_further_request_is_read_before_the_client_has_taken_its_answer(place, until):
     numbers: list[bytes] = []
 

@@ -262,7 +262,8 @@ class Connection(asyncio.Protocol):
             rest = server.handler(request, responder)
         except Exception:
             _LOG.exception("the handler of %s failed", request.path)
-            self.finished()
+            if self._responder is responder:  # it may have failed after it had finished
+                self.finished()
         else:
             if rest is not None:
                 self.carry_on(rest)
