@@ -114,6 +114,7 @@ POINTS: tuple[Point, ...] = (
             SERVER + "test_a_slow_reader_pauses_the_writer_and_bounds_memory",
             SERVER + "test_a_client_that_takes_nothing_is_cut_off",
             MEMORY + "test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault",
+            MEMORY + "test_a_reader_that_takes_nothing_stops_an_upstream_that_never_would",
             CLIENT + "test_pausing_makes_the_upstream_wait_and_bounds_memory",
             CLIENT + "test_a_large_body_is_sent_in_slices_while_the_upstream_is_slow",
             CROWDS + "test_a_hundred_slow_readers_are_bounded_by_their_buffers",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 
 import httpx2
 import pytest
 from tests.faults.heard import PATHS, body_for
+from tests.faults.raw_upstreams import read_request, serving
 from tests.gateway.gateway_bench import (
+    KEY,
     Bench,
     StartSimulator,
     canary,
@@ -18,6 +21,7 @@ from tests.gateway.gateway_bench import (
     until,
     variant,
 )
+from tests.wire.streams import chunk
 
 from tidegate.delivery.snapshot import Timeouts
 
@@ -203,6 +207,38 @@ async def test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault(bench, simu
     assert received.endswith(b"0\r\n\r\n")
     assert b"[DONE]" in received
     assert (await bench.observations.after(1))[0].outcome == "ok"
+
+
+async def test_a_reader_that_takes_nothing_stops_an_upstream_that_never_would(bench):
+    event = chunk({"index": 0, "delta": {"content": "x" * 4_000}})
+    piece, sent = b"%x\r\n%b\r\n" % (len(event), event) * 8, 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await read_request(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        while True:
+            writer.write(piece)
+            sent += len(piece)
+            await writer.drain()
+
+    async def is_level() -> bool:
+        before = sent
+        await asyncio.sleep(0.4)
+        return sent == before > 0
+
+    async with serving(serve) as url:
+        bench.provide("sim", url)
+        bench.publish(service())
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port, limit=1024)
+        body = json.dumps(chat_body(stream=True)).encode()
+        head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
+        writer.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+        await reader.read(100)
+        while not await is_level():
+            assert sent < 200 << 20, "more than all buffers of the kernel hold"
+        writer.close()
+        assert (await bench.observations.after(1))[0].outcome == "cancelled"
 
 
 async def test_an_endless_stream_without_content_is_not_held_for_ever(bench, simulate):
