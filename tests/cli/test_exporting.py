@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import structlog
 from tests.api.test_feedback import ids_of
 from tests.fakes.control_server import CONFIGURATION, serving
 from tests.fakes.observations import batch, observation
@@ -17,6 +18,12 @@ from tidegate.cli import exporting
 from tidegate.cli.app import make_app
 
 _NUMBERS = count(1)
+
+
+@pytest.fixture(autouse=True)
+def _logs_elsewhere():
+    """Control runs in this process: what it logs is no word of the command beside it."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file=sys.__stderr__))
 
 
 @pytest.fixture
