@@ -71,6 +71,7 @@ services:
         ("join_token: ${file:missing.txt}", "missing.txt cannot be read: No such file or directory"),
         ("providers: {o: {dialect: openai, base_url: u, api_key: 'Bearer ${X}'}}", "not a mixture"),
         ("providers: {o: {dialect: grpc, base_url: u}}", "providers.o.dialect: invalid enum value"),
+        ("services:\n  Bad Name: {}\n", "tidegate.yaml:2: services.Bad Name: 'Bad Name' is not a service name"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_remedy(text, message):

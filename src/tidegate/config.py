@@ -24,6 +24,7 @@ from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.roles import check_roles
 from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.telemetry_settings import TelemetrySettings
+from tidegate.delivery.version import check_service_name
 from tidegate.documents import Document, decode, parse_document
 from tidegate.errors import InvalidInputError, OperatorError
 from tidegate.metrics.settings import MetricsSettings
@@ -311,6 +312,8 @@ def _check(settings: Settings, document: Document) -> None:
         raise InvalidInputError(
             f"{settings.workers} workers are not between 1 and 256", where=document.where(("workers",))
         )
+    for name in settings.services:
+        _located(document, ("services", name), check_service_name, name)
     for index, sink in enumerate(settings.notify):
         known = {each.name for each in settings.notify[:index]}
         _located(document, ("notify", index), lambda each, known=known: check_sink(each, known), sink)

@@ -18,7 +18,7 @@ from tidegate.cli.supervisor import open_listener, until_ready
 from tidegate.cli.up import installed
 from tidegate.client import AsyncClient
 from tidegate.config import Address, parse_settings
-from tidegate.errors import InvalidInputError
+from tidegate.errors import InvalidInputError, OperatorError
 from tidegate.simulator import Simulator
 
 CONFIGURATION = """
@@ -84,6 +84,17 @@ async def test_a_file_that_declares_nonsense_does_not_start(tmp_path):
     with open_listener(Address("127.0.0.1", 0), what="control") as listener, pytest.raises(InvalidInputError) as error:
         await serve_control(settings, listener, asyncio.Event())
     assert error.value.where == "configuration: services.bot.stable.model"
+
+
+async def test_what_no_restart_could_help_ends_the_installation_at_once(tmp_path, capfd):
+    settings = settings_of(tmp_path, text=CONFIGURATION.replace("sim/good", "good"))
+    with pytest.raises(OperatorError, match="cannot be applied"):
+        async with installed(settings, os.environ):
+            pytest.fail("it serves what cannot be")
+    said = capfd.readouterr()
+    assert "configuration.refused" in said.out + said.err
+    assert "services.bot.stable.model" in said.out + said.err
+    assert "Traceback" not in said.out + said.err
 
 
 async def test_open_streams_do_not_hold_up_a_stop(tmp_path):

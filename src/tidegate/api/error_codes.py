@@ -107,7 +107,7 @@ CODES: dict[str, str] = {
     "unreadable_file": "A file cannot be read.",
     "unprotected_listener": "An address reachable by other machines has no keys or join token.",
     "address_unavailable": "Another program listens on the address.",
-    "configuration_refused": "A reload found a mistake; what ran before runs on.",
+    "configuration_refused": "The configuration declares what cannot be; at a reload, what ran before runs on.",
     "restart_needed": "A reload cannot change this part; stop and start.",
     "replacement_failed": "A new process did not become ready; the one before goes on serving.",
     "storage_failed": "The database cannot be read or written.",

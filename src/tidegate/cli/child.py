@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 READY_OPTION = "--ready-fd"
+REFUSED = 2  # exit code of a child that its settings keep from starting, however often it is tried
 _PR_SET_PDEATHSIG = 1
 
 

@@ -19,7 +19,7 @@ import uvloop
 
 from tidegate.api.app import ApiSettings, create_app
 from tidegate.api.applying import apply_documents
-from tidegate.cli.child import become_child
+from tidegate.cli.child import REFUSED, become_child
 from tidegate.cli.control_settings import ControlProcessSettings, decode_control_settings
 from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.cli.sole_process import Presence
@@ -30,7 +30,7 @@ from tidegate.controller.programs import ProgramSettings
 from tidegate.dashboard.app import with_dashboard
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.documents import Document
-from tidegate.errors import TidegateError
+from tidegate.errors import InvalidInputError, TidegateError
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.database import Database, observations_url
 from tidegate.registry.schema_check import bring_to_head, is_at_head
@@ -88,7 +88,18 @@ def main() -> None:
     configure_logs(environ.get("TIDEGATE_LOG_LEVEL", "info"), process="control")
     if given.is_check:
         sys.exit(uvloop.run(_check(given.settings)))
-    uvloop.run(_serve(given))
+    try:
+        uvloop.run(_serve(given))
+    except InvalidInputError as error:
+        _tell(error, "configuration.refused")
+        sys.exit(REFUSED)
+    except TidegateError as error:
+        _tell(error, "control.failed")
+        sys.exit(1)
+
+
+def _tell(error: TidegateError, event: str) -> None:
+    log.error(event, error=error.message, where=error.where, remedy=error.remedy)
 
 
 async def _check(settings: Settings) -> int:
@@ -103,8 +114,8 @@ async def _check(settings: Settings) -> int:
             control, artifacts, [_declared(settings)], actor=_ACTOR, source="configuration", dry_run=True
         )
     except TidegateError as error:
-        log.error("configuration.refused", error=error.message, where=error.where, remedy=error.remedy)
-        return 1
+        _tell(error, "configuration.refused")
+        return REFUSED
     finally:
         await state.close()
     return 0

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import structlog
 
-from tidegate.cli.child import READY_OPTION
+from tidegate.cli.child import READY_OPTION, REFUSED
 from tidegate.config import Address
 from tidegate.errors import OperatorError
 
@@ -83,6 +83,10 @@ class Supervisor:
         """How often in a row a child ended soon after its start."""
         return self._kept[name].failures
 
+    def has_refused(self, name: str) -> bool:
+        """Whether a child ended because its settings keep it from starting."""
+        return self._kept[name].code == REFUSED
+
     async def stop(self) -> None:
         """Stop the children, rank by rank, politely first."""
         for kept in list(self._kept.values()):
@@ -140,7 +144,7 @@ class Supervisor:
     async def _keep(self, kept: _Kept) -> None:
         while True:
             begun = asyncio.get_running_loop().time()
-            code = await self._run_once(kept)
+            code = kept.code = await self._run_once(kept)
             is_steady = asyncio.get_running_loop().time() - begun > _STEADY_SECONDS
             kept.failures = 0 if is_steady else kept.failures + 1
             pause = _PAUSES[min(kept.failures, len(_PAUSES) - 1)]
@@ -228,6 +232,7 @@ class _Kept:
         self.task: asyncio.Task[None] | None = None
         self.starting = asyncio.Lock()
         self.failures = 0
+        self.code: int | str | None = None  # that it last ended with
 
 
 async def _end(spec: ChildSpec, process: asyncio.subprocess.Process) -> None:

@@ -21,6 +21,7 @@ from tidegate.gateway.process import GatewaySettings
 _DRAIN_SECONDS = 30.0
 _CONTROL_SECONDS = 30.0
 _CONTROL_TRIES = 3
+_LOOK_SECONDS = 0.1
 
 
 class _Fixed(NamedTuple):
@@ -159,7 +160,7 @@ async def installed(
         drain_seconds: how long streams may finish when everything stops.
 
     Raises:
-        OperatorError: an address is taken.
+        OperatorError: an address is taken, or what the settings declare cannot be.
     """
     async with AsyncExitStack() as stack:
         control = stack.enter_context(open_listener(settings.control_address, what="control"))
@@ -170,8 +171,25 @@ async def installed(
         supervisor = Supervisor(children, environ, output)
         supervisor.start()
         stack.push_async_callback(supervisor.stop)
-        await asyncio.gather(*(until_ready(f"{url}/readyz") for url in urls))
+        await _until_ready(supervisor, urls)
         yield Installation(urls[0], settings, fixed, supervisor)
+
+
+async def _until_ready(supervisor: Supervisor, urls: Sequence[str]) -> None:
+    """Wait for all of them, but not for a control that no restart could help."""
+    waiting = {asyncio.create_task(until_ready(f"{url}/readyz")) for url in urls}
+    try:
+        while not all(task.done() for task in waiting):
+            if supervisor.has_refused("control"):
+                raise OperatorError(
+                    "the configuration cannot be applied",
+                    code="configuration_refused",
+                    remedy="see the log line above",
+                )
+            await asyncio.wait(waiting, timeout=_LOOK_SECONDS)
+    finally:
+        for task in waiting:
+            task.cancel()
 
 
 def stop_signal() -> asyncio.Event:

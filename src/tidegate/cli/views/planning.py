@@ -35,8 +35,9 @@ def refusal_sentence(refusals: Sequence[Refusal]) -> str:
 
 
 def _grounds(plan: Plan) -> list[Cell]:
+    hours = f"{plan.forecast_hours} hour{'' if plan.forecast_hours == 1 else 's'}"
     traffic = {
-        "history": f"{plan.requests_per_hour:,.0f} requests an hour ({plan.forecast_hours} hours of history)",
+        "history": f"{plan.requests_per_hour:,.0f} requests an hour ({hours} of history)",
         "assumed": f"{plan.requests_per_hour:,.0f} requests an hour (assumed)",
         "none": "traffic unknown",
     }[plan.traffic]

@@ -353,7 +353,9 @@ def _assumptions(
     if traffic.source == "assumed":
         found.append(f"traffic is assumed: {traffic.mean:,.0f} requests an hour at all hours")
     if traffic.source == "history" and traffic.hours < 72:
-        found.append(f"traffic rests on {traffic.hours} hours of history and is taken to be the same at all hours")
+        found.append(
+            f"traffic rests on {traffic.hours} hour{'' if traffic.hours == 1 else 's'} of history and is taken to be the same at all hours"
+        )
     elsewhere = {guardrail.metric for guardrail in guardrails if guardrail.source is not None}
     words = {"assumed": "is assumed", "default": "is a plain default, for want of history"}
     for name in dict.fromkeys(guardrail.metric for guardrail in guardrails):
