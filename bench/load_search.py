@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import inf
 from typing import NamedTuple
 
 CLOSE = 0.03  # of the core: what counts as there
-MOST_PROBES = 10
+MOST_PROBES = 14
 _LONGEST_STEP = 1.5  # times the load before; CPU per request falls as load rises, so one long step overshoots
+_SHORT_STEP = 1.1  # once a load could not be held, which a moment's disturbance may have been the reason of
 _BACK = 0.85  # of a load that could not be held
 
 
@@ -39,20 +39,18 @@ def find_load(probe: Callable[[float], Seen], first: float, share: float) -> See
         share: in (0, 1).
     """
     best = seen = probe(first)
-    limit = inf
+    longest = _LONGEST_STEP
     for _ in range(MOST_PROBES - 1):
         if best.is_close_to(share):
             break
         if not seen.is_held:
-            limit = min(limit, seen.per_second * _BACK)
-        load = min(limit, seen.per_second * _step(seen.busy, share))
-        if load == seen.per_second:
-            break
-        seen = probe(load)
+            longest = _SHORT_STEP
+        step = _step(seen.busy, share, longest) if seen.is_held else _BACK
+        seen = probe(seen.per_second * step)
         best = min(best, seen, key=lambda each: (not each.is_held, abs(each.busy - share)))
     return best
 
 
-def _step(busy: float, share: float) -> float:
-    wanted = share / busy if busy else _LONGEST_STEP
-    return min(_LONGEST_STEP, max(1 / _LONGEST_STEP, wanted))
+def _step(busy: float, share: float, longest: float) -> float:
+    wanted = share / busy if busy else longest
+    return min(longest, max(1 / longest, wanted))

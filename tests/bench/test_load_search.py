@@ -32,6 +32,17 @@ def test_where_the_load_cannot_be_brought_the_nearest_held_one_is_told(most):
     assert not found.is_close_to(0.8)
 
 
+def test_a_moment_in_which_nothing_was_held_ends_no_search():
+    seen = 0
+
+    def probe(load: float) -> Seen:
+        nonlocal seen
+        seen += 1
+        return server(60)(load)._replace(is_held=seen != 2)
+
+    assert find_load(probe, 4_000, 0.8).is_close_to(0.8)
+
+
 def test_a_server_that_costs_less_per_request_under_load_is_found_too():
     def probe(load: float) -> Seen:
         return Seen(load, load * (50 + 50_000 / (load + 500)) / 1e6)
