@@ -25,6 +25,9 @@ async def test_an_experiment_is_told_arm_by_arm(server):
         assert "surely better than control" in page
         assert "Declared by <b>ann@desk</b>" in page
         assert f"--what assignments --release {release}" in page
+        table = (await visitor.get(f"/releases/{release}/effects.csv")).text.splitlines()
+        assert {"metric", "variant", "effect", "lower", "upper"} <= set(table[0].split(","))
+        assert len(table) > 1
         assert f'href="/releases/{release}/results"' in (await visitor.get(f"/releases/{release}")).text
 
 

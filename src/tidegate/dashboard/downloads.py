@@ -1,4 +1,4 @@
-"""What can be taken away: post-mortems and reports, in the name of whoever is logged in."""
+"""What can be taken away: post-mortems, reports and results, in the name of whoever is logged in."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from starlette.routing import Route
 from tidegate.client import AsyncClient
 from tidegate.dashboard.showing import Shop, known_caller
 
-MARKDOWN, JSON, HTML = "text/markdown; charset=utf-8", "application/json", "text/html; charset=utf-8"
+MARKDOWN, JSON = "text/markdown; charset=utf-8", "application/json"
+HTML, CSV = "text/html; charset=utf-8", "text/csv; charset=utf-8"
 
 
 async def _incident(ask: AsyncClient, identifier: str) -> bytes:
@@ -27,6 +28,10 @@ async def _report(ask: AsyncClient, identifier: str) -> bytes:
     return (await ask.report_markdown(identifier)).encode()
 
 
+async def _effects(ask: AsyncClient, identifier: str) -> bytes:
+    return (await ask.results_csv(identifier)).encode()
+
+
 async def _week(ask: AsyncClient, service: str) -> bytes:
     return (await ask.service_report_page(service, written_as="html")).encode()
 
@@ -39,6 +44,7 @@ DOWNLOADS: dict[str, tuple[str, Callable[[AsyncClient, str], Awaitable[bytes]]]]
     "/incidents/{id}/post-mortem.md": (MARKDOWN, _post_mortem),
     "/incidents/{id}/incident.json": (JSON, _incident),
     "/releases/{id}/report.md": (MARKDOWN, _report),
+    "/releases/{id}/effects.csv": (CSV, _effects),
     "/services/{id}/week.html": (HTML, _week),
     "/services/{id}/week.md": (MARKDOWN, _week_markdown),
 }
