@@ -11,7 +11,6 @@ from tidegate.cli.command import api_command
 from tidegate.cli.commands.arguments import TABLE_FILE, TABLE_FORMATS, ReleaseArgument, TableFormat
 from tidegate.cli.commands.panels import RELEASE
 from tidegate.cli.session import Session
-from tidegate.shapes.experiments import Results
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +39,7 @@ def results(
     from tidegate.cli.clock import now
     from tidegate.cli.exporting import exported_effects, write_table
     from tidegate.cli.views.experiments import results_lines, segment_lines
+    from tidegate.shapes.experiments import Results
 
     found = find_release(session.client, release).id
     told = session.client.results(found) if by is None else session.client.results_by_segment(found, by=by)

@@ -107,7 +107,8 @@ def freeze(
     session: Session, reason: NeededReasonOption, service: OptionalServiceArgument = None, everything: AllOption = False
 ) -> None:
     """Send a service, or all, to stable and stop all forward movement."""
-    frozen = session.client.freeze(_scope(service, everything=everything), reason=reason)
+    scope = _scope(service, everything=everything)
+    frozen = session.client.freeze(scope, reason=reason)
     session.answer(frozen, lambda: [f"{_named(frozen.scope)} frozen at stable: {frozen.reason}"])
 
 
