@@ -123,7 +123,7 @@ def _machine(results: Sequence[Measured], others: float) -> str:
     at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     return (
         f"Measured {at} on {os.cpu_count()} cores of {model}, Linux {platform.release().partition('-')[0]}, Python {platform.python_version()}. "
-        f"Meanwhile other work on the machine kept {others:.2f} cores busy; the rounds' CPU figures differ by "
+        f"Meanwhile other work on the machine kept {max(0.0, others):.2f} cores busy; the rounds' CPU figures differ by "
         f"{100 * _spread(results):.0f} % in the median, {100 * _spread(results, worst=True):.0f} % at worst."
     )
 
