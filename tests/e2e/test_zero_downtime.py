@@ -134,7 +134,8 @@ class Up:
         return AsyncClient(self.control_url, OPERATOR)
 
     def logged(self, event: str) -> list[dict]:
-        lines = (line for line in self.log.read_text().splitlines() if line.startswith("{"))
+        written = self.log.read_text().rpartition("\n")[0]  # the last line may be half there
+        lines = (line for line in written.splitlines() if line.startswith("{"))
         return [line for line in map(json.loads, lines) if line["message"] == event]
 
     def children(self, module: str) -> list[psutil.Process]:
