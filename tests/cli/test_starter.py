@@ -75,3 +75,8 @@ def test_on_a_terminal_only_what_is_open_is_asked(monkeypatch):
     assert (wishes.provider, wishes.model, wishes.base_url) == ("local", "model", "http://127.0.0.1:8000/v1")
     assert not any("service" in question for question in asked)
     assert len(asked) == 4
+
+
+def test_the_simulator_is_started_where_it_is_looked_for(here):
+    told = tidegate("init", "--service", "bot", "--provider", "simulator", "--base-url", "http://127.0.0.1:18089/v1")
+    assert "tidegate simulate --port 18089 &" in told.out

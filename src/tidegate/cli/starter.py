@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from tidegate.cli.output import Cell
 from tidegate.delivery.version import check_service_name
@@ -115,7 +116,7 @@ def next_steps(folder: Path, wishes: Wishes, written: list[Path]) -> list[Cell]:
     change = [] if folder == Path() else [f"cd {folder}"]
     steps = [
         *change,
-        wishes.preset.hint,
+        _hint(wishes),
         "tidegate up &",
         f"tidegate push {service}",
         f"tidegate release {service} v1.0.0 --wait",
@@ -175,3 +176,9 @@ kind: Bundle
 service: {service}
 model: {json.dumps(model)}      # provider/model; the provider stands in tidegate.yaml
 """
+
+
+def _hint(wishes: Wishes) -> str:
+    """A simulator has to listen where it is looked for."""
+    port = urlsplit(wishes.base_url or "").port
+    return f"tidegate simulate --port {port} &" if wishes.provider == "simulator" and port else wishes.preset.hint
