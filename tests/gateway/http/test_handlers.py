@@ -15,6 +15,14 @@ def at_once(request, responder) -> None:
     responder.finish()
 
 
+async def wait(ended: list[str]) -> None:
+    """Wait for ever, and say how that ended."""
+    try:
+        await asyncio.Event().wait()
+    finally:
+        ended.append("cancelled")
+
+
 class ByCallbacks:
     """Answers when it is told to."""
 
@@ -87,20 +95,13 @@ async def test_a_client_that_leaves_is_told_to_a_handler_that_goes_by_callbacks(
 
 async def test_what_carries_on_in_a_task_is_cancelled_when_the_client_leaves(place, until):
     ended: list[str] = []
-
-    async def wait() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("cancelled")
-
     handler = ByCallbacks()
     server = await place.serve(handler)
     client = await place.connect(server)
     await client.send(GET % 0)
     await until(lambda: bool(handler.responders))
     handler.responders[0].on_left = None
-    handler.responders[0].carry_on(wait())
+    handler.responders[0].carry_on(wait(ended))
     await client.close()
     await until(lambda: bool(ended))
     await until(lambda: server.in_flight == 0)
@@ -108,14 +109,7 @@ async def test_what_carries_on_in_a_task_is_cancelled_when_the_client_leaves(pla
 
 async def test_a_client_that_leaves_before_its_task_has_begun_does_not_keep_it_from_seeing_that(place, until):
     ended: list[str] = []
-
-    async def wait() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("cancelled")
-
-    server = await place.serve(lambda _request, _responder: wait())
+    server = await place.serve(lambda _request, _responder: wait(ended))
     transport = _Transport()
     connection = Connection(server)
     connection.connection_made(transport)
