@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -113,8 +113,17 @@ def decode(document: Document, into: type[T], *, hook: Hook | None = None, at: P
 
 def nearest(name: str, known: list[str]) -> str:
     """A remedy sentence: the nearest known name, or all of them."""
+    return _meant(name, known) or f"known are {', '.join(sorted(known))}"
+
+
+def nearest_and_all(name: str, known: Sequence[str]) -> str:
+    """A remedy sentence for a short list: the nearest known name, where one is near, and all in the order given."""
+    return " ".join(filter(None, (_meant(name, known), f"known are {', '.join(known)}")))
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
     close = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"known are {', '.join(sorted(known))}"
+    return f"did you mean {close[0]!r}?" if close else ""
 
 
 def _check_depth(text: str, source: str) -> None:

@@ -81,7 +81,11 @@ def test_a_strategy_may_be_written_in_several_ways(written):
         ({"kind": "Bundle"}, "kind is 'Bundle', not Release"),
         (
             {"strategy": "cnary"},
-            "unknown strategy 'cnary' (did you mean 'canary'?; available are direct, blue_green, canary, shadow, ab_test, bandit, interleave)",
+            "unknown strategy 'cnary' (did you mean 'canary'? known are direct, blue_green, canary, shadow, ab_test, bandit, interleave)",
+        ),
+        (
+            {"strategy": "zzz"},
+            "unknown strategy 'zzz' (known are direct, blue_green, canary, shadow, ab_test, bandit, interleave)",
         ),
         ({"strategy": {"direct": {"promot": {}}}}, "unknown key 'promot' (did you mean 'promote'?)"),
         ({"strategy": {"direct": {"promote": {"bake": "5x"}}}}, "promote.bake: '5x' is not a duration"),

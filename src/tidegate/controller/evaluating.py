@@ -21,7 +21,7 @@ from tidegate.controller.programs import ProgramSettings, programs_disabled, spl
 from tidegate.delivery.gate_spec import GateSpec, gate_name
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.version import parse_reference
-from tidegate.documents import nearest
+from tidegate.documents import nearest_and_all
 from tidegate.errors import ConflictError, NotFoundError
 from tidegate.registry import audit
 from tidegate.registry.database import Database
@@ -198,7 +198,5 @@ def suite_of(suites: Mapping[str, GateSpec], service: str, name: str) -> GateSpe
     """
     if name in suites:
         return suites[name]
-    known = (
-        f"{nearest(name, [*suites])}; it has {', '.join(suites)}" if suites else "add it under suites of the service"
-    )
-    raise NotFoundError(f"{service} has no suite {name!r}", code="unknown_suite", remedy=known)
+    remedy = nearest_and_all(name, [*suites]) if suites else "add it under suites of the service"
+    raise NotFoundError(f"{service} has no suite {name!r}", code="unknown_suite", remedy=remedy)

@@ -31,7 +31,7 @@ from tidegate.delivery.quantities import Change, Comparison, Seconds, decode_qua
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Mirror, Program, is_of_pairs
 from tidegate.delivery.strategy import STRATEGIES, compile_program, program_of, strategy_name
-from tidegate.documents import Document, Path, decode, nearest
+from tidegate.documents import Document, Path, decode, nearest_and_all
 from tidegate.errors import InvalidInputError
 
 DEFAULT_GUARDRAILS = (GuardrailSpec(metric="error_rate", hard=Comparison("> 5%")),)
@@ -105,13 +105,12 @@ def _strategy(read: Document, value: Any, path: Path) -> dict[str, Any]:
             remedy="write strategy: direct, or strategy: {direct: {promote: {bake: 30s}}}",
         )
     ((name, settings),) = named.items()
-    available = f"available are {', '.join(STRATEGIES)}"
     if name not in STRATEGIES:
         raise InvalidInputError(
             f"unknown strategy {name!r}",
             code="unknown_strategy",
             where=read.where(path),
-            remedy=f"{nearest(str(name), list(STRATEGIES))}; {available}",
+            remedy=nearest_and_all(str(name), list(STRATEGIES)),
         )
     settings = {} if settings is None else settings
     whole = (*path, name)

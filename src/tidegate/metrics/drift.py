@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidegate.delivery.drift import BY_NAME, FIRST
-from tidegate.documents import nearest
+from tidegate.documents import nearest_and_all
 from tidegate.errors import InvalidInputError
 from tidegate.metrics.source import NoValueError, Subject, Tools
 from tidegate.stats.drift import SLIGHT, population_stability
@@ -30,7 +30,7 @@ class DriftSource:
             raise InvalidInputError(
                 f"{settings!r} is no signal of drift",
                 where="source.drift",
-                remedy=f"{nearest(str(settings), [*BY_NAME])}; known are {', '.join(BY_NAME)}",
+                remedy=nearest_and_all(str(settings), [*BY_NAME]),
             )
         self._signal = BY_NAME[settings]
         self._behaviour = tools.behaviour

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 from typing import Any
 
-from tidegate.documents import nearest
+from tidegate.documents import nearest_and_all
 from tidegate.errors import InvalidInputError
 from tidegate.metrics.drift import DriftSource
 from tidegate.metrics.http_endpoint import HttpEndpoint
@@ -37,12 +37,11 @@ def source_of(declared: Mapping[str, Any], tools: Tools) -> Source:
     ((kind, settings),) = declared.items()
     made = SOURCES.get(kind) or _plugged_in(kind)
     if made is None:
-        known = known_kinds()
         raise InvalidInputError(
             f"unknown source {kind!r}",
             code="unknown_source",
             where="source",
-            remedy=f"{nearest(kind, known)}; known are {', '.join(known)}",
+            remedy=nearest_and_all(kind, known_kinds()),
         )
     return made(settings, tools)
 

@@ -25,7 +25,7 @@ from tidegate.delivery.evidence.metrics import (
 from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.documents import Document, Path, nearest
+from tidegate.documents import Document, Path, nearest_and_all
 from tidegate.errors import InvalidInputError
 
 _NAME = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
@@ -55,7 +55,7 @@ def check_metric(read: Document, guardrail: Any, path: Path) -> None:
         f"unknown metric {name!r}",
         code="unknown_metric",
         where=read.where((*path, "metric")),
-        remedy=f"{nearest(name, known)}; available are {', '.join(known)}, and any name with a source of its own",
+        remedy=f"{nearest_and_all(name, known)}, and any name with a source of its own",
     )
 
 
