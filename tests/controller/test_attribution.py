@@ -19,7 +19,7 @@ from tidegate.delivery.records import FeedbackRecord, RecordBatch, encode_record
 from tidegate.registry import schema
 from tidegate.registry.database import Database
 from tidegate.registry.feedback.reading import list_feedback
-from tidegate.registry.feedback.stored import Standing, StoredFeedback
+from tidegate.registry.feedback.stored import FeedbackStanding, StoredFeedback
 from tidegate.registry.observations import read_counts
 
 NOW = datetime(2026, 9, 15, 12, tzinfo=UTC)
@@ -101,7 +101,7 @@ async def test_it_counts_for_the_variant_assigned_even_when_another_one_answered
     await world.say(verdict(4.5))
     assert await world.settle() == 1
     (said,) = await world.feedback()
-    assert (said.standing, said.variant, said.version) == (Standing.COUNTED, "candidate", "bot/v2")
+    assert (said.standing, said.variant, said.version) == (FeedbackStanding.COUNTED, "candidate", "bot/v2")
     assert (said.served, said.served_version, said.service) == ("stable", "bot/v1", "bot")
     assert await world.opinions() == await world.opinions("compared") == Opinions.of(4.5)
 
@@ -109,7 +109,7 @@ async def test_it_counts_for_the_variant_assigned_even_when_another_one_answered
 async def test_it_waits_for_its_observation_and_counts_when_that_comes_even_after_a_restart(world):
     await world.say(verdict(True))
     assert await world.settle() == 0
-    assert [said.standing for said in await world.feedback()] == [Standing.PENDING]
+    assert [said.standing for said in await world.feedback()] == [FeedbackStanding.PENDING]
     world.restart()
     await world.observe(request())
     assert await world.settle() == 1
@@ -138,7 +138,9 @@ async def test_outside_releases_and_of_forced_requests_it_is_kept_and_counted_no
     await world.observe(request(**fields))
     await world.say(verdict(1))
     await world.settle()
-    assert [(said.standing, said.version) for said in await world.feedback()] == [(Standing.UNCOUNTED, "bot/v2")]
+    assert [(said.standing, said.version) for said in await world.feedback()] == [
+        (FeedbackStanding.UNCOUNTED, "bot/v2")
+    ]
     assert await world.opinions() == Opinions()
 
 
@@ -146,7 +148,7 @@ async def test_words_alone_count_nothing(world):
     await world.observe(request())
     await world.say(verdict(None, comment="rude"))
     await world.settle()
-    assert [(said.standing, said.comment) for said in await world.feedback()] == [(Standing.UNCOUNTED, "rude")]
+    assert [(said.standing, said.comment) for said in await world.feedback()] == [(FeedbackStanding.UNCOUNTED, "rude")]
 
 
 async def test_the_latest_verdict_takes_the_place_of_the_one_before_in_the_counts_too(world):
@@ -201,7 +203,7 @@ async def test_a_verdict_on_a_unit_is_about_its_latest_request_before_it(world):
     await world.say(of_unit(True, 9, at_us=BEGAN + 2))
     await world.settle()
     (said,) = await world.feedback()
-    assert (said.request_id, said.step, said.standing) == ("req_2", 2, Standing.COUNTED)
+    assert (said.request_id, said.step, said.standing) == ("req_2", 2, FeedbackStanding.COUNTED)
 
 
 async def test_a_unit_that_speaks_twice_of_one_request_counts_once_with_the_latest(world):
@@ -228,8 +230,8 @@ async def test_a_key_does_not_speak_of_the_answers_of_services_it_does_not_cover
     await world.say(verdict(1, services=("shop",)), verdict(1, source="own", services=("bot", "shop")))
     await world.settle()
     assert {(said.source, said.standing) for said in await world.feedback()} == {
-        ("user", Standing.FOREIGN),
-        ("own", Standing.COUNTED),
+        ("user", FeedbackStanding.FOREIGN),
+        ("own", FeedbackStanding.COUNTED),
     }
     assert await world.opinions() == Opinions.of(1)
 
@@ -238,7 +240,7 @@ async def test_what_never_finds_its_request_is_given_up_in_the_end(world):
     await world.say(verdict(1))
     world.clock.advance(module.PATIENCE + timedelta(seconds=1))
     await world.settle()
-    assert [said.standing for said in await world.feedback()] == [Standing.UNKNOWN]
+    assert [said.standing for said in await world.feedback()] == [FeedbackStanding.UNKNOWN]
 
 
 async def test_more_than_one_transaction_takes_are_all_attributed(world, monkeypatch):
@@ -287,8 +289,8 @@ async def test_a_foreign_key_changes_nothing_of_what_others_said(world):
     await world.settle()
     assert await world.opinions() == await world.opinions("compared") == Opinions.of(5)
     assert [(said.key, said.standing) for said in await world.feedback()] == [
-        ("stranger", Standing.FOREIGN),
-        ("shop", Standing.COUNTED),
+        ("stranger", FeedbackStanding.FOREIGN),
+        ("shop", FeedbackStanding.COUNTED),
     ]
 
 

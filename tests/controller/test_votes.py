@@ -27,7 +27,7 @@ from tidegate.delivery.steps import Interleave
 from tidegate.registry import schema
 from tidegate.registry.database import Database
 from tidegate.registry.feedback.reading import list_feedback
-from tidegate.registry.feedback.stored import Standing
+from tidegate.registry.feedback.stored import FeedbackStanding
 from tidegate.registry.pairs import read_pair_counts
 
 SHOWN = Interleave(
@@ -99,7 +99,7 @@ class World:
         found = counts.get(("rel_1", 1, 0))
         return Votes() if found is None else getattr(found, part).votes.get(self.step.question, Votes())
 
-    async def standings(self) -> list[Standing]:
+    async def standings(self) -> list[FeedbackStanding]:
         async with self.database.read() as connection:
             return [said.standing for said in await list_feedback(connection)]
 
@@ -133,7 +133,7 @@ async def test_a_place_is_a_vote_for_whoever_stood_there(world, shown, value, vo
     await world.show(1, *shown)
     await world.say(1, value)
     assert await world.votes() == votes
-    assert await world.standings() == [Standing.COUNTED]
+    assert await world.standings() == [FeedbackStanding.COUNTED]
 
 
 @pytest.mark.parametrize("value", [2.0, 0.5, "left", True])
@@ -141,7 +141,7 @@ async def test_what_names_no_place_is_no_vote(world, value):
     await world.show(1, "stable", "candidate")
     await world.say(1, value)
     assert await world.votes() == Votes()
-    assert await world.standings() == [Standing.UNCOUNTED]
+    assert await world.standings() == [FeedbackStanding.UNCOUNTED]
 
 
 @pytest.mark.parametrize("side", ["stable", "candidate"])
@@ -149,14 +149,14 @@ async def test_a_void_pair_has_no_vote(world, side):
     await world.show(1, "stable", "candidate", **{side: {"outcome": "timeout"}})
     await world.say(1, 1.0)
     assert await world.votes() == Votes()
-    assert await world.standings() == [Standing.UNCOUNTED]
+    assert await world.standings() == [FeedbackStanding.UNCOUNTED]
 
 
 async def test_a_vote_waits_for_its_pair_and_is_unknown_when_none_comes(world):
     made = pair(request_id="req_1", release="rel_1", started_at_us=BEGAN + 1)
     await world.observe(made.stable)
     await world.say(1, 0.0)
-    assert await world.standings() == [Standing.PENDING]
+    assert await world.standings() == [FeedbackStanding.PENDING]
     await world.store(msgspec.structs.replace(made, shown=("candidate", "stable")))
     await world.attribution.attribute()
     assert await world.votes() == Votes(wins=1, first=1)
@@ -164,7 +164,7 @@ async def test_a_vote_waits_for_its_pair_and_is_unknown_when_none_comes(world):
     await world.say(2, 0.0)
     world.clock.advance(PATIENCE + timedelta(minutes=2))
     await world.attribution.attribute()
-    assert sorted(await world.standings()) == [Standing.COUNTED, Standing.UNKNOWN]
+    assert sorted(await world.standings()) == [FeedbackStanding.COUNTED, FeedbackStanding.UNKNOWN]
 
 
 async def test_a_conversation_votes_once_and_further_votes_are_counted_apart(world):

@@ -13,7 +13,7 @@ from tidegate.delivery.decide_steps import enter_step
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import step_verdict
 from tidegate.delivery.experiments.bandit.evidence import beats_everybody
-from tidegate.delivery.experiments.effects import ArmEffect, Standing
+from tidegate.delivery.experiments.effects import ArmEffect, EffectStanding
 from tidegate.delivery.experiments.standings import is_lost, is_void, leader, standings, winner
 from tidegate.delivery.release import Phase
 from tidegate.stats.verdict import Verdict
@@ -53,7 +53,7 @@ def conclude(draft: Draft) -> bool:
 
 
 def _lacks_data(effects: Sequence[ArmEffect], arms: Sequence[str]) -> bool:
-    return any(effect.standing is Standing.NO_DATA for effect in effects if effect.variant in arms)
+    return any(effect.standing is EffectStanding.NO_DATA for effect in effects if effect.variant in arms)
 
 
 def _effects(draft: Draft) -> tuple[ArmEffect, ...]:

@@ -19,7 +19,7 @@ from tidegate.errors import NotFoundError
 from tidegate.registry.instants import from_optional, from_text, to_text
 from tidegate.registry.schema import outbox
 
-Standing = Literal["waiting", "sent", "dead"]
+MessageStanding = Literal["waiting", "sent", "dead"]
 
 
 class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +43,7 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
     dead_at: datetime | None = None
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> MessageStanding:
         """What became of it."""
         if self.sent_at is not None:
             return "sent"
@@ -87,7 +87,7 @@ async def list_outbox(
     connection: AsyncConnection,
     *,
     sink: str | None = None,
-    standing: Standing | None = None,
+    standing: MessageStanding | None = None,
     release: str | None = None,
     before: int | None = None,
     is_log_shown: bool = False,

@@ -11,7 +11,7 @@ import pytest
 
 from tidegate.delivery.evidence.opinions import Opinions
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.experiments.effects import Round, Standing, arm_effect, margin, sign
+from tidegate.delivery.experiments.effects import EffectStanding, Round, arm_effect, margin, sign
 from tidegate.delivery.experiments.progress import Experiment, Threshold
 from tidegate.delivery.experiments.standings import is_lost, leader, standings, winner
 from tidegate.delivery.facts import StepCounts
@@ -72,7 +72,7 @@ def judged(objective: GuardrailSpec, arm: Summary, control: Summary, *, alpha: f
 )
 def test_each_kind_of_metric_knows_its_better_side(objective, better, worse):
     good, bad = judged(objective, *better), judged(objective, *worse)
-    assert (good.standing, bad.standing) == (Standing.BETTER, Standing.WORSE)
+    assert (good.standing, bad.standing) == (EffectStanding.BETTER, EffectStanding.WORSE)
     assert good.probability > 0.99
     assert bad.probability < 0.01
     assert good.p_value < 0.05
@@ -82,18 +82,18 @@ def test_each_kind_of_metric_knows_its_better_side(objective, better, worse):
 
 
 def test_alike_is_undecided_and_few_are_no_data():
-    assert judged(LIKED, liked(300, 200), liked(301, 199)).standing is Standing.UNDECIDED
+    assert judged(LIKED, liked(300, 200), liked(301, 199)).standing is EffectStanding.UNDECIDED
     few = judged(LIKED, liked(30, 20), liked(31, 19))
-    assert (few.standing, few.lower, few.probability, few.p_value) == (Standing.NO_DATA, None, None, 1.0)
+    assert (few.standing, few.lower, few.probability, few.p_value) == (EffectStanding.NO_DATA, None, None, 1.0)
     nothing = judged(LIKED, Summary(), Summary())
-    assert (nothing.standing, nothing.estimate, nothing.effect) == (Standing.NO_DATA, None, None)
+    assert (nothing.standing, nothing.estimate, nothing.effect) == (EffectStanding.NO_DATA, None, None)
 
 
 def test_few_rare_events_are_no_ground_for_a_decision():
     """A small arm that has only seen the usual answer takes its own variance for 0."""
     found = judged(LIKED, liked(110, 0), liked(1_950, 40))
     assert found.effect > 0
-    assert (found.standing, found.p_value) == (Standing.UNDECIDED, 1.0)
+    assert (found.standing, found.p_value) == (EffectStanding.UNDECIDED, 1.0)
 
 
 def test_a_margin_asks_for_no_worse_instead_of_better():
@@ -101,9 +101,9 @@ def test_a_margin_asks_for_no_worse_instead_of_better():
     tight = msgspec.structs.replace(LIKED, max_decrease=Change(0.001))
     arms = liked(16_000, 4_000), liked(16_020, 3_980)
     assert (margin(LIKED), margin(loose)) == (None, 0.05)
-    assert judged(loose, *arms).standing is Standing.NO_WORSE
-    assert judged(tight, *arms).standing is Standing.UNDECIDED
-    assert judged(loose, liked(12_000, 8_000), arms[1]).standing is Standing.WORSE
+    assert judged(loose, *arms).standing is EffectStanding.NO_WORSE
+    assert judged(tight, *arms).standing is EffectStanding.UNDECIDED
+    assert judged(loose, liked(12_000, 8_000), arms[1]).standing is EffectStanding.WORSE
 
 
 def test_rounds_are_compared_within_themselves():
@@ -113,10 +113,10 @@ def test_rounds_are_compared_within_themselves():
         Round(0.9, liked(900, 900), liked(100, 100)),
     ]
     found = arm_effect(LIKED, "a", rounds, alpha=0.05, least=100)
-    assert found.standing is Standing.UNDECIDED
+    assert found.standing is EffectStanding.UNDECIDED
     assert abs(found.effect) < 1e-9
     pooled = judged(LIKED, liked(1_090, 910), liked(1_810, 190))
-    assert pooled.standing is Standing.WORSE
+    assert pooled.standing is EffectStanding.WORSE
 
 
 def test_under_looking_after_every_batch_an_equal_arm_wins_at_most_as_often_as_alpha():
@@ -130,7 +130,7 @@ def test_under_looking_after_every_batch_an_equal_arm_wins_at_most_as_often_as_a
                 yes = sum(chance.random() < 0.6 for _ in range(20))
                 side[0] += yes
                 side[1] += 20 - yes
-            if judged(LIKED, liked(*sides[0]), liked(*sides[1]), alpha=alpha).standing is Standing.BETTER:
+            if judged(LIKED, liked(*sides[0]), liked(*sides[1]), alpha=alpha).standing is EffectStanding.BETTER:
                 wrong += 1
                 break
     assert wrong / runs <= alpha + 3 * math.sqrt(alpha * (1 - alpha) / runs)

@@ -9,7 +9,7 @@ import msgspec
 
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.differences import _evident
-from tidegate.delivery.experiments.effects import Round, Standing, arm_effect
+from tidegate.delivery.experiments.effects import EffectStanding, Round, arm_effect
 from tidegate.delivery.experiments.progress import Experiment
 from tidegate.delivery.experiments.thresholds import exceedances, freeze_thresholds, quantile_of
 from tidegate.delivery.facts import StepCounts
@@ -53,11 +53,11 @@ def test_what_chose_it_is_no_evidence_and_later_values_are():
     stable, slow = latencies(400, 1e5, 1), latencies(400, 2e5, 2)
     (threshold,) = frozen(stable, slow).thresholds
     judge = {"alpha": 0.05, "least": 100, "threshold": threshold}
-    assert arm_effect(P95, "a", [Round(0.5, slow, stable)], **judge).standing is Standing.UNDECIDED
+    assert arm_effect(P95, "a", [Round(0.5, slow, stable)], **judge).standing is EffectStanding.UNDECIDED
     later = Round(0.5, slow + latencies(300, 2e5, 3), stable + latencies(300, 1e5, 4))
-    assert arm_effect(P95, "a", [later], **judge).standing is Standing.WORSE
+    assert arm_effect(P95, "a", [later], **judge).standing is EffectStanding.WORSE
     fast = Round(0.5, slow + latencies(900, 0.5e5, 3), stable + latencies(900, 1e5, 4))
-    assert arm_effect(P95, "a", [fast], **judge).standing is Standing.BETTER
+    assert arm_effect(P95, "a", [fast], **judge).standing is EffectStanding.BETTER
 
 
 def test_rounds_before_the_threshold_tell_nothing():
@@ -67,7 +67,7 @@ def test_rounds_before_the_threshold_tell_nothing():
     slow = Round(0.5, latencies(900, 3e5, 3), latencies(900, 1e5, 4), 0)
     alike = Round(0.5, arm + latencies(500, 1e5, 5), stable + latencies(500, 1e5, 6), 1)
     found = arm_effect(P95, "a", [slow, alike], alpha=0.05, least=100, threshold=threshold)
-    assert found.standing is Standing.UNDECIDED
+    assert found.standing is EffectStanding.UNDECIDED
 
 
 def test_a_margin_is_tested_at_a_threshold_so_much_higher():
@@ -77,8 +77,8 @@ def test_a_margin_is_tested_at_a_threshold_so_much_higher():
     judge = {"alpha": 0.05, "least": 100, "threshold": threshold}
     alike = Round(0.5, start[1] + latencies(900, 1e5, 3), start[0] + latencies(900, 1e5, 4))
     slower = Round(0.5, start[1] + latencies(900, 1.5e5, 3), start[0] + latencies(900, 1e5, 4))
-    assert arm_effect(loose, "a", [alike], **judge).standing is Standing.NO_WORSE
-    assert arm_effect(loose, "a", [slower], **judge).standing is Standing.WORSE
+    assert arm_effect(loose, "a", [alike], **judge).standing is EffectStanding.NO_WORSE
+    assert arm_effect(loose, "a", [slower], **judge).standing is EffectStanding.WORSE
 
 
 def test_a_unit_that_was_set_aside_and_counts_elsewhere_now_leaves_no_less_than_nothing():
@@ -92,7 +92,10 @@ def test_a_unit_that_was_set_aside_and_counts_elsewhere_now_leaves_no_less_than_
         for stratum in exceedances(tails, threshold.value):
             assert 0 <= stratum.candidate_events <= stratum.candidate_trials
             assert 0 <= stratum.stable_events <= stratum.stable_trials
-        assert arm_effect(P95, "a", [later], alpha=0.05, least=100, threshold=threshold).standing is Standing.UNDECIDED
+        assert (
+            arm_effect(P95, "a", [later], alpha=0.05, least=100, threshold=threshold).standing
+            is EffectStanding.UNDECIDED
+        )
 
 
 def _values(side: Summary) -> list[int]:

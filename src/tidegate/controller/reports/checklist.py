@@ -19,7 +19,7 @@ from tidegate.shapes.operations import Checklist, ChecklistItem
 from tidegate.shapes.releases import Release
 
 When = Literal["before", "during", "after"]
-Standing = Literal["done", "open", "failed", "not_needed"]
+ItemStanding = Literal["done", "open", "failed", "not_needed"]
 _STARTED = frozenset({"gating", "progressing", "promoting", "draining", "succeeded", "rolling_back", "rolled_back"})
 _PROMOTED = frozenset({"draining", "succeeded"})
 _TAKEN_BACK = frozenset({"rolling_back", "rolled_back", "superseded"})
@@ -55,13 +55,13 @@ def _before(row: ReleaseRow, view: Release, version: Version, held: Freeze | Non
         "Nothing is frozen", "done" if held is None else "open", "" if held is None else f"{held.actor}: {held.reason}"
     )
     for gate in view.gates:
-        standing: Standing = "open" if gate.verdict is None else "done" if gate.verdict == "pass" else "failed"
+        standing: ItemStanding = "open" if gate.verdict is None else "done" if gate.verdict == "pass" else "failed"
         yield point(f"{gate.name} passes", standing, gate.sentence or "not asked yet")
     probed = row.state.probe_samples
     yield point("Probes were answered before any user was served", _probed(row, view), f"{probed} answered")
 
 
-def _probed(row: ReleaseRow, view: Release) -> Standing:
+def _probed(row: ReleaseRow, view: Release) -> ItemStanding:
     if row.state.probe_samples:
         return "done"
     return "failed" if view.phase == "rejected" else "open"
@@ -87,7 +87,7 @@ def _during(view: Release) -> Iterator[ChecklistItem]:
         yield point("Nobody is waited for", "open" if paused else "done", paused)
 
 
-def _step_standing(view: Release, number: int) -> tuple[Standing, str]:
+def _step_standing(view: Release, number: int) -> tuple[ItemStanding, str]:
     is_beyond = view.phase in {"promoting", *_PROMOTED} or (view.phase == "progressing" and view.step > number)
     if is_beyond:
         return "done", _approved(view, number)
@@ -118,9 +118,11 @@ def _after(view: Release, version: Version, incident: Incident | None) -> Iterat
     point = _points("after")
     is_back = view.phase in _TAKEN_BACK
     if not is_back:
-        promoted: Standing = "done" if view.phase in _PROMOTED else "not_needed" if not view.is_running else "open"
+        promoted: ItemStanding = "done" if view.phase in _PROMOTED else "not_needed" if not view.is_running else "open"
         yield point("The candidate is the stable version", promoted, "")
-        drained: Standing = "done" if view.phase == "succeeded" else "open" if view.phase == "draining" else promoted
+        drained: ItemStanding = (
+            "done" if view.phase == "succeeded" else "open" if view.phase == "draining" else promoted
+        )
         yield point("Requests at the version before have ended", drained, "")
         return
     took = view.time_to_stable_seconds
@@ -152,5 +154,5 @@ class _Point:
     def __init__(self, when: When) -> None:
         self._when = when
 
-    def __call__(self, what: str, standing: Standing, detail: str) -> ChecklistItem:
+    def __call__(self, what: str, standing: ItemStanding, detail: str) -> ChecklistItem:
         return ChecklistItem(when=self._when, what=what, standing=standing, detail=detail)

@@ -22,7 +22,7 @@ from tidegate.delivery.release_spec import GuardrailSpec
 _MOST = 700.0  # exp() of more overflows
 
 
-class Standing(StrEnum):
+class EffectStanding(StrEnum):
     """What the evidence says of an arm's objective."""
 
     BETTER = "better"
@@ -50,7 +50,7 @@ class ArmEffect(msgspec.Struct, frozen=True, kw_only=True):
     metric: str
     variant: str
     better: str
-    standing: Standing
+    standing: EffectStanding
     estimate: float | None = None
     control_estimate: float | None = None
     effect: float | None = None
@@ -138,25 +138,25 @@ def told(objective: GuardrailSpec, variant: str, found: Difference, alpha: float
     )
 
 
-def _standing(objective: GuardrailSpec, found: Difference, alpha: float, least: int) -> Standing:
+def _standing(objective: GuardrailSpec, found: Difference, alpha: float, least: int) -> EffectStanding:
     """Better and worse by the e-values; within a margin by the bounds, of a quantile by e-values too."""
     if min(found.samples) < max(1, least):
-        return Standing.NO_DATA
+        return EffectStanding.NO_DATA
     enough = -math.log(alpha)
     better, worse = (found.log_higher, found.log_lower) if sign(objective) > 0 else (found.log_lower, found.log_higher)
     if better >= enough:
-        return Standing.BETTER
+        return EffectStanding.BETTER
     allowed = margin(objective)
     if allowed is None:
-        return Standing.WORSE if worse >= enough else Standing.UNDECIDED
+        return EffectStanding.WORSE if worse >= enough else EffectStanding.UNDECIDED
     if found.log_beyond is not None and found.log_within is not None:
         if found.log_beyond >= enough:
-            return Standing.WORSE
-        return Standing.NO_WORSE if found.log_within >= enough else Standing.UNDECIDED
+            return EffectStanding.WORSE
+        return EffectStanding.NO_WORSE if found.log_within >= enough else EffectStanding.UNDECIDED
     low, high = _harm(objective, found)
     if low > allowed:
-        return Standing.WORSE
-    return Standing.NO_WORSE if high < allowed else Standing.UNDECIDED
+        return EffectStanding.WORSE
+    return EffectStanding.NO_WORSE if high < allowed else EffectStanding.UNDECIDED
 
 
 def _harm(objective: GuardrailSpec, found: Difference) -> tuple[float, float]:

@@ -18,13 +18,13 @@ from tidegate.delivery.evidence.reasons import MISMATCH
 from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.bandit.evidence import pair_alpha, reward_effect, rule_of
-from tidegate.delivery.experiments.effects import ArmEffect, Standing, arm_effect, margin
+from tidegate.delivery.experiments.effects import ArmEffect, EffectStanding, arm_effect, margin
 from tidegate.delivery.facts import StepCounts
 from tidegate.delivery.release import STABLE, Experiment, ReleaseState
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
 
-_FINE = frozenset({Standing.BETTER, Standing.NO_WORSE})
+_FINE = frozenset({EffectStanding.BETTER, EffectStanding.NO_WORSE})
 
 
 def standings(
@@ -97,7 +97,7 @@ def leader(effects: Sequence[ArmEffect], among: Sequence[str]) -> str | None:
 def is_lost(effects: Sequence[ArmEffect], state: ReleaseState) -> bool:
     """Whether every arm that is left is surely worse than control in the first objective."""
     left = [_of(effects, arm) for arm in state.on_trial]
-    return not is_void(state) and bool(left) and all(own and own[0].standing is Standing.WORSE for own in left)
+    return not is_void(state) and bool(left) and all(own and own[0].standing is EffectStanding.WORSE for own in left)
 
 
 def is_void(state: ReleaseState) -> bool:
@@ -113,12 +113,12 @@ def _wins(objectives: Sequence[GuardrailSpec], own: Sequence[ArmEffect]) -> bool
     if not own:
         return False
     kept = [_keeps(objective, effect) for objective, effect in zip(objectives, own, strict=True)]
-    is_better = own[0].standing is Standing.BETTER or margin(objectives[0]) is not None
+    is_better = own[0].standing is EffectStanding.BETTER or margin(objectives[0]) is not None
     return is_better and all(kept)
 
 
 def _keeps(objective: GuardrailSpec, effect: ArmEffect) -> bool:
-    return effect.standing in _FINE or (effect.standing is Standing.UNDECIDED and margin(objective) is None)
+    return effect.standing in _FINE or (effect.standing is EffectStanding.UNDECIDED and margin(objective) is None)
 
 
 def _gain(effect: ArmEffect) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from tidegate.delivery.evidence.metrics import metric_of, show_value
 from tidegate.delivery.evidence.showing import show_change, show_interval
-from tidegate.delivery.experiments.effects import ArmEffect, Standing, margin, sign
+from tidegate.delivery.experiments.effects import ArmEffect, EffectStanding, margin, sign
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.asymptotic import Effect
 
@@ -27,7 +27,7 @@ def effect_sentence(objective: GuardrailSpec, effect: ArmEffect, least: int) -> 
     values = (
         f"{show_value(objective, effect.estimate)} against {show_value(objective, effect.control_estimate)} of control"
     )
-    if effect.standing is Standing.NO_DATA:
+    if effect.standing is EffectStanding.NO_DATA:
         return f"{values}, over {effect.samples} and {effect.control_samples} units; {least} of each are needed"
     is_rate = metric_of(objective).unit == "share"
     found = scaled(effect, is_rate=is_rate)
@@ -47,9 +47,9 @@ def scaled(effect: ArmEffect, *, is_rate: bool) -> Effect:
 
 def what_would_change(objective: GuardrailSpec, effect: ArmEffect) -> str:
     """What evidence would turn its standing, "" where nothing can be said or nothing does."""
-    if effect.standing is Standing.NO_DATA:
+    if effect.standing is EffectStanding.NO_DATA:
         return "There are too few units to judge by; only more of them change this."
-    if effect.standing is not Standing.UNDECIDED:
+    if effect.standing is not EffectStanding.UNDECIDED:
         return ""
     is_rate = metric_of(objective).unit == "share"
     found, allowed = scaled(effect, is_rate=is_rate), margin(objective)
@@ -91,7 +91,7 @@ def outcome_sentence(
         return "Nothing can be concluded: the variants did not get the units they should have"
     if winner is not None:
         return _with_effect(f"{winner} is surely good enough to win", winner, effects, chosen_by)
-    known = [effect for effect in effects if effect.standing is not Standing.NO_DATA]
+    known = [effect for effect in effects if effect.standing is not EffectStanding.NO_DATA]
     if not known:
         return "Nobody can say yet: there is too little data"
     return _with_effect(f"Nobody has won yet; {leading} looks best", leading, effects, chosen_by)

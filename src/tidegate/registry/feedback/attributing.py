@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.observation import Observation
 from tidegate.delivery.pairs import PairRecord
 from tidegate.registry.feedback.standing import change
-from tidegate.registry.feedback.stored import STANDS, Ballot, Standing, StoredFeedback, stored
+from tidegate.registry.feedback.stored import STANDS, Ballot, FeedbackStanding, StoredFeedback, stored
 from tidegate.registry.feedback.votes import vote_on
 from tidegate.registry.observations import Counts
 from tidegate.registry.requests import mark_rated
@@ -45,7 +45,7 @@ async def attribute_preference(
 async def _settle(connection: AsyncConnection, said: StoredFeedback, now: StoredFeedback) -> None:
     """Let a verdict stand as ``now``, unless its sender may not speak of the request or another one is the latest."""
     if not said.covers(now.service):
-        foreign = sa.update(feedback).where(feedback.c.id == said.id).values(standing=Standing.FOREIGN)
+        foreign = sa.update(feedback).where(feedback.c.id == said.id).values(standing=FeedbackStanding.FOREIGN)
         await connection.execute(foreign)
         return
     known = await _known(connection, now)

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.delivery.records import FeedbackRecord
-from tidegate.registry.feedback.stored import Standing, StoredFeedback, pending_row, stored
+from tidegate.registry.feedback.stored import FeedbackStanding, StoredFeedback, pending_row, stored
 from tidegate.registry.schema import feedback, feedback_once
 
 
@@ -32,7 +32,7 @@ async def pending(connection: AsyncConnection, *, received_after_us: int, limit:
     """Verdicts received after an instant whose requests are not known yet, the earliest first."""
     statement = (
         sa.select(feedback)
-        .where(feedback.c.standing == Standing.PENDING, feedback.c.at_us > received_after_us)
+        .where(feedback.c.standing == FeedbackStanding.PENDING, feedback.c.at_us > received_after_us)
         .order_by(feedback.c.at_us)
         .limit(limit)
     )
@@ -42,10 +42,10 @@ async def pending(connection: AsyncConnection, *, received_after_us: int, limit:
 async def give_up(connection: AsyncConnection, received_before_us: int, limit: int = 1_000) -> int:
     """Call verdicts unknown whose observation did not come; returns how many."""
     late = sa.select(feedback.c.id).where(
-        feedback.c.standing == Standing.PENDING, feedback.c.at_us <= received_before_us
+        feedback.c.standing == FeedbackStanding.PENDING, feedback.c.at_us <= received_before_us
     )
     statement = sa.update(feedback).where(feedback.c.id.in_(late.limit(limit)))
-    return (await connection.execute(statement.values(standing=Standing.UNKNOWN))).rowcount
+    return (await connection.execute(statement.values(standing=FeedbackStanding.UNKNOWN))).rowcount
 
 
 async def forget_feedback(connection: AsyncConnection, before_us: int, chunk: int = 5_000) -> int:
@@ -70,7 +70,7 @@ async def _waiting(connection: AsyncConnection, record: FeedbackRecord) -> Store
         feedback.c.name == record.name,
         feedback.c.source == record.source,
         feedback.c.key == record.key,
-        feedback.c.standing == Standing.PENDING,
+        feedback.c.standing == FeedbackStanding.PENDING,
     )
     row = (await connection.execute(statement)).one_or_none()
     return None if row is None else stored(row)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tidegate.registry.feedback.stored import Standing, StoredFeedback, stored
+from tidegate.registry.feedback.stored import FeedbackStanding, StoredFeedback, stored
 from tidegate.registry.observations import Counts
 from tidegate.registry.requests import read_cursor
 from tidegate.registry.schema import feedback
@@ -13,7 +13,7 @@ from tidegate.registry.schema import feedback
 
 async def of_request(connection: AsyncConnection, request_id: str) -> list[StoredFeedback]:
     """Every verdict on one request but those whose sender may not speak of it, the earliest first."""
-    is_foreign = feedback.c.standing == Standing.FOREIGN
+    is_foreign = feedback.c.standing == FeedbackStanding.FOREIGN
     statement = sa.select(feedback).where(feedback.c.request_id == request_id, sa.not_(is_foreign))
     return [stored(row) for row in await connection.execute(statement.order_by(feedback.c.at_us))]
 

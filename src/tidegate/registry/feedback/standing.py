@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.delivery.evidence.opinions import FEEDBACK
 from tidegate.delivery.evidence.votes import Votes
 from tidegate.delivery.snapshot import STABLE
-from tidegate.registry.feedback.stored import IN_ORDER, Ballot, Standing, StoredFeedback, stored
+from tidegate.registry.feedback.stored import IN_ORDER, Ballot, FeedbackStanding, StoredFeedback, stored
 from tidegate.registry.feedback.votes import votes_of_pairs, votes_of_turns
 from tidegate.registry.hashes import to_signed
 from tidegate.registry.observations import Counted, CountKey, Counts, add_counts
@@ -102,7 +102,7 @@ def _of(unit: _Unit) -> tuple[sa.ColumnElement[bool], ...]:
         feedback.c.release == unit.release,
         feedback.c.attempt == unit.attempt,
         feedback.c.step == unit.step,
-        feedback.c.standing == Standing.COUNTED,
+        feedback.c.standing == FeedbackStanding.COUNTED,
         is_early if unit.is_early else feedback.c.counted > Counts.EARLY,
     )
 

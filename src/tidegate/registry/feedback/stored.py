@@ -30,7 +30,7 @@ _UNATTRIBUTED: dict[str, Any] = {
 }
 
 
-class Standing(StrEnum):
+class FeedbackStanding(StrEnum):
     """How far a verdict came."""
 
     PENDING = "pending"  # the observation of its request is not there yet
@@ -40,7 +40,7 @@ class Standing(StrEnum):
     FOREIGN = "foreign"  # the key does not cover the request's service
 
 
-STANDS = feedback.c.standing.in_([Standing.COUNTED, Standing.UNCOUNTED])
+STANDS = feedback.c.standing.in_([FeedbackStanding.COUNTED, FeedbackStanding.UNCOUNTED])
 """Verdicts whose request is known and whose sender may speak of it."""
 
 
@@ -80,7 +80,7 @@ class StoredFeedback(msgspec.Struct, frozen=True, kw_only=True):
     category: str | None
     comment: str
     demonstration: str
-    standing: Standing
+    standing: FeedbackStanding
     release: str
     attempt: int
     step: int
@@ -99,7 +99,7 @@ class StoredFeedback(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_counted(self) -> bool:
         """Whether anything rests on it."""
-        return self.standing is Standing.COUNTED
+        return self.standing is FeedbackStanding.COUNTED
 
     @property
     def is_placed(self) -> bool:
@@ -138,7 +138,7 @@ class StoredFeedback(msgspec.Struct, frozen=True, kw_only=True):
             request_id=row.request_id,
             service=row.service,
             unit_hash=row.unit_hash,
-            standing=Standing.COUNTED if counted else Standing.UNCOUNTED,
+            standing=FeedbackStanding.COUNTED if counted else FeedbackStanding.UNCOUNTED,
             release=row.release,
             attempt=row.attempt,
             step=row.step,
@@ -184,7 +184,7 @@ def pending_row(record: FeedbackRecord) -> dict[str, object]:
         "category": category,
         "comment": record.comment,
         "demonstration": record.demonstration,
-        "standing": Standing.PENDING,
+        "standing": FeedbackStanding.PENDING,
         **_UNATTRIBUTED,
     }
 
@@ -193,7 +193,7 @@ def stored(row: sa.Row[Any]) -> StoredFeedback:
     """A row of the table."""
     values = dict(row._mapping)  # noqa: SLF001  # the documented way to a row's names
     services = tuple(msgspec.json.decode(values["services"]))
-    values["standing"], values["counted"] = Standing(values["standing"]), Counts(values["counted"])
+    values["standing"], values["counted"] = FeedbackStanding(values["standing"]), Counts(values["counted"])
     values["vote"] = Ballot(values["vote"])
     return StoredFeedback(**values | {"services": services, "unit_hash": to_unsigned(values["unit_hash"])})
 

@@ -25,7 +25,7 @@ from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.experiments.bandit.rewards import UNKNOWN, Reward, Sight, estimate, reward_of, sights
 from tidegate.delivery.experiments.bandit.reweighting import Reweighting
 from tidegate.delivery.experiments.differences import Difference, difference, horizon_of, is_said
-from tidegate.delivery.experiments.effects import ArmEffect, Standing, sign, told
+from tidegate.delivery.experiments.effects import ArmEffect, EffectStanding, sign, told
 from tidegate.delivery.facts import StepCounts
 from tidegate.delivery.release import STABLE, Experiment, ReleaseState
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
@@ -77,7 +77,9 @@ def reward_effect(
 def beats_everybody(spec: ReleaseSpec, state: ReleaseState, counts: Sequence[StepCounts], arm: str, least: int) -> bool:
     """Whether an arm is surely better than every other variant that is left, not than control alone."""
     others = [STABLE, *(other for other in state.on_trial if other != arm)]
-    return all(reward_effect(spec, state, counts, arm, other, least).standing is Standing.BETTER for other in others)
+    return all(
+        reward_effect(spec, state, counts, arm, other, least).standing is EffectStanding.BETTER for other in others
+    )
 
 
 def reward_name(objective: GuardrailSpec, cost_weight: float) -> str:
