@@ -240,12 +240,13 @@ async def test_where_it_stands_is_told_at_any_time(world):
     assert [verdict.metric for verdict in view.verdicts] == ["error_rate", "win_rate"]
 
 
-async def test_results_of_turns_say_what_carries_over(world):
+async def test_results_of_turns_say_when_a_conversation_votes_and_what_carries_over(world):
     _, _, submitted = await interleave(world, strategy={"mode": "turn"}, guardrails=LOOSE)
     crowd = Crowd(world, prefers(0.5))
     await world.until(submitted.id, "progressing.soaking")
     await crowd.take_turns(30, lambda chance, _: chance.random() < 0.6)
     found = await world.control.experiments.results(submitted.id)
+    assert "A conversation votes once answers of both versions in it were rated." in found.sentences
     assert any("what carries over" in sentence for sentence in found.sentences)
     assert (found.preferences.votes, found.preferences.pairs, found.preferences.first_share) == (30, 0, None)
     assert found.unit == "conversation"

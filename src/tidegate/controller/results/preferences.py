@@ -50,6 +50,7 @@ def headline_of(result: PreferenceResult, outcome: str) -> str:
 def sentences_of(result: PreferenceResult) -> Iterator[str]:
     """What has to be known to read the numbers."""
     if result.mode == "turn":
+        yield "A conversation votes once answers of both versions in it were rated."
         yield (
             "A turn reads the other version's earlier answers, so what carries over makes the difference look smaller "
             "than it is; equal versions still come out equal."
