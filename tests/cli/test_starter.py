@@ -43,6 +43,12 @@ def test_it_tells_what_it_wrote_and_where(here):
     assert "tidegate push bot" in shown
 
 
+def test_the_first_request_goes_where_the_written_configuration_listens(here):
+    shown = tidegate("init", "--service", "bot").out
+    written = load_settings(here / "tidegate.yaml", {})
+    assert f"curl {written.gateway_address.url}/v1/chat/completions" in shown
+
+
 @pytest.mark.parametrize(("wishes", "part"), [(("--service", "No Good"), "No Good"), (("--model", " m"), "--model")])
 def test_a_wish_that_cannot_be_is_refused_before_anything_is_written(here, wishes, part):
     ran = tidegate("init", *wishes)

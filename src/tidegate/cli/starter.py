@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from tidegate.cli.output import Cell
+from tidegate.config import Address, ListenSettings
 from tidegate.delivery.version import check_service_name
 from tidegate.errors import ConflictError, InvalidInputError
 
@@ -42,6 +43,7 @@ PRESETS: dict[ProviderName, Preset] = {
 DEFAULT_SERVICE = "support-bot"
 DEFAULT_SYSTEM = "You answer questions of our customers, briefly and in a friendly tone."
 CONFIGURATION = "tidegate.yaml"
+_LISTEN = ListenSettings()
 
 
 class Wishes(NamedTuple):
@@ -120,7 +122,7 @@ def next_steps(folder: Path, wishes: Wishes, written: list[Path]) -> list[Cell]:
         "tidegate up &",
         f"tidegate push {service}",
         f"tidegate release {service} v1.0.0 --wait",
-        "curl http://127.0.0.1:7400/v1/chat/completions -H 'content-type: application/json' \\",
+        f"curl {Address.parse(_LISTEN.gateway).url}/v1/chat/completions -H 'content-type: application/json' \\",
         f"""  -d '{{"model": "{service}", "messages": [{{"role": "user", "content": "Hello"}}]}}'""",
     ]
     return [*(f"wrote {path}" for path in written), "", "Next:", *(f"  {step}" for step in steps)]
@@ -139,8 +141,8 @@ def _configuration(wishes: Wishes, service: str) -> str:
 # ${{NAME}} is read from the environment or a .env file beside this one, ${{file:PATH}} from a file.
 
 listen:
-  gateway: 127.0.0.1:7400      # your applications: OpenAI's API under /v1, Anthropic's beside it
-  control: 127.0.0.1:7401      # people, CI and gateways
+  gateway: {_LISTEN.gateway}      # your applications: OpenAI's API under /v1, Anthropic's beside it
+  control: {_LISTEN.control}      # people, CI and gateways
 
 storage:
   database: sqlite:///tidegate.db
