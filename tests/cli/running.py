@@ -54,12 +54,28 @@ def tidegate(*arguments: object) -> Ran:
     return Ran(code, out.getvalue(), err.getvalue())
 
 
+def start(*arguments: object, cwd: Any, **more: Any) -> subprocess.Popen[bytes]:
+    """A command as a process of its own, which Ctrl-C reaches."""
+    words = [sys.executable, "-m", "tidegate", *map(str, arguments)]
+    with _hearing_ctrl_c():
+        return subprocess.Popen(words, cwd=cwd, env=clean_environ(), **more)
+
+
+@contextmanager
+def _hearing_ctrl_c():
+    """A process that ignores a signal, as everything below ``nohup`` does, hands that on; handlers it keeps to itself."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @contextmanager
 def serving(*arguments: object, cwd: Any):
     """A command that serves, as a process of its own; gives what it announced."""
-    words = [sys.executable, "-m", "tidegate", *map(str, arguments), "--json"]
     with (cwd / "log").open("ab") as log:
-        process = subprocess.Popen(words, cwd=cwd, stdout=subprocess.PIPE, stderr=log, env=clean_environ())
+        process = start(*arguments, "--json", cwd=cwd, stdout=subprocess.PIPE, stderr=log)
     try:
         yield process, read_document(process.stdout)
     finally:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 
 import psutil
 import pytest
+from tests.cli.running import start
 
 CONFIGURATION = """
 listen: {gateway: "127.0.0.1:0", control: "127.0.0.1:0"}
@@ -21,13 +21,7 @@ services: {s: {stable: {model: p/m}}}
 def test_ctrl_c_in_a_terminal_stops_gateways_before_control_and_leaves_nothing(tmp_path):
     (tmp_path / "tidegate.yaml").write_text(CONFIGURATION)
     with (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tidegate", "up", "--json"],
-            cwd=tmp_path,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            start_new_session=True,
-        )
+        process = start("up", "--json", cwd=tmp_path, stdout=subprocess.PIPE, stderr=log, start_new_session=True)
         assert process.stdout is not None
         while process.stdout.readline().strip() != b"}":  # the addresses are printed once everything is ready
             assert process.poll() is None, (tmp_path / "log").read_text()

@@ -10,17 +10,12 @@ import sys
 import time
 
 import pytest
-from tests.cli.running import clean_environ, read_document, serving, write_bundle
+from tests.cli.running import clean_environ, read_document, serving, start, write_bundle
 from tests.cli.running import tidegate as command
 
 import tidegate
 
 HEAVY = ("sqlalchemy", "fastapi", "uvicorn", "httpx2", "msgspec", "rich.console", "tidegate.client", "tidegate.config")
-
-
-def start(*arguments: str, cwd, **more):
-    words = [sys.executable, "-m", "tidegate", *arguments]
-    return subprocess.Popen(words, cwd=cwd, env=clean_environ(), **more)
 
 
 def test_its_version(tmp_path):
