@@ -11,6 +11,7 @@ from tidegate.errors import OperatorError
 from tidegate.registry import schema
 from tidegate.registry.database import Database, observations_url
 from tidegate.registry.migrate import migrate, revision_of, version_table
+from tidegate.registry.schema_check import bring_to_head, newest_revision
 
 PARTS = {"state": schema.state, "observations": schema.observations}
 
@@ -79,14 +80,16 @@ async def test_processes_that_migrate_at_once_agree(tmp_path, part):
         await database.close()
 
 
-async def test_a_database_of_a_newer_build_is_refused(tmp_path, part):
+async def test_a_database_at_an_unknown_revision_is_refused_with_both_revisions(tmp_path, part):
     database = Database(f"sqlite:///{tmp_path}/t.db")
     await migrate(database, part)
     async with database.write() as connection:
         await connection.execute(sa.text(f"update {version_table(part)} set version_num = 'from_the_future'"))
-    with pytest.raises(OperatorError, match="does not know") as raised:
-        await migrate(database, part)
-    assert raised.value.code == "newer_database"
+    known = f"it is at revision 'from_the_future', which this build does not know; it knows '{newest_revision(part)}'"
+    with pytest.raises(OperatorError, match=known) as raised:
+        await bring_to_head(database, part)
+    assert raised.value.code == "other_build"
+    assert raised.value.where == f"sqlite:///{tmp_path}/t.db"
     await database.close()
 
 

@@ -111,7 +111,7 @@ CODES: dict[str, str] = {
     "restart_needed": "A reload cannot change this part; stop and start.",
     "replacement_failed": "A new process did not become ready; the one before goes on serving.",
     "storage_failed": "The database cannot be read or written.",
-    "newer_database": "The database was written by a newer build.",
+    "other_build": "The database was written by another build, which meant other tables.",
     "artifact_store_failed": "The artifact store refuses.",
     "corrupt_artifact": "An artifact is missing or was altered.",
     "stale_leader": "Another control process took over.",

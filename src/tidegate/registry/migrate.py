@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Literal
 from weakref import WeakKeyDictionary
 
 import sqlalchemy as sa
@@ -17,13 +16,10 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from tidegate.errors import OperatorError
-from tidegate.registry import schema
 from tidegate.registry.database import Database
+from tidegate.registry.schema_check import TABLES, Part, of_another_build
 
-Part = Literal["state", "observations"]
 _FOLDER = Path(__file__).parent / "migrations"
-_METADATA: dict[Part, sa.MetaData] = {"state": schema.state, "observations": schema.observations}
 _LOCKS: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 _LOCK = 0x7469_6465  # "tide": PostgreSQL's advisory lock of everybody who migrates
 
@@ -34,7 +30,7 @@ async def migrate(database: Database, part: Part) -> str:
     Several processes may do this at once; one works and the others find it done.
 
     Raises:
-        OperatorError: the database was made by a newer build, or cannot be written.
+        OperatorError: the database was made by another build, or cannot be written.
     """
 
     # A serializable transaction would look at the tables as they were before it waited for the lock.
@@ -67,11 +63,8 @@ def _upgrade(connection: sa.Connection, part: Part) -> str:
     known = {script.revision for script in scripts.walk_revisions()}
     current = _current(connection, part)
     if current is not None and current not in known:
-        raise OperatorError(
-            f"the {part} database is at revision {current!r}, which this build does not know",
-            code="newer_database",
-            remedy="run the newer build that wrote it, or restore a backup",
-        )
+        told = f"it is at revision {current!r}, which this build does not know; it knows {scripts.get_current_head()!r}"
+        raise of_another_build(connection.engine.url, part, told)
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
     head = scripts.get_current_head()
@@ -85,7 +78,7 @@ def configuration(part: Part) -> Config:
     config.set_main_option("script_location", _escaped(_FOLDER))
     config.set_main_option("version_locations", _escaped(_FOLDER / part))
     config.set_main_option("path_separator", "newline")
-    config.attributes["metadata"] = _METADATA[part]
+    config.attributes["metadata"] = TABLES[part]
     config.attributes["version_table"] = version_table(part)
     return config
 
