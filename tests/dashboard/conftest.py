@@ -94,7 +94,7 @@ async def experiment(server, service: str = "tried", units: int = 900) -> str:
             "probe": {"requests": 1},
         }
         release = await client.release(service, "v1.1.0", spec=spec, reason="which one?")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while (view := await client.release_by_id(release.id)).sub_phase != "soaking":
                 server.hear_gateway()
                 await asyncio.sleep(0.02)

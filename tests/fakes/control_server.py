@@ -24,6 +24,7 @@ CONFIGURATION = {
     "providers": {"sim": {"dialect": "openai", "base_url": "http://127.0.0.1:1/v1"}},
     "services": {"bot": {"stable": {"model": "sim/gpt", "prompt": {"system": "You help."}}}},
 }
+_HANG_SECONDS = 120  # a busy machine may take long; only what hangs takes longer
 
 
 class ControlServer:
@@ -37,15 +38,15 @@ class ControlServer:
         self.url = ""
 
     def client(self, key: str | None = None, **more) -> AsyncClient:
-        return AsyncClient(self.url, key, **more)
+        return AsyncClient(self.url, key, **({"timeout": _HANG_SECONDS} | more))
 
     def blocking_client(self, key: str | None = None) -> Client:
-        return Client(self.url, key)
+        return Client(self.url, key, timeout=_HANG_SECONDS)
 
     async def send(self, method: str, path: str, **more) -> httpx2.Response:
         """A request as it is; paths are below /api/v1 unless they begin with //."""
         address = self.url + (path[1:] if path.startswith("//") else f"/api/v1{path}")
-        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=120) as http:
+        async with httpx2.AsyncClient(trust_env=False, verify=False, timeout=_HANG_SECONDS) as http:
             return await http.request(method, address, **more)
 
     async def key(self, name: str, *roles: str, services: tuple[str, ...] = ()) -> str:
@@ -109,6 +110,7 @@ async def serving(
     task = asyncio.create_task(server._serve())
     try:
         while not server.started:
+            assert not task.done(), "the server ended before it listened"
             await asyncio.sleep(0.005)
         made.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         yield made
