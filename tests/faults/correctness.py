@@ -19,9 +19,10 @@ LEAVING, REFLEXES, BREAKER = (
     "gateway/test_reflexes.py::",
     "gateway/test_breaker.py::",
 )
-CLIENT, SERVER, REQUEST_READING = (
-    "gateway/http/test_client.py::",
-    "gateway/http/test_server.py::",
+POOL, ASKING = "gateway/http/test_pool.py::", "gateway/http/test_upstream_connection.py::"
+RESPONDER, DRAINING, REQUEST_READING = (
+    "gateway/http/test_responder.py::",
+    "gateway/http/test_draining.py::",
     "gateway/http/test_requests.py::",
 )
 WALL, FUZZ, BODIES, FRAMING = (
@@ -121,7 +122,7 @@ POINTS: tuple[Point, ...] = (
         (
             STREAMING + "test_a_stream_that_breaks_after_content_ends_in_an_error_event_and_broken_framing",
             STREAMING + "test_the_upstreams_own_error_event_ends_the_stream_properly",
-            SERVER + "test_a_chunked_answer_and_its_abortion",
+            RESPONDER + "test_a_chunked_answer_and_its_abortion",
         ),
         ("reset after the first byte, after content", "connection closed inside a chunk, after content"),
     ),
@@ -197,9 +198,9 @@ POINTS: tuple[Point, ...] = (
         "A dead connection costs nothing",
         "A reused connection that dies before any byte is replaced by a fresh one, once, for any form of death.",
         (
-            CLIENT + "test_a_reused_connection_that_dies_silently_is_replaced_once",
-            CLIENT + "test_a_fresh_connection_that_dies_is_not_tried_again",
-            CLIENT + "test_a_reused_connection_that_dies_after_a_byte_is_not_tried_again",
+            POOL + "test_a_reused_connection_that_dies_silently_is_replaced_once",
+            POOL + "test_a_fresh_connection_that_dies_is_not_tried_again",
+            POOL + "test_a_reused_connection_that_dies_after_a_byte_is_not_tried_again",
         ),
         ("reused connection reset",),
     ),
@@ -349,7 +350,7 @@ POINTS: tuple[Point, ...] = (
             CHAIN + "test_a_request_keeps_the_table_it_started_with",
             CORRECT + "test_new_tables_never_cut_a_stream_and_the_old_version_books_it",
             LEAVING + "test_draining_lets_a_stream_finish",
-            SERVER + "test_draining_is_bounded",
+            DRAINING + "test_draining_is_bounded",
         ),
     ),
     Point(
@@ -367,7 +368,7 @@ POINTS: tuple[Point, ...] = (
         "given twice is refused.",
         (
             RENDER + "test_a_large_body_goes_up_as_views_of_the_client_s_bytes",
-            CLIENT + "test_a_large_body_is_sent_in_slices_while_the_upstream_is_slow",
+            ASKING + "test_a_large_body_is_sent_in_slices_while_the_upstream_is_slow",
             BODIES + "test_a_large_body_leaves_the_others_their_latency",
             BODIES + "test_bodies_of_a_hundred_megabytes_leave_the_others_their_latency",
             BODIES + "test_a_strange_body_is_the_callers_mistake_in_the_callers_dialect",

@@ -6,11 +6,18 @@ from tests.faults.points import EXPLANATIONS, Point, listed
 
 PAGE = EXPLANATIONS / "http-safety.md"
 
-READING, SERVER, CLIENT = (
+READING, CONNECTION, RESPONDER = (
     "gateway/http/test_requests.py::",
-    "gateway/http/test_server.py::",
-    "gateway/http/test_client.py::",
+    "gateway/http/test_connection.py::",
+    "gateway/http/test_responder.py::",
 )
+BOUNDS, SERVER, ORIGIN = (
+    "gateway/http/test_limits.py::",
+    "gateway/http/test_server.py::",
+    "gateway/http/test_origin.py::",
+)
+POOL, DIALLING = "gateway/http/test_pool.py::", "gateway/http/test_dialling.py::"
+ASKING, ANSWER_BODY = "gateway/http/test_upstream_connection.py::", "gateway/http/test_upstream_response.py::"
 RULES, HEADS, DRAINING = (
     "wire/test_http_rules.py::",
     "gateway/http/test_plain_heads.py::",
@@ -56,7 +63,7 @@ POINTS: tuple[Point, ...] = (
         "They are read over, in requests and answers, whatever they are called.",
         (
             READING + "test_a_chunked_request_with_extensions_and_trailers_keeps_only_the_body",
-            CLIENT + "test_a_trailer_of_an_answer_is_no_header_and_its_connection_is_not_used_again",
+            ANSWER_BODY + "test_a_trailer_of_an_answer_is_no_header_and_its_connection_is_not_used_again",
         ),
     ),
     Point(
@@ -64,12 +71,12 @@ POINTS: tuple[Point, ...] = (
         "Ambiguous or malformed ones are refused; a connection with bytes behind an answer, or with unasked ones while "
         "idle, is closed and never used again; so is one whose answer only its close delimits.",
         (
-            CLIENT + "test_an_ambiguous_or_malformed_answer_is_refused",
-            CLIENT + "test_a_connection_with_bytes_after_the_answer_is_never_pooled",
-            CLIENT + "test_unsolicited_bytes_while_idle_poison_the_connection",
-            CLIENT + "test_an_answer_delimited_by_close_is_read_and_not_pooled",
-            CLIENT + "test_a_broken_chunk_inside_the_body_is_a_protocol_error",
-            CLIENT + "test_interim_answers_are_skipped",
+            ASKING + "test_an_ambiguous_or_malformed_answer_is_refused",
+            POOL + "test_a_connection_with_bytes_after_the_answer_is_never_pooled",
+            POOL + "test_unsolicited_bytes_while_idle_poison_the_connection",
+            ANSWER_BODY + "test_an_answer_delimited_by_close_is_read_and_not_pooled",
+            ANSWER_BODY + "test_a_broken_chunk_inside_the_body_is_a_protocol_error",
+            ASKING + "test_interim_answers_are_skipped",
             FUZZ + "test_a_mutated_answer_never_passes_for_whole",
         ),
         (
@@ -85,7 +92,7 @@ POINTS: tuple[Point, ...] = (
         "100-continue is answered",
         "Once, and only while the body is missing; other expectations are refused.",
         (
-            SERVER + "test_one_hundred_continue",
+            BOUNDS + "test_one_hundred_continue",
             READING + "test_one_hundred_continue_is_wanted_only_while_the_body_is_missing",
         ),
     ),
@@ -97,11 +104,11 @@ POINTS: tuple[Point, ...] = (
             FRAMING + "test_headers_have_bounds",
             READING + "test_limits_have_their_own_answers",
             BODIES + "test_a_body_over_the_limit_is_refused_before_it_is_read",
-            SERVER + "test_a_request_that_does_not_arrive_in_time_is_a_408",
-            SERVER + "test_dribbling_does_not_extend_the_time_for_headers_or_body",
-            SERVER + "test_a_slow_body_that_makes_progress_is_read",
-            SERVER + "test_an_idle_connection_is_closed_silently",
-            SERVER + "test_too_many_connections_are_told_so",
+            BOUNDS + "test_a_request_that_does_not_arrive_in_time_is_a_408",
+            BOUNDS + "test_dribbling_does_not_extend_the_time_for_headers_or_body",
+            BOUNDS + "test_a_slow_body_that_makes_progress_is_read",
+            BOUNDS + "test_an_idle_connection_is_closed_silently",
+            BOUNDS + "test_too_many_connections_are_told_so",
             CROWDS + "test_headers_that_dribble_are_cut_off_in_time",
             CROWDS + "test_a_body_that_dribbles_is_cut_off_in_time",
         ),
@@ -111,12 +118,12 @@ POINTS: tuple[Point, ...] = (
         "A slow reader makes the upstream wait instead of filling memory, and one that takes nothing is cut off; an "
         "upstream that reads slowly makes the client wait.",
         (
-            SERVER + "test_a_slow_reader_pauses_the_writer_and_bounds_memory",
-            SERVER + "test_a_client_that_takes_nothing_is_cut_off",
+            RESPONDER + "test_a_slow_reader_pauses_the_writer_and_bounds_memory",
+            RESPONDER + "test_a_client_that_takes_nothing_is_cut_off",
             MEMORY + "test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault",
             MEMORY + "test_a_reader_that_takes_nothing_stops_an_upstream_that_never_would",
-            CLIENT + "test_pausing_makes_the_upstream_wait_and_bounds_memory",
-            CLIENT + "test_a_large_body_is_sent_in_slices_while_the_upstream_is_slow",
+            ANSWER_BODY + "test_pausing_makes_the_upstream_wait_and_bounds_memory",
+            ASKING + "test_a_large_body_is_sent_in_slices_while_the_upstream_is_slow",
             CROWDS + "test_a_hundred_slow_readers_are_bounded_by_their_buffers",
         ),
     ),
@@ -138,8 +145,8 @@ POINTS: tuple[Point, ...] = (
         "One request after the other, their answers in that order; an endless pipeline is held back.",
         (
             FRAMING + "test_a_pipeline_is_answered_in_order",
-            SERVER + "test_pipelined_requests_are_answered_in_order_one_at_a_time",
-            SERVER + "test_an_endless_pipeline_is_held_back_while_a_request_is_served",
+            CONNECTION + "test_pipelined_requests_are_answered_in_order_one_at_a_time",
+            CONNECTION + "test_an_endless_pipeline_is_held_back_while_a_request_is_served",
             READING + "test_many_small_pipelined_requests_in_one_read",
         ),
     ),
@@ -147,11 +154,11 @@ POINTS: tuple[Point, ...] = (
         "No value starts another header",
         "Neither in answers nor towards upstreams, whoever the value comes from.",
         (
-            SERVER + "test_a_header_cannot_inject_another",
+            RESPONDER + "test_a_header_cannot_inject_another",
             RULES + "test_no_value_can_start_another_header",
             RULES + "test_a_value_that_would_inject_a_header_does_not_travel",
-            CLIENT + "test_a_target_cannot_inject_a_line",
-            CLIENT + "test_a_head_carries_our_framing_and_host_only",
+            ORIGIN + "test_a_target_cannot_inject_a_line",
+            ORIGIN + "test_a_head_carries_our_framing_and_host_only",
         ),
     ),
     Point(
@@ -159,8 +166,8 @@ POINTS: tuple[Point, ...] = (
         "Against the system's trust store or a file of one's own. Unknown authorities, expired certificates and other "
         "hosts get neither request nor key; why, stands in the log, and clients are told 502.",
         (
-            CLIENT + "test_tls_always_verifies",
-            CLIENT + "test_tls_with_an_unknown_authority_or_a_wrong_name_is_refused",
+            ORIGIN + "test_tls_always_verifies",
+            DIALLING + "test_tls_with_an_unknown_authority_or_a_wrong_name_is_refused",
             TLS + "test_a_provider_whose_certificate_is_not_trusted_gets_no_request_and_no_key",
             COMPLAINTS + "test_why_a_certificate_is_not_trusted_is_told_to_operators_and_to_no_client",
         ),
@@ -175,9 +182,9 @@ POINTS: tuple[Point, ...] = (
         "Redirects are never followed. Both address families are tried, names are resolved again and kept while the "
         "resolver fails; `HTTPS_PROXY` and `NO_PROXY` are honoured, with TLS to the provider inside the tunnel.",
         (
-            CLIENT + "test_the_other_family_is_tried_when_the_first_fails_or_hangs",
-            CLIENT + "test_names_are_resolved_again_after_a_while_and_kept_while_the_resolver_fails",
-            CLIENT + "test_https_through_a_connect_proxy",
+            DIALLING + "test_the_other_family_is_tried_when_the_first_fails_or_hangs",
+            DIALLING + "test_names_are_resolved_again_after_a_while_and_kept_while_the_resolver_fails",
+            DIALLING + "test_https_through_a_connect_proxy",
             PROCESS + "test_which_providers_are_reached_through_the_proxy",
             PROCESS + "test_a_provider_is_reached_through_the_proxy_and_its_certificate_must_be_good",
         ),
@@ -220,7 +227,7 @@ POINTS: tuple[Point, ...] = (
         (
             FRAMING + "test_a_client_that_closed_its_half_gets_what_is_ready_at_once",
             FRAMING + "test_a_client_that_closed_its_half_has_left_a_request_that_waits_for_an_upstream",
-            SERVER + "test_a_half_closed_client_gets_what_is_ready_at_once",
+            CONNECTION + "test_a_half_closed_client_gets_what_is_ready_at_once",
         ),
     ),
     Point(

@@ -1,4 +1,4 @@
-"""A real server on a free port and a raw client; everything runs on uvloop as in production."""
+"""Real servers on free ports, raw clients and raw upstreams; everything runs on uvloop as in production."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 import uvloop
+from tests.gateway.http.upstreams import Upstream
 
+from tidegate.gateway.http.client import Pool
 from tidegate.gateway.http.server import Limits, Request, Responder, Server, listen
 from tidegate.gateway.http.timers import Wheel
 
@@ -111,3 +113,30 @@ async def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> No
 @pytest.fixture
 def until():
     return eventually
+
+
+@pytest.fixture
+async def pool(wheel):
+    pool = Pool(wheel)
+    yield pool
+    pool.close()
+    await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def upstream():
+    started = []
+
+    async def start(answer, **options):
+        if isinstance(answer, bytes):
+            data = answer
+
+            async def answer(number, reader, writer):
+                writer.write(data)
+
+        started.append(await Upstream().start(answer, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        await one.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 
+import pytest
 from tests.gateway.http.hand_wheel import HandWheel
 
 from tidegate.gateway.http.server import Limits, listen
@@ -145,3 +146,38 @@ async def test_connections_that_arrive_in_the_instant_of_the_drain_are_served_by
     await asyncio.wait_for(drained, 40)
     await new.drain(0)
     shared.close()
+
+
+async def test_draining_finishes_what_runs_and_closes_the_rest(place):
+    go = asyncio.Event()
+
+    async def wait(request, responder):
+        await go.wait()
+        responder.send(200, (), b"done")
+
+    server = await place.serve(wait)
+    idle, busy = await place.connect(server), await place.connect(server)
+    await busy.send(GET)
+    await asyncio.sleep(0.05)
+    drained = asyncio.create_task(server.drain(5))
+    assert await idle.rest() == b""
+    with pytest.raises(OSError):  # noqa: PT011
+        await place.connect(server)
+    assert not drained.done()
+    go.set()
+    _, headers, body = await busy.answer()
+    assert (headers[b"connection"], body) == (b"close", b"done")
+    await asyncio.wait_for(drained, 120)
+    assert server.connections == 0
+
+
+async def test_draining_is_bounded(place):
+    async def hang(request, responder):
+        await asyncio.sleep(60)
+
+    server = await place.serve(hang)
+    client = await place.connect(server)
+    await client.send(GET)
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(server.drain(0.05), 120)
+    assert server.connections == 0
