@@ -8,10 +8,10 @@ metrics. Observations are taken in batches as the link takes them, encoded and t
 
 from __future__ import annotations
 
-import sys
+from tidegate.gateway.memory import leave_out_modules
 
 if __name__ == "__main__":
-    sys.modules["rich"] = None  # as the product's gateway process does
+    leave_out_modules()  # as the product's gateway process does
 
 import argparse
 import asyncio

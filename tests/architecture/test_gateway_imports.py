@@ -44,10 +44,10 @@ def test_a_gateway_process_loads_no_database_no_web_framework_and_nothing_of_con
     assert sorted(set(loaded) & set(HEAVY)) == []
 
 
-def test_what_colours_a_terminal_is_not_loaded_where_nobody_looks():
+def test_what_libraries_take_along_and_a_gateway_never_needs_is_not_loaded():
     command = [sys.executable, "-c", AS_STARTED]
     loaded = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
     ).stdout.split()
     assert "structlog" in loaded
-    assert {"rich", "pygments"}.isdisjoint(loaded)
+    assert {"rich", "pygments", "greenlet", "typing_extensions"}.isdisjoint(loaded)

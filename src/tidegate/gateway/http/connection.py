@@ -45,10 +45,6 @@ _TCP_ESTABLISHED = 1
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
-def _nothing() -> None:
-    """What a deadline of a connection that is gone calls."""
-
-
 class _Phase(Enum):
     IDLE = auto()
     READING = auto()
@@ -161,8 +157,7 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's signature
         """The client left or the connection was closed: cancel what runs for it."""
         self._phase = _CLOSED
-        self._deadline.clear()
-        self._deadline.callback = _nothing  # nor does it find the cycle through this and the transport
+        self._deadline.drop()
         self._stall.forget()
         self.server.remove(self)
         responder = self._responder

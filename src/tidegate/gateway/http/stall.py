@@ -9,10 +9,6 @@ if TYPE_CHECKING:
     from tidegate.gateway.http.timers import Wheel
 
 
-def _nothing() -> None:
-    """What the deadline of a connection that is gone calls."""
-
-
 class Stall:
     """Aborts a connection whose client takes no byte for too long.
 
@@ -50,7 +46,7 @@ class Stall:
     def forget(self) -> None:
         """The connection is gone."""
         self.end()
-        self._deadline.callback = _nothing  # nor does it find the cycle through this and the transport
+        self._deadline.drop()
 
     async def wait(self) -> None:
         """Until the client has caught up, or is gone."""

@@ -61,6 +61,15 @@ class Deadline:
 
     cancel = clear
 
+    def drop(self) -> None:
+        """Never fire again. The wheel may hold it for long, so it lets go of what it would have called."""
+        self.due = _NEVER
+        self.callback = _nothing
+
+
+def _nothing() -> None:
+    """What a dropped deadline calls: its owner, by whom it would be held in a cycle, is gone."""
+
 
 class Wheel:
     """Deadlines of one event loop, looked at every ``tick`` seconds.
@@ -216,7 +225,7 @@ class Timeout:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._deadline.clear()
+        self._deadline.drop()
         task, self._task = self._task, None
         if not self.is_expired or task is None:
             return

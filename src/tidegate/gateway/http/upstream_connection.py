@@ -79,7 +79,6 @@ class UpstreamConnection(asyncio.Protocol):
         self.origin = origin
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # called by the parser, without a frame of Python
-        self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._habit = Habit()
         self._known: tuple[int, dict[bytes, bytes]] = 0, {}  # of the answer whose head is the habit
@@ -125,6 +124,8 @@ class UpstreamConnection(asyncio.Protocol):
             elif not waiter.cancelled():
                 waiter.exception()  # it was looked at
             raise
+        finally:
+            del waiter  # it keeps what was raised, and that keeps this frame
 
     def abandon(self) -> None:
         """Nobody waits for the answer any more."""
@@ -190,6 +191,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The dialler has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=524_288)
+        self._parser = httptools.HttpResponseParser(self)
         self.is_open = True
 
     def data_received(self, data: bytes) -> None:
@@ -280,6 +282,8 @@ class UpstreamConnection(asyncio.Protocol):
             else:
                 self._fail(TruncatedBodyError(f"the upstream's answer ended too early{reason}", **where))
         self._wake_writer()
+        self._response = None
+        del self._parser  # it holds our methods, those us: nothing would be freed before the collector comes
 
     def pause_writing(self) -> None:
         """The upstream does not keep up with the request's body."""

@@ -128,7 +128,7 @@ class UpstreamResponse(msgspec.Struct, eq=False):
             self.close()
             raise
         finally:
-            self._on_data = None
+            self._on_data = self._waiter = None  # the waiter keeps what was raised, with the frames that hold us
 
     # ---- what the connection calls
 
@@ -152,7 +152,8 @@ class UpstreamResponse(msgspec.Struct, eq=False):
         """The body will not be complete."""
         if self.is_complete or self._error is not None:
             return
-        if isinstance(error, HttpClientError):
-            self._error = error
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_exception(error)
+        if self._waiter is not None:
+            if not self._waiter.done():
+                self._waiter.set_exception(error)
+        elif isinstance(error, HttpClientError):
+            self._error = error  # for whoever reads it later
