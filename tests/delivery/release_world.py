@@ -6,6 +6,7 @@ Every pass reloads spec and state from JSON, as a restarted controller does.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.commands import CommitStable, SwapBack, WriteRouting
@@ -24,8 +25,10 @@ from tidegate.delivery.service import ServiceSpec
 from tidegate.delivery.snapshot import Cutoff
 from tidegate.stats.distribution import Distribution
 
+SOAKING = SubPhase.SOAKING
 OLD, NEW = "bot/v1.0.0-11111111", "bot/v1.1.0-22222222"
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+CUTOFF = Cutoff(service="bot", release="rel_1", attempt=1, variant=CANDIDATE, failures=5, reason="timeout")
 BUNDLES = {OLD: Bundle(model="local/old"), NEW: Bundle(model="local/new")}
 
 
@@ -234,3 +237,19 @@ class World:
 
 def names(decision: Decision) -> list[str]:
     return [type(command).__name__ for command in decision.commands]
+
+
+def command(decision: Decision, kind: type[Any]) -> Any:
+    """The first of its kind."""
+    return next(found for found in decision.commands if isinstance(found, kind))
+
+
+def baking(**document: object) -> World:
+    """A direct release whose candidate has all traffic and is watched."""
+    return World(**document).reach(Phase.PROMOTING, SOAKING)
+
+
+def draining(keep_warm: str = "1h", **document: object) -> World:
+    """A promoted release whose old version is kept warm."""
+    document = {"strategy": {"direct": {"promote": {"keep_warm": keep_warm}}}, **document}
+    return World(**document).reach(Phase.DRAINING)
