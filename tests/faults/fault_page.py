@@ -5,20 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.faults.fault_table import (
-    CELLS,
-    ROWS,
-    Answered,
-    BrokenOff,
-    Ending,
-    Expired,
-    Final,
-    Passed,
-    Retried,
-    Row,
-    Setting,
-    expectation,
-)
+from tests.faults.cells import CELLS
+from tests.faults.endings import Answered, BrokenOff, Ending, Expired, Final, Passed, Retried, Row, Setting, expectation
+from tests.faults.fault_table import ROWS
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "faults.md"
 

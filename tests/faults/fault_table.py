@@ -1,146 +1,24 @@
 """What a client sees of every fault an upstream can have: the declarative heart of the fault wall.
 
-A row is one fault, whole or streamed. What it leads to is one of few endings; the settings (alone, with a
-fallback, candidate with stable) follow from the ending by the laws of rescue, written out in
-:func:`expectation`. The page ``docs/explanation/faults.md`` is rendered from the same rows.
+The page ``docs/explanation/faults.md`` is rendered from these rows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-Setting = Literal["alone", "fallback", "candidate"]
-SETTINGS: tuple[Setting, ...] = ("alone", "fallback", "candidate")
-TIMERS = {"connect": 0.5, "first_token": 0.8, "idle": 0.8, "total": 3.0}
-MAX_ATTEMPTS = 3
-RETRY_AFTER_SECONDS = 0.1
-
-
-class Retried(NamedTuple):
-    """A passing fault before anything was sent: the same again while attempts are left over, then the next.
-
-    ``code`` is the gateway's own, or empty when the upstream's words are passed on.
-    """
-
-    status: int
-    code: str = ""
-
-
-class Passed(NamedTuple):
-    """A fault that no repetition mends: the next at once."""
-
-    status: int
-    code: str = ""
-
-
-class Final(NamedTuple):
-    """The caller's own: nobody else at stable's side is asked; a candidate is not believed."""
-
-    status: int
-
-
-class Expired(NamedTuple):
-    """Only time tells it from a slow model: ``total``, or the share of it that leaves as much for a fallback."""
-
-
-class BrokenOff(NamedTuple):
-    """Content was sent already: an error event, then broken framing (or whole, behind the upstream's own event)."""
-
-    code: str = ""
-    is_framed: bool = False
-
-
-class Answered(NamedTuple):
-    """No fault in the end: a whole answer of the one who was asked."""
-
-    text: str | None = None
-
-
-Ending = Retried | Passed | Final | Expired | BrokenOff | Answered
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """One fault in one form.
-
-    Attributes:
-        behaviour: of the simulated model.
-        raw: name of a raw upstream instead.
-        outcome: of the attempt at the faulty deployment.
-        timer: what must run out in each attempt at it.
-        wait: seconds the upstream asks to wait before each repetition.
-        malformed_events: counted in the answer; ``None`` where it depends on the byte of the cut.
-        dialects: of upstreams that can have it.
-        is_wide: also over translated dialects and the other endpoints.
-        is_primed: one request before, so that its connection is reused.
-    """
-
-    fault: str
-    is_streamed: bool
-    ending: Ending
-    outcome: str
-    behaviour: dict[str, Any] | None = None
-    raw: str = ""
-    timer: str = ""
-    wait: float = 0.0
-    malformed_events: int | None = 0
-    dialects: tuple[str, ...] = ("openai", "anthropic")
-    is_wide: bool = False
-    is_primed: bool = False
-
-
-class Expectation(NamedTuple):
-    """What must be seen in one cell.
-
-    Attributes:
-        by: who answers whole, or empty.
-        ending: what is seen instead.
-        faulty_attempts: how often the faulty deployment is asked.
-        least: seconds that its timers and waits take together.
-    """
-
-    by: str
-    ending: Ending
-    attempts: int
-    faulty_attempts: int
-    outcome: str
-    assigned: str
-    least: float
-
-
-def expectation(row: Row, setting: Setting) -> Expectation:
-    """What the laws of rescue make of a row."""
-    by, attempts, faulty = _way(row.ending, setting)
-    outcome = row.outcome if isinstance(row.ending, Answered) or not by else "ok"
-    timer = TIMERS.get(row.timer, 0.0)
-    if isinstance(row.ending, Expired) and setting == "fallback":
-        timer /= 2
-    least = timer * faulty + row.wait * max(0, faulty - 1)
-    return Expectation(by, row.ending, attempts, faulty, outcome, row.outcome, least)
-
-
-def _way(ending: Ending, setting: Setting) -> tuple[str, int, int]:
-    """Who answers whole (or nobody), attempts in all, and those at the faulty deployment."""
-    match ending, setting:
-        case (Answered(), _):
-            return "own", 1, 1
-        case (BrokenOff(), _):
-            return "", 1, 1
-        case (_, "candidate"):
-            return "stable", 2, 1
-        case (Expired() | Passed(), "fallback"):
-            return "fallback", 2, 1
-        case (Final() | Expired() | Passed(), _):
-            return "", 1, 1
-        case (Retried(), "fallback"):
-            return "fallback", 3, 2
-        case _:
-            return "", MAX_ATTEMPTS, MAX_ATTEMPTS
-
-
-# ---- how the simulated models misbehave --------------------------------------------------------------
+from tests.faults.endings import (
+    RETRY_AFTER_SECONDS,
+    Answered,
+    BrokenOff,
+    Ending,
+    Expired,
+    Final,
+    Passed,
+    Retried,
+    Row,
+)
 
 WORDS = "one two three four five six"
 
@@ -386,44 +264,3 @@ def _harmless() -> Iterator[Row]:
 
 
 ROWS: tuple[Row, ...] = tuple(_rows())
-
-
-class Cell(NamedTuple):
-    """One place of the wall."""
-
-    row: Row
-    setting: Setting
-    kind: str  # of the client's request
-    dialect: str  # of the upstream
-
-    @property
-    def id(self) -> str:
-        """Unique, and fit to be the name of a test and of a service."""
-        form = "streamed" if self.row.is_streamed else "whole"
-        name = "".join(letter if letter.isalnum() else "-" for letter in self.row.fault.lower()).replace("--", "-")
-        return f"{name}.{form}.{self.setting}.{self.kind}-{self.dialect}"
-
-
-EVERYWHERE = (("chat", "openai"), ("messages", "anthropic"))
-WIDE = (("chat", "anthropic"), ("messages", "openai"), ("responses", "openai"), ("completions", "openai"))
-WIDE_WHOLE = (("embeddings", "openai"), ("count_tokens", "anthropic"))
-
-
-def cells() -> Iterator[Cell]:
-    """The whole wall."""
-    for row in ROWS:
-        for setting in SETTINGS:
-            for kind, dialect in _places(row):
-                if dialect in row.dialects:
-                    yield Cell(row, setting, kind, dialect)
-
-
-def _places(row: Row) -> tuple[tuple[str, str], ...]:
-    """Kinds of requests, and upstreams' dialects, in which a row is asked."""
-    if not row.is_wide:
-        return EVERYWHERE
-    is_of_any_answer = not row.is_streamed and not isinstance(row.ending, Answered)
-    return EVERYWHERE + WIDE + (WIDE_WHOLE if is_of_any_answer else ())
-
-
-CELLS: tuple[Cell, ...] = tuple(cells())

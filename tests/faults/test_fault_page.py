@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tests.faults.cells import CELLS
 from tests.faults.fault_page import PAGE, rendered
-from tests.faults.fault_table import CELLS
 
 
 def test_the_page_is_current():

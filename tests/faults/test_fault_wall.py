@@ -9,18 +9,9 @@ import pickle
 
 import pytest
 import uvloop
-from tests.faults.fault_table import (
-    CELLS,
-    TIMERS,
-    WORDS,
-    Answered,
-    BrokenOff,
-    Cell,
-    Expectation,
-    Expired,
-    Final,
-    expectation,
-)
+from tests.faults.cells import CELLS, Cell
+from tests.faults.endings import TIMERS, Answered, BrokenOff, Expectation, Expired, Final, expectation
+from tests.faults.fault_table import WORDS
 from tests.faults.heard import ANTHROPIC, Heard
 from tests.faults.wall import HEALTHY, Seen, Wall, build_wall
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults import raw_upstreams
+from tests.faults.cells import Cell
 from tests.faults.certificates import UNTRUSTED, presenting
-from tests.faults.fault_table import MAX_ATTEMPTS, TIMERS, Cell
+from tests.faults.endings import MAX_ATTEMPTS, TIMERS
 from tests.faults.heard import Heard, ask
 from tests.faults.noise import Noise, listening
 from tests.gateway.gateway_bench import KEY, Bench, Observations, release, resolve, service, variant
