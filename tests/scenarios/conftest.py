@@ -1,9 +1,12 @@
-"""Scenarios take the same course in each run."""
+"""A world for each scenario, which takes the same course in each run."""
 
 import random
+from collections.abc import AsyncIterator
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from tests.scenarios.world import World
 
 
 @pytest.fixture(autouse=True)
@@ -12,3 +15,17 @@ def _the_same_course_each_run(monkeypatch):
     salt, and an experiment is salted by its release's id."""
     monkeypatch.setattr("tidegate.registry.services.secrets", SimpleNamespace(token_hex=lambda n: "5a" * n))
     monkeypatch.setattr("tidegate.registry.identifiers.secrets", SimpleNamespace(choice=random.Random(1).choice))
+
+
+@pytest.fixture
+def world_settings() -> dict[str, Any]:
+    """How the world differs from the ordinary one; files whose scenarios need another give their own."""
+    return {}
+
+
+@pytest.fixture
+async def world(tmp_path, world_settings) -> AsyncIterator[World]:
+    """Control, two gateways and a provider, over databases of its own."""
+    made = await World.create(tmp_path, **world_settings)
+    yield made
+    await made.close()

@@ -11,7 +11,8 @@ import mmh3
 import msgspec
 from tests.fakes.observations import observation
 from tests.fakes.pairs import pair
-from tests.scenarios.world import FakeGateway, World
+from tests.scenarios.played_gateway import PlayedGateway
+from tests.scenarios.world import World
 
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.delivery.pairs import PairRecord, copy_id
@@ -45,7 +46,7 @@ class Crowd:
 
     def __init__(self, world: World, chooses: Chooses, *, seed: int = 1, gateway: int = 0) -> None:
         self.world = world
-        self.gateway: FakeGateway = world.gateways[gateway]
+        self.gateway: PlayedGateway = world.gateways[gateway]
         self.chooses = chooses
         self.seed = seed
         self.chance = random.Random(seed)

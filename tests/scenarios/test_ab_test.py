@@ -1,7 +1,7 @@
 """An A/B test from its submission to its end: a winner, no winner, a harmful arm, a report, and a broken assignment."""
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,13 +16,6 @@ from tidegate.registry.services import put_service
 VARIANTS = {"control": "@stable", "short": "v1.1.0", "long": "v1.2.0"}
 PROMOTE = {"bake": "5s", "keep_warm": "0s"}
 CHEAPER = [{"metric": "cost_per_request"}]
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def ab_test(world: World, *, strategy: dict[str, Any] | None = None, **fields: Any):

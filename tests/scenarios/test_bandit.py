@@ -3,7 +3,7 @@ rewards come late, and nothing is weighed anew while the release is held."""
 
 import random
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -24,10 +24,8 @@ PROMOTE = {"bake": "3s", "keep_warm": "0s"}
 
 
 @pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path, gateways=1)
-    yield made
-    await made.close()
+def world_settings():
+    return {"gateways": 1}
 
 
 async def bandit(world: World, *, strategy: dict[str, Any] | None = None, **fields: Any):

@@ -1,16 +1,7 @@
 """Blue-green: warmed up, switched at once, switched back at once while the old version is warm."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 from tests.scenarios.world import ALICE, World, weights_over_time
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def blue_green(world: World, **promote: str):

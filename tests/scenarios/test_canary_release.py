@@ -1,6 +1,6 @@
 """A canary from its submission to its end: good, bad in each way, undecided, without data, and held."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,13 +14,6 @@ from tidegate.registry.services import put_service
 
 STEPS = [{"split": "5%", "soak": "10s"}, {"split": "25%", "soak": "10s"}, {"split": "50%", "soak": "10s"}]
 PROMOTE = {"bake": "5s", "keep_warm": "0s"}
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def canary(world: World, *, steps: list[dict[str, Any]] = STEPS, **fields: Any):

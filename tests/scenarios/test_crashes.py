@@ -1,6 +1,5 @@
 """What a release survives: processes that die at the worst moment, leaders that wake up late, clocks that jump."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -10,13 +9,6 @@ from tidegate.controller import loop
 from tidegate.controller.committing import Lead, commit_decision
 from tidegate.delivery.decision import Decision
 from tidegate.registry.cluster import StaleLeaderError
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 class PulledPlugError(Exception):

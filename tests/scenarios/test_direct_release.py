@@ -1,17 +1,8 @@
 """A direct release from its submission to its end, the good way and the bad ways."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
-import pytest
-from tests.scenarios.world import ALICE, World, cutoff, weights_over_time
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
+from tests.scenarios.world import ALICE, cutoff, weights_over_time
 
 
 async def test_a_good_version_is_probed_baked_committed_and_succeeds(world):

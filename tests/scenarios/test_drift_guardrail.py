@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -13,13 +12,6 @@ from tests.scenarios.world import START, World
 from tidegate.errors import InvalidInputError
 
 GUARDRAILS = [{"metric": "drift:output_tokens", "hard": "> 0.25"}, {"metric": "error_rate", "hard": "> 50%"}]
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def canary(world: World, soak: str = "10s"):

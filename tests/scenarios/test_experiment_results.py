@@ -1,24 +1,16 @@
 """What is told of an experiment: while it runs, after it, by segment, and when nothing can be concluded."""
 
 import re
-from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 from tests.scenarios.test_ab_test import ab_test, costs, users
-from tests.scenarios.world import ALICE, World
+from tests.scenarios.world import ALICE
 
 from tidegate.delivery.observation import ObservationBatch
 from tidegate.errors import ConflictError, NotFoundError
 
 GUARDED = {"guardrails": [{"metric": "error_rate", "hard": "> 20%"}, {"metric": "latency", "max_increase": "20%"}]}
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 def by_arm(results, role: str = "objective"):

@@ -16,13 +16,6 @@ PROMOTE = {"bake": "5s", "keep_warm": "0s"}
 
 
 @pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
-
-
-@pytest.fixture
 async def endpoint() -> AsyncIterator[JsonEndpoint]:
     async with json_endpoint() as made:
         yield made

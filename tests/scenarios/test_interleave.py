@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,6 @@ from tidegate.errors import ConflictError
 
 LOOSE = [{"metric": "error_rate", "hard": "> 20%"}]  # passes with few pairs
 PROMOTE = {"bake": "5s", "keep_warm": "0s"}
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def interleave(world: World, *, strategy: dict[str, Any] | None = None, **fields: Any):

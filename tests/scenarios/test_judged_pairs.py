@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ NO_WORSE = {"metric": "judge:kind", "max_decrease": "20%"}
 PROMOTE = {"bake": "3s", "keep_warm": "0s"}
 SHADOW = {"shadow": {"percent": "50%", "soak": "5s", "then": "continue", "promote": PROMOTE}}
 INTERLEAVED = {"interleave": {"mode": "judged", "judge": "kind", "horizon": "10s", "promote": PROMOTE}}
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def release(world: World, strategy: Any, *, mode: str = "pairwise", keeps: bool = True, **fields: Any):

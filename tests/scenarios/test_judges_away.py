@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
@@ -20,10 +19,8 @@ SPLIT = {"canary": {"steps": [{"split": "50%", "soak": "5s"}, {"split": "60%", "
 
 
 @pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path, gateways=1)
-    yield made
-    await made.close()
+def world_settings():
+    return {"gateways": 1}
 
 
 def score(value: float) -> httpx2.Response:

@@ -1,10 +1,7 @@
 """Many releases at once: what goes wrong with one is no other's matter."""
 
-from collections.abc import AsyncIterator
-
 import pytest
 import sqlalchemy as sa
-from tests.scenarios.world import World
 
 from tidegate.controller import loop
 from tidegate.registry import schema
@@ -24,10 +21,8 @@ async def test_a_release_written_by_another_program_stops_nobody_else(world):
 
 
 @pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path, gateways=1)
-    yield made
-    await made.close()
+def world_settings():
+    return {"gateways": 1}
 
 
 async def test_a_breach_in_one_of_many_is_rolled_back_in_the_pass_that_sees_it(world, monkeypatch):

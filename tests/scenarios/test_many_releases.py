@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -14,13 +13,6 @@ from tests.scenarios.world import World
 
 from tidegate.delivery.evidence import analysis
 from tidegate.delivery.release_file import parse_release
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def start(world: World, name: str) -> None:

@@ -1,7 +1,6 @@
 """What people do with releases: abort, roll back, pause, freeze, retry, queue — and twice, and at the same time."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -9,13 +8,6 @@ from tests.scenarios.world import ALICE, BOB, World
 
 from tidegate.controller.operations import Idempotency
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,10 @@
 """What the pictures of a release rest on: its program, the growth of its evidence, and traffic by version."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from itertools import pairwise
 
 import pytest
 from tests.scenarios.test_canary_release import canary, users
-from tests.scenarios.world import World
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def test_a_promoted_canary_has_done_every_step_in_order(world):

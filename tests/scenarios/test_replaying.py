@@ -27,13 +27,6 @@ GUARDRAILS = [
 ]
 
 
-@pytest.fixture
-async def world(tmp_path):
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
-
-
 async def recorded(world: World, release: str) -> list[Observation]:
     rows, after = [], None
     while True:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -21,13 +20,6 @@ CANARY = {
         "promote": {"bake": "3s", "keep_warm": "0s"},
     }
 }
-
-
-@pytest.fixture
-async def world(tmp_path) -> AsyncIterator[World]:
-    made = await World.create(tmp_path)
-    yield made
-    await made.close()
 
 
 async def shadow(world: World, strategy: Any = SHADOW, **fields: Any):
