@@ -71,7 +71,7 @@ def tasks_made(monkeypatch) -> list[str]:
     carry_on = Connection.carry_on
 
     def counted(self: Connection, rest: Awaitable[None]) -> None:
-        made.append(self._request.path)
+        made.append(self._responder.request.path)
         carry_on(self, rest)
 
     monkeypatch.setattr(Connection, "carry_on", counted)

@@ -25,7 +25,7 @@ def learned(head: bytes = HEAD) -> Habit:
 def test_the_same_head_with_another_length_is_recognised(body):
     length = b"%d" % len(body)
     head = HEAD.replace(b"Length: 2", b"Length: " + length)
-    assert learned().split(head + body) == (length, body)
+    assert learned().body_of(head + body) == body
     assert learned().length_in(head) == length
 
 
@@ -47,7 +47,7 @@ def test_the_same_head_with_another_length_is_recognised(body):
     ],
 )
 def test_anything_else_is_not(data):
-    assert learned().split(data) is None
+    assert learned().body_of(data) is None
 
 
 def test_a_sender_whose_heads_never_come_again_is_not_followed_for_long():
@@ -60,7 +60,7 @@ def test_a_sender_whose_heads_come_again_is_followed_when_they_change():
     for number in range(100):
         head = HEAD.replace(b"X-B: c", b"X-B: %d" % number)
         assert habit.learn(head)
-        assert habit.split(head + b"xy") is not None
+        assert habit.body_of(head + b"xy") is not None
 
 
 LINES = [
@@ -137,10 +137,9 @@ def test_an_answer_is_the_same_with_habits_as_without(answers):
     known = None
     for answer in answers:
         whole = split_answer(answer)
-        split = habit.split(answer)
-        if split is not None:
-            assert whole is not None
+        body = habit.body_of(answer)
+        if body is not None:
             assert known is not None
-            assert whole == (known[0], {**known[1], b"content-length": split[0]}, split[1])
+            assert whole == (*known, body)
         if whole is not None and habit.learn(answer[: len(answer) - len(whole[2])]):
             known = whole[:2]

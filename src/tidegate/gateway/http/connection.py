@@ -20,18 +20,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
-import struct
 import time
 from collections.abc import Awaitable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, cast
 
-from tidegate.gateway.http.heads import Headers, header_block
+from tidegate.gateway.http.heads import header_block
+from tidegate.gateway.http.peer import is_connected, reset
 from tidegate.gateway.http.refusal import RefusalError
 from tidegate.gateway.http.requests import Request, RequestReader
 from tidegate.gateway.http.responder import Responder
 from tidegate.gateway.http.stall import Stall
+from tidegate.gateway.http.timers import NEVER
 
 if TYPE_CHECKING:
     from tidegate.gateway.http.server import Server
@@ -41,8 +41,6 @@ _LINGER_SECONDS = 2.0
 _FAREWELL_SECONDS = 0.5  # for what was on its way when an idle connection was closed
 _PEER_CHECK_SECONDS = 1.0
 _BODY_PROGRESS_BYTES = 1024  # less than this in body_seconds is no progress
-_TCP_ESTABLISHED = 1
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class _Phase(Enum):
@@ -68,41 +66,41 @@ class Connection(asyncio.Protocol):
     __slots__ = (
         "_deadline",
         "_half_closed",
+        "_idle_since",
         "_is_read_paused",
         "_is_reading",
         "_limits",
         "_loop",
         "_marked_bytes",
-        "_peer",
         "_phase",
         "_reader",
-        "_request",
         "_responder",
         "_stall",
         "_task",
         "_transport",
-        "beginning",
+        "_wheel",
+        "beginnings",
         "is_write_paused",
         "server",
     )
 
     def __init__(self, server: Server) -> None:
         self.server = server
+        self.beginnings = server.beginnings
         self._limits = server.limits
+        self._wheel = server.wheel
         self._reader = RequestReader(server.limits)
         self._deadline = server.wheel.deadline(self._expire)
         self._stall = Stall(server.wheel, server.limits.stall_seconds)
         self._phase = _IDLE
-        self._request: Request | None = None
+        self._idle_since = server.wheel.now
         self._is_reading = False  # requests are being taken from the reader, further up the stack
         self._task: asyncio.Task[None] | None = None
-        self._responder: Responder | None = None
+        self._responder: Responder | None = None  # of the request being served, until its client has taken the answer
         self._half_closed = False
         self._is_read_paused = False
         self._marked_bytes = -1
-        self._peer = ""
         self.is_write_paused = False
-        self.beginning = server.beginnings.get
 
     @property
     def is_serving(self) -> bool:
@@ -115,11 +113,9 @@ class Connection(asyncio.Protocol):
         """Start serving."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=131_072)
-        address = transport.get_extra_info("peername")
-        self._peer = f"{address[0]}:{address[1]}" if isinstance(address, tuple) else ""
         self._loop = asyncio.get_running_loop()
         if self.server.add(self):
-            self._deadline.set(self.server.idle_seconds)
+            self._be_idle()
         else:
             self._refuse(RefusalError(503, "too_many_connections", "The gateway has too many connections; try again."))
 
@@ -160,9 +156,12 @@ class Connection(asyncio.Protocol):
         self._deadline.drop()
         self._stall.forget()
         self.server.remove(self)
+        self.is_write_paused = False
         responder = self._responder
         if responder is not None:
             responder.is_ended = True
+            if responder.is_over:
+                self._responder = None
         task, self._task = self._task, None
         if task is not None:  # it keeps its cancellation, that our frames, those us: the collector cannot free it
             self._loop.call_soon(task.cancel)  # after its first step: one that never began would record nothing
@@ -180,7 +179,9 @@ class Connection(asyncio.Protocol):
         self._stall.end()
         responder = self._responder
         if responder is None:
-            self._go_on()
+            return
+        if responder.is_over:
+            self._go_on(responder)
         elif responder.on_writable is not None and not responder.is_ended:
             responder.on_writable()
 
@@ -201,10 +202,7 @@ class Connection(asyncio.Protocol):
         if is_flushed:
             self._close()
             return
-        channel = self._transport.get_extra_info("socket")
-        if channel is not None and channel.family != socket.AF_UNIX:
-            channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        self._transport.abort()
+        reset(self._transport)
 
     async def drain(self) -> None:
         """Wait until the client has caught up."""
@@ -215,6 +213,7 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """Draining: close soon, unless a request is being read or served or comes until then."""
         if self._phase is _IDLE:
+            self._be_idle()
             self._deadline.set(self.server.idle_seconds)
 
     def abort(self) -> None:
@@ -244,21 +243,15 @@ class Connection(asyncio.Protocol):
             self._is_reading = False
 
     def _handle(self, request: Request) -> None:
-        server = self.server
-        request.peer = self._peer
         request.received_at = time.monotonic()
         self._phase = _SERVING
-        self._marked_bytes = -1
-        self._deadline.clear()
-        self._request = request
         self._responder = responder = Responder(self, request)
-        server.in_flight += 1
         try:
-            rest = server.handler(request, responder)
+            rest = self.server.handler(request, responder)
         except Exception:
             _LOG.exception("the handler of %s failed", request.path)
-            if self._responder is responder:  # it may have failed after it had finished
-                self.finished()
+            if not responder.is_over:  # it may have failed after it had finished
+                self.finished(responder)
         else:
             if rest is not None:
                 self.carry_on(rest)
@@ -268,61 +261,67 @@ class Connection(asyncio.Protocol):
         self._task = self._loop.create_task(self._run(rest))
 
     async def _run(self, rest: Awaitable[None]) -> None:
+        responder = self._responder
+        assert responder is not None
         try:
             await rest
         except Exception:
-            assert self._request is not None
-            _LOG.exception("the handler of %s failed", self._request.path)
+            _LOG.exception("the handler of %s failed", responder.request.path)
         except BaseException:  # also a handler that was cancelled by another than its client
             self.abort()
             self._phase = _LINGERING
             raise
         finally:
             self._task = None
-            self.finished()
+            self.finished(responder)
 
-    def finished(self) -> None:
+    def finished(self, responder: Responder) -> None:
         """The handler has ended: see to its answer, then to the next request."""
-        request, responder = self._request, self._responder
-        assert request is not None
-        assert responder is not None
-        self.server.in_flight -= 1
+        responder.is_over = True
         if not responder.is_ended:
-            self._end_unfinished(request, responder)
-        self._responder = None
+            self._end_unfinished(responder)
         if not self.is_write_paused:
-            self._go_on()
+            self._go_on(responder)
 
-    def _end_unfinished(self, request: Request, responder: Responder) -> None:
+    def _end_unfinished(self, responder: Responder) -> None:
         """The handler returned without finishing its answer: that is our fault, and must be seen."""
         if responder.is_started:
             responder.abort()
             return
-        headers, body = self.server.render_error(request.path, 500, "internal_error", "The gateway failed.")
+        path = responder.request.path
+        headers, body = self.server.render_error(path, 500, "internal_error", "The gateway failed.")
         responder.send(500, headers, body)
 
-    def _go_on(self) -> None:
+    def _go_on(self, responder: Responder) -> None:
         """The client has taken its answer: look for the next request, or end the connection."""
-        request, self._request = self._request, None
-        if self._phase is not _SERVING or request is None:
+        self._responder = None
+        if self._phase is not _SERVING:
             return
-        if not request.is_keep_alive or self._half_closed:
+        if not responder.request.is_keep_alive or self._half_closed:
             if self._reader.held:
                 self._linger()
             else:
                 self._close()
             return
-        self._phase = _IDLE
-        self._deadline.set(self.server.idle_seconds)
+        self._be_idle()
         if self._is_read_paused:
             self._is_read_paused = False
             self._transport.resume_reading()
         if self._reader.held:
             self._read_on()
 
+    def _be_idle(self) -> None:
+        """Wait for the next request. A deadline set for something else does: it will find out for how long still."""
+        self._phase = _IDLE
+        self._idle_since = self._wheel.now
+        if self._deadline.due is NEVER:
+            self._deadline.set(self.server.idle_seconds)
+
     def _await_more(self) -> None:
         """A part of a request is here: bound the time for the rest."""
         reader = self._reader
+        if self._phase is _IDLE:
+            self._marked_bytes = -1
         if reader.is_reading_body:
             if self._marked_bytes < 0 or reader.body_bytes - self._marked_bytes >= _BODY_PROGRESS_BYTES:
                 self._marked_bytes = reader.body_bytes
@@ -332,7 +331,6 @@ class Connection(asyncio.Protocol):
                 self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         elif self._phase is _IDLE and reader.held:
             self._deadline.set(self._limits.head_seconds)
-            self._marked_bytes = -1
         else:
             return
         self._phase = _READING
@@ -340,30 +338,37 @@ class Connection(asyncio.Protocol):
     # ---- ending
 
     def _expire(self) -> None:
-        """The deadline of the current phase has passed."""
+        """The deadline has passed: of this phase, or of an earlier one, for none is cleared."""
         if self._phase is _READING:
             part = "body" if self._reader.is_reading_body else "headers"
             self._refuse(RefusalError(408, "request_timeout", f"The request's {part} did not arrive in time."))
-        elif self._phase is _SERVING and not self._half_closed and self._is_peer_connected():
-            self._deadline.set(_PEER_CHECK_SECONDS)
-        elif self._phase is _IDLE and not self._transport.get_write_buffer_size():
-            self._say_goodbye()
+        elif self._phase is _SERVING:
+            self._look_after_client()
+        elif self._phase is _IDLE:
+            self._end_idleness()
         else:
             self._transport.abort()
 
-    def _is_peer_connected(self) -> bool:
-        """Ask the kernel, since with reading paused nothing else tells that the client left."""
-        channel = self._transport.get_extra_info("socket")
-        if channel is None or not hasattr(socket, "TCP_INFO") or channel.family == socket.AF_UNIX:
-            return True
-        return bool(channel.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == _TCP_ESTABLISHED)
+    def _look_after_client(self) -> None:
+        """A handler runs, and reading has ended or is paused: nothing else tells that the client left."""
+        if self._half_closed or (self._is_read_paused and not is_connected(self._transport)):
+            self._transport.abort()
+        elif self._is_read_paused:
+            self._deadline.set(_PEER_CHECK_SECONDS)
+
+    def _end_idleness(self) -> None:
+        left = self._idle_since + self.server.idle_seconds - self._wheel.now
+        if left > 0.0:
+            self._deadline.set(left)
+        elif self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
+            self._say_goodbye()
 
     def _refuse(self, refusal: RefusalError) -> None:
-        headers: Headers
         headers, body = self.server.render_error(self._reader.path, refusal.status, refusal.code, refusal.message)
         framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        head = b"".join((self.beginning(refusal.status), header_block(headers), framing))
-        self._transport.write(head + body)
+        self._transport.write(b"".join((self.beginnings[refusal.status], header_block(headers), framing, body)))
         self._linger()
 
     def _say_goodbye(self) -> None:

@@ -46,16 +46,16 @@ class Habit:
         self._chances = _CHANCES
         return length
 
-    def split(self, data: bytes) -> tuple[bytes, bytes] | None:
-        """Length and body, if ``data`` is nothing else than one whole message with the head that was learned."""
+    def body_of(self, data: bytes) -> bytes | None:
+        """The body, if ``data`` is nothing else than one whole message with the head that was learned."""
         if not data.startswith(self._before):
             return None
         start, after = self._start, self._after
         end = data.find(b"\r", start, start + _LONGEST_LENGTH + 1)
-        if end < 0 or not data.startswith(after, end):
+        if not data.startswith(after, end):  # nor does it where there is no end: the last byte alone is not ``after``
             return None
         length, body = data[start:end], data[end + len(after) :]
         if not length.isdigit() or int(length) != len(body):
             return None
         self._chances = _CHANCES
-        return length, body
+        return body

@@ -67,25 +67,15 @@ def status_line(status: int) -> bytes:
     return line
 
 
-class Beginnings:
-    """How answers begin: the status line, and the ``date`` header, which is formatted once a second."""
-
-    __slots__ = ("_of_status", "_until", "_wheel")
+class Beginnings(dict[int, bytes]):
+    """Status -> how its answers begin: the status line, and the ``date`` header, which is formatted once a second."""
 
     def __init__(self, wheel: Wheel) -> None:
-        self._wheel = wheel
-        self._until = -1.0
-        self._of_status: dict[int, bytes] = {}
+        self._forgetting = wheel.deadline(self.clear)
 
-    def get(self, status: int) -> bytes:
-        """``HTTP/1.1 200 OK`` and ``date: …`` with their line ends."""
-        wheel = self._wheel
-        now = wheel.now if wheel.is_running else wheel.read()
-        if now >= self._until:
-            self._until = now + 1.0
-            self._of_status.clear()
-        beginning = self._of_status.get(status)
-        if beginning is None:
-            date = formatdate(usegmt=True).encode()
-            self._of_status[status] = beginning = b"%bdate: %b\r\n" % (status_line(status), date)
+    def __missing__(self, status: int) -> bytes:
+        if not self:
+            self._forgetting.set(1.0)
+        date = formatdate(usegmt=True).encode()
+        self[status] = beginning = b"%bdate: %b\r\n" % (status_line(status), date)
         return beginning

@@ -59,7 +59,9 @@ def split_head(head: bytes) -> tuple[bytes, Headers] | None:
 
 
 def split_answer(data: bytes) -> tuple[int, Headers, bytes] | None:
-    """Status, headers and body when ``data`` is exactly one ordinary final answer with a length; else ``None``."""
+    """Status, headers (without the length) and body when ``data`` is exactly one ordinary final answer with a length;
+    else ``None``.
+    """
     end = data.find(b"\r\n\r\n", 0, _LONGEST_HEAD)
     if end < 0:
         return None
@@ -68,7 +70,7 @@ def split_answer(data: bytes) -> tuple[int, Headers, bytes] | None:
         return None
     line, headers = split
     status = 200 if line == b"HTTP/1.1 200 OK" else _status(line)
-    length = headers.get(b"content-length", b"")
+    length = headers.pop(b"content-length", b"")
     if not status or not length.isdigit() or len(length) > 18 or int(length) != len(data) - end - 4:
         return None
     if not _DECIDING.isdisjoint(headers) and not _KEEP_ALIVE.issuperset(

@@ -37,6 +37,7 @@ class Pool:
         self._sweeping = wheel.deadline(self._sweep)
         self._is_sweeping = False
         self._is_closed = False
+        self._oldest = wheel.now - age_seconds  # opened before it, a connection is too old; kept current by sweeps
 
     @property
     def idle(self) -> int:
@@ -92,31 +93,32 @@ class Pool:
     def take(self, origin: Origin) -> UpstreamConnection | None:
         """The idle connection used last, if there is one; who takes it sends a request on it."""
         idle = self._idle.get(origin)
-        oldest = self._wheel.now - self._age_seconds
         while idle:
             connection = idle.pop()
-            if connection.is_open and connection.opened_at >= oldest:
+            if connection.is_open and connection.opened_at >= self._oldest:
                 return connection
             connection.close()
         return None
 
     def _keep(self, connection: UpstreamConnection) -> None:
-        if self._is_closed:
-            connection.close()
-            return
-        if not self._is_sweeping:
-            self._is_sweeping = True
-            self._sweeping.set(_SWEEP_SECONDS)
-        connection.idle_since = self._wheel.now
         idle = self._idle.get(connection.origin)
         if idle is None:
+            if self._is_closed:
+                connection.close()
+                return
             idle = self._idle[connection.origin] = deque()
+            self._oldest = self._wheel.now - self._age_seconds
+            if not self._is_sweeping:
+                self._is_sweeping = True
+                self._sweeping.set(_SWEEP_SECONDS)
+        connection.idle_since = self._wheel.now
         idle.append(connection)
         if len(idle) > self._max_idle:
             idle.popleft().close()
 
     def _sweep(self) -> None:
         """Close what has been idle too long; the longest idle stand on the left."""
+        self._oldest = self._wheel.now - self._age_seconds
         oldest = self._wheel.now - self._idle_seconds
         for origin, idle in list(self._idle.items()):
             while idle and (idle[0].idle_since < oldest or not idle[0].is_open):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 
 import httptools
+import msgspec
 
 from tidegate.gateway.http.chunked import ChunkedBody
 from tidegate.gateway.http.habit import Habit
@@ -28,66 +29,41 @@ _UNREPEATED = frozenset((b"connection", b"expect"))
 _OWN_PREFIX = b"x-tidegate-"
 
 
-class Request:
+class Request(msgspec.Struct, eq=False):
     """One whole request.
 
     Attributes:
         method: upper-case, as sent.
         target: origin form, as sent; always begins with ``/``.
         path: target before ``?``, ASCII, percent escapes untouched.
-        query: target after ``?``, or empty.
         headers: lower-case names; list headers sent several times are joined with ``, ``. A repeated
-            credential, ``content-type`` or ``x-tidegate-*`` header never arrives here, it is refused with 400.
-        body: whole and de-chunked.
-        peer: the client's address, ``host:port``.
-        received_at: monotonic seconds, when the last byte of the request had arrived.
+            credential, ``content-type`` or ``x-tidegate-*`` header never arrives here, it is refused with 400, and
+            ``content-length`` is told by the body. Requests with the same head share them: never changed.
         is_keep_alive: whether the connection may serve another request.
         is_http10: an HTTP/1.0 client: no chunked answers.
+        is_plain: neither that nor the last of its connection, nor a ``HEAD``: its answer has a body and no more to say.
+        body: whole and de-chunked.
+        received_at: monotonic seconds, when the last byte of the request had arrived.
     """
 
-    __slots__ = (
-        "body",
-        "headers",
-        "is_http10",
-        "is_keep_alive",
-        "method",
-        "path",
-        "peer",
-        "query",
-        "received_at",
-        "target",
-    )
+    method: bytes
+    target: bytes
+    path: str
+    headers: dict[bytes, bytes]
+    is_keep_alive: bool = True
+    is_http10: bool = False
+    is_plain: bool = False
+    body: bytes | bytearray = b""
+    received_at: float = 0.0
 
-    def __init__(
-        self, method: bytes, target: bytes, headers: dict[bytes, bytes], *, is_keep_alive: bool, is_http10: bool
-    ) -> None:
-        self.method = method
-        self.target = target
-        path, _, query = target.partition(b"?")
-        self.path = str(path, "ascii")
-        self.query = str(query, "ascii") if query else ""
-        self.headers = headers
-        self.body: bytes | bytearray = b""
-        self.peer = ""
-        self.received_at = 0.0
-        self.is_keep_alive = is_keep_alive
-        self.is_http10 = is_http10
+    @property
+    def query(self) -> str:
+        """The target after ``?``, or empty."""
+        return str(self.target.partition(b"?")[2], "ascii")
 
-    def again(self, length: bytes, body: bytes = b"") -> Request:
-        """A request with the same head but for its ``content-length``."""
-        new = Request.__new__(Request)
-        new.method = self.method
-        new.target = self.target
-        new.path = self.path
-        new.query = self.query
-        new.headers = headers = self.headers.copy()
-        headers[b"content-length"] = length
-        new.body = body
-        new.peer = ""
-        new.received_at = 0.0
-        new.is_keep_alive = True
-        new.is_http10 = False
-        return new
+    def again(self, body: bytes | bytearray = b"") -> Request:
+        """An ordinary request with the same head but for the length of its body."""
+        return Request(self.method, self.target, self.path, self.headers, True, False, self.is_plain, body)
 
 
 class RequestReader:
@@ -169,11 +145,11 @@ class RequestReader:
         """
         if self._request is not None or self._at != len(self._held) or len(data) > self._limits.body_bytes:
             return None
-        split, known = self._habit.split(data), self._known
-        if split is None or known is None:
+        body, known = self._habit.body_of(data), self._known
+        if body is None or known is None:
             return None
         self.path = known.path
-        return known.again(*split)
+        return known.again(body)
 
     def next_request(self) -> Request | None:
         """The next whole request, or None until more bytes arrive.
@@ -192,7 +168,7 @@ class RequestReader:
                 self._check_partial_head()
                 return None
             self._at = self._scanned = end + 4
-            self._begin(self._read_head(bytes(self._held[at : end + 4])))
+            self._begin(*self._read_head(bytes(self._held[at : end + 4])))
         return self._read_body()
 
     def on_url(self, url: bytes) -> None:
@@ -231,10 +207,11 @@ class RequestReader:
             f"The request's headers exceed the limit of {limits.head_bytes} bytes or {limits.head_count} lines.",
         )
 
-    def _read_head(self, head: bytes) -> Request:
+    def _read_head(self, head: bytes) -> tuple[Request, bytes | None]:
+        """The request that begins with ``head``, and the length it announces."""
         length = self._habit.length_in(head)
         if length is not None and self._known is not None:
-            return self._known.again(length)
+            return self._known.again(), length
         limits = self._limits
         if len(head) > limits.head_bytes:
             raise self._head_too_large()
@@ -252,10 +229,13 @@ class RequestReader:
         if b"connection" in headers:
             options = [option.strip() for option in headers[b"connection"].lower().split(b",")]
             is_keep_alive = b"close" not in options and (b"keep-alive" in options or not is_http10)
-        request = Request(method, target, headers, is_keep_alive=is_keep_alive, is_http10=is_http10)
+        length = headers.pop(b"content-length", None)
+        path = str(target.partition(b"?")[0], "ascii")
+        is_plain = is_keep_alive and not is_http10 and method != b"HEAD"
+        request = Request(method, target, path, headers, is_keep_alive, is_http10, is_plain)
         if is_ordinary and _UNREPEATED.isdisjoint(headers) and self._habit.learn(head):
             self._known = request
-        return request
+        return request, length
 
     def _judge_head(self, head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bool]:
         """Method, target, headers and whether it is HTTP/1.0, by llhttp and our rules about request lines."""
@@ -307,12 +287,12 @@ class RequestReader:
                 raise malformed("the header host")
             self._last_host = host
 
-    def _begin(self, request: Request) -> None:
+    def _begin(self, request: Request, length: bytes | None) -> None:
         """Decide how the body of ``request`` is delimited."""
         self._request = request
         self.path = request.path
         headers = request.headers
-        coding, length = headers.get(b"transfer-encoding"), headers.get(b"content-length")
+        coding = headers.get(b"transfer-encoding")
         self._missing = 0
         if coding is not None:
             if request.is_http10 or length is not None:

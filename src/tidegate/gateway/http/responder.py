@@ -20,19 +20,22 @@ class Responder(msgspec.Struct, eq=False):
     """Writes one answer. Calls after the client left are ignored; the handler is being cancelled then.
 
     Attributes:
+        request: what is answered.
         is_started: a status line was written.
         is_ended: the answer is finished or aborted.
+        is_over: its handler has ended.
         on_writable: called each time the client has caught up again.
         on_left: called when the client leaves while the handler goes on by callbacks.
     """
 
     _connection: Connection
-    _request: Request
+    request: Request
     _is_chunked: bool = False
     _has_body: bool = True
     _left: int | None = None  # body bytes still owed, when the length is known
     is_started: bool = False
     is_ended: bool = False
+    is_over: bool = False
     on_writable: Callable[[], None] | None = None
     on_left: Callable[[], None] | None = None
 
@@ -47,14 +50,13 @@ class Responder(msgspec.Struct, eq=False):
         Raises:
             ValueError: a header would inject another one; nothing was sent.
         """
-        head = self._head(status, headers, len(body))
-        self.is_ended = True
-        if not self._has_body or not body:
-            self._connection.write(head)
-        elif len(body) <= _JOIN_LIMIT:
-            self._connection.write(head + body)
+        length = len(body)
+        if length > _JOIN_LIMIT:
+            head = self._head(status, headers, length)
+            self._connection.writelines((head, body) if self._has_body else (head,))
         else:
-            self._connection.writelines((head, body))
+            self._connection.write(self._head(status, headers, length, body))
+        self.is_ended = True
 
     def start(self, status: int, headers: Headers, *, length: int | None = None) -> None:
         """Begin an answer of ``length`` bytes, or of unknown length (chunked; close-delimited for HTTP/1.0).
@@ -110,7 +112,7 @@ class Responder(msgspec.Struct, eq=False):
 
     def finish(self) -> None:
         """A handler that was nobody's task has ended; the last thing it says."""
-        self._connection.finished()
+        self._connection.finished(self)
 
     def carry_on(self, rest: Awaitable[None]) -> None:
         """A handler that went on by callbacks has to wait now: the rest of it runs in a task."""
@@ -120,13 +122,24 @@ class Responder(msgspec.Struct, eq=False):
         """Wait until the client has caught up."""
         await self._connection.drain()
 
-    def _head(self, status: int, headers: Headers | Block, length: int | None) -> bytes:
+    def _head(self, status: int, headers: Headers | Block, length: int | None, body: bytes = b"") -> bytes:
+        """The head of the answer, and ``body``, if this answer has one."""
         if self.is_started:
             msg = "the answer has begun already"
             raise RuntimeError(msg)
-        request, connection = self._request, self._connection
+        connection = self._connection
         block = headers if isinstance(headers, bytes) else header_block(headers)
-        beginning = connection.beginning(status)
+        beginning = connection.beginnings[status]
+        if status == 200 and length is not None and self.request.is_plain and not connection.server.is_draining:
+            framing = b"content-length: %d\r\n\r\n" % length  # nearly always
+        else:
+            framing = self._framing(status, length)
+        self.is_started = True
+        return b"".join((beginning, block, framing, body if self._has_body else b""))
+
+    def _framing(self, status: int, length: int | None) -> bytes:
+        """How the body ends, and what becomes of the connection."""
+        request = self.request
         framing = b"\r\n"
         if status in {204, 304}:
             self._has_body = False
@@ -139,11 +152,10 @@ class Responder(msgspec.Struct, eq=False):
             framing = b"transfer-encoding: chunked\r\n\r\n"
         if request.method == b"HEAD":
             self._has_body = False
-        if connection.server.is_draining:
+        if self._connection.server.is_draining:
             request.is_keep_alive = False
         if not request.is_keep_alive:
             framing = b"connection: close\r\n" + framing
         elif request.is_http10:
             framing = b"connection: keep-alive\r\n" + framing
-        self.is_started = True
-        return b"".join((beginning, block, framing))
+        return framing

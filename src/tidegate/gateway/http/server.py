@@ -35,7 +35,6 @@ class Server:
     """What :func:`listen` returns.
 
     Attributes:
-        in_flight: requests being served now.
         is_draining: no new requests are wanted.
         idle_seconds: how long a connection may stay without a request; short while draining.
     """
@@ -46,7 +45,6 @@ class Server:
         self.render_error = render_error
         self.wheel = wheel
         self.beginnings = Beginnings(wheel)
-        self.in_flight = 0
         self.is_draining = False
         self.idle_seconds = limits.idle_seconds
         self._connections: set[Connection] = set()
@@ -58,6 +56,11 @@ class Server:
     def connections(self) -> int:
         """Open connections."""
         return len(self._connections)
+
+    @property
+    def in_flight(self) -> int:
+        """Connections whose request is being served."""
+        return sum(connection.is_serving for connection in self._connections)
 
     def add(self, connection: Connection) -> bool:
         """Called by a new connection; False when there are too many."""

@@ -17,7 +17,8 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-_NEVER = float("inf")
+NEVER = float("inf")
+"""When a deadline that is not set is due; compared by identity."""
 
 
 class Deadline:
@@ -31,13 +32,13 @@ class Deadline:
     def __init__(self, wheel: Wheel, callback: Callable[[], None]) -> None:
         self._wheel = wheel
         self.callback = callback
-        self.due = _NEVER
+        self.due = NEVER
         self.bucket = -1
 
     @property
     def is_set(self) -> bool:
         """Whether it will fire."""
-        return self.due is not _NEVER
+        return self.due is not NEVER
 
     def set(self, seconds: float) -> None:
         """Fire ``seconds`` from now, instead of any earlier plan."""
@@ -57,13 +58,13 @@ class Deadline:
 
     def clear(self) -> None:
         """Do not fire. Cheap, and harmless when it is not set."""
-        self.due = _NEVER
+        self.due = NEVER
 
     cancel = clear
 
     def drop(self) -> None:
         """Never fire again. The wheel may hold it for long, so it lets go of what it would have called."""
-        self.due = _NEVER
+        self.due = NEVER
         self.callback = _nothing
 
 
@@ -109,7 +110,7 @@ class Wheel:
         self._buckets: dict[int, list[Deadline]] = {}
         self.is_running = False
         self._is_catching_up = False
-        self._late_at = _NEVER
+        self._late_at = NEVER
         self._next = 0
         self.now = self.clock()
 
@@ -177,12 +178,12 @@ class Wheel:
             return
         deadline.bucket = -1
         due = deadline.due
-        if due is _NEVER:
+        if due is NEVER:
             return
         if due > now:
             self.put(deadline, int(due * self.per_second) + 1)
             return
-        deadline.due = _NEVER
+        deadline.due = NEVER
         try:
             deadline.callback()
         except Exception as error:  # one bad callback must not stop all timers

@@ -29,7 +29,6 @@ _INTERIM_LIMIT = 10
 _WRITE_PIECE = 262_144
 JOIN_LIMIT = 65_536
 """Bytes of a body up to which it is sent in one piece with its head."""
-_LAST_CHUNK = b"0\r\n\r\n"
 _LINE_END = b"\r\n"  # llhttp skips line ends before an answer; they are what an earlier one left behind
 
 OnHead = Callable[["UpstreamResponse | HttpClientError"], None]
@@ -154,7 +153,6 @@ class UpstreamConnection(asyncio.Protocol):
         self._on_head = on_head
         self._response = None
         self._is_done = False
-        self._headers = {}
         self._head_bytes = self._interim = 0
 
     async def _send_slices(self, head: bytes, parts: Sequence[bytes | memoryview]) -> None:
@@ -201,8 +199,7 @@ class UpstreamConnection(asyncio.Protocol):
             self.close()
             return
         if self._response is None:
-            if not self._head_bytes and (whole := self._whole_answer(data)) is not None:
-                self._take_whole(*whole)
+            if not self._head_bytes and self._take_whole(data):
                 return
             if not self._head_bytes and data[0] in _LINE_END:
                 self._fail(ProtocolError("the upstream's answer begins with a line end"))
@@ -231,28 +228,37 @@ class UpstreamConnection(asyncio.Protocol):
                 return
         pieces.clear()
         if self._is_done and response is not None:
-            self._end(response, is_clean=self._is_keep_alive and _ends_clean(response, data, last))
+            self._end(response, is_clean=self._is_keep_alive and response.ends_with(data, last))
         if self._on_head is not None and response is not None:
             self._tell(response)
 
-    def _whole_answer(self, data: bytes) -> tuple[int, dict[bytes, bytes], bytes] | None:
-        """Status, headers and body of an ordinary whole answer in one read, which llhttp need not see; else ``None``."""
-        split = self._habit.split(data)
-        if split is not None:
+    def _take_whole(self, data: bytes) -> bool:
+        """Take an ordinary whole answer in one read, which llhttp need not see; ``False`` where it is none, and nothing
+        has happened.
+        """
+        body = self._habit.body_of(data)
+        if body is not None:
             status, headers = self._known
-            return status, {**headers, b"content-length": split[0]}, split[1]
-        whole = split_answer(data)
-        if whole is not None and self._habit.learn(data[: len(data) - len(whole[2])]):
-            self._known = whole[0], whole[1]
-        return whole
-
-    def _take_whole(self, status: int, headers: dict[bytes, bytes], body: bytes) -> None:
+        else:
+            whole = split_answer(data)
+            if whole is None:
+                return False
+            status, headers, body = whole
+            if self._habit.learn(data[: len(data) - len(body)]):
+                self._known = status, headers
         self._head_bytes = 1
         self._is_done = self._is_keep_alive = True
         self._response = response = UpstreamResponse(status, headers, self.is_reused, self, [body], len(body), True)
-        self._wake_writer()
-        self._end(response, is_clean=True)
-        self._tell(response)  # last: whoever is told may send the next request on this very connection
+        if self._is_sending:
+            self._wake_writer()
+            self.close()
+        elif self.is_open:
+            self.is_reused = True
+            self._on_idle(self)
+        on_head, self._on_head = self._on_head, None
+        if on_head is not None:
+            on_head(response)  # last: whoever is told may send the next request on this very connection
+        return True
 
     def _tell(self, found: UpstreamResponse | HttpClientError) -> None:
         on_head, self._on_head = self._on_head, None
@@ -297,9 +303,10 @@ class UpstreamConnection(asyncio.Protocol):
     # ---- what the parser calls
 
     def on_message_begin(self) -> None:
-        """Called by the parser; a second final answer poisons the connection."""
+        """Called by the parser, also for interim answers; a second final answer poisons the connection."""
         if self._is_done:
             raise ProtocolError("bytes follow the upstream's answer")
+        self._headers = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser."""
@@ -337,9 +344,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Called by the parser."""
-        if self._response is None:
-            self._headers = {}  # an interim answer
-        else:
+        if self._response is not None:  # else it was an interim answer
             self._is_done = True
 
     # ---- ending
@@ -383,14 +388,3 @@ def _settle(waiter: asyncio.Future[UpstreamResponse], found: UpstreamResponse | 
         waiter.set_exception(found)
     else:
         waiter.set_result(found)
-
-
-def _ends_clean(response: UpstreamResponse, data: bytes, last: bytes) -> bool:
-    """Whether ``data``, the read that ended the answer, ends with it; llhttp skips line ends between answers."""
-    if b"transfer-encoding" in response.headers:
-        return data.endswith(_LAST_CHUNK) if len(data) > 5 else _LAST_CHUNK.endswith(data)
-    if last:
-        return data.endswith(last)
-    if len(data) < 4:
-        return b"\r\n\r\n".endswith(data)
-    return data.endswith(b"\r\n\r\n") and not data.endswith(b"\r\n\r\n\r\n")

@@ -13,6 +13,7 @@ from tidegate.gateway.http.faults import BodyTooLargeError, HttpClientError
 if TYPE_CHECKING:
     from tidegate.gateway.http.upstream_connection import UpstreamConnection
 
+_LAST_CHUNK = b"0\r\n\r\n"
 _READ_AHEAD = 262_144  # body bytes held before somebody wants them
 
 
@@ -112,6 +113,21 @@ class UpstreamResponse(msgspec.Struct, eq=False):
         """Cancel: unless the answer is complete its connection is closed and never pooled."""
         if not self.is_complete:
             self._connection.close()
+
+    def ends_with(self, data: bytes, last: bytes) -> bool:
+        """Whether the read that ended the answer ends with it; llhttp skips line ends between answers.
+
+        Args:
+            data: that read.
+            last: the last piece of the body in it.
+        """
+        if b"transfer-encoding" in self.headers:
+            return data.endswith(_LAST_CHUNK) if len(data) > 5 else _LAST_CHUNK.endswith(data)
+        if last:
+            return data.endswith(last)
+        if len(data) < 4:
+            return b"\r\n\r\n".endswith(data)
+        return data.endswith(b"\r\n\r\n") and not data.endswith(b"\r\n\r\n\r\n")
 
     @staticmethod
     def _too_large(limit: int) -> BodyTooLargeError:

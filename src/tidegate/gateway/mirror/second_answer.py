@@ -20,7 +20,6 @@ from tidegate.gateway.accounting import observation_of
 from tidegate.gateway.attempt import Attempt
 from tidegate.gateway.call import Call
 from tidegate.gateway.content import content_of, is_sampled
-from tidegate.gateway.http.requests import Request
 from tidegate.gateway.rescue import outcome_of
 from tidegate.wire.answer_text import answer_text
 
@@ -245,8 +244,8 @@ def _text(call: Call, observation: Observation, recording: Recording) -> str | N
 def _second_call(call: Call, plan: MirrorPlan, responder: object) -> Call:
     """The same request for the candidate: body, facts and headers are shared, never copied."""
     first = call.request
-    request = Request(first.method, first.target, first.headers, is_keep_alive=False, is_http10=False)
-    request.body, request.received_at = first.body, first.received_at
+    request = first.again(first.body)
+    request.received_at = first.received_at
     made = SecondCall(
         call.gateway,
         call.table,
