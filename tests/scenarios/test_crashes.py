@@ -8,6 +8,7 @@ from tests.scenarios.world import ALICE, World
 from tidegate.controller import loop
 from tidegate.controller.committing import Lead, commit_decision
 from tidegate.delivery.decision import Decision
+from tidegate.delivery.facts import Facts
 from tidegate.registry.cluster import StaleLeaderError
 
 
@@ -259,8 +260,13 @@ async def test_after_a_restart_the_gateways_of_before_are_waited_for_and_no_othe
     await world.crash()
     await world.start()
     world.beat()
-    revision, epoch = world.control.publisher.current.revision, world.control.publisher.current.epoch
-    assert not world.control.gateways.acknowledged(revision, epoch)
+    table = world.control.publisher.current
+
+    def is_acknowledged() -> bool:
+        facts = Facts(epoch=table.epoch, stable=None, gateways=world.control.gateways.facts())
+        return facts.is_acknowledged(table.epoch, table.revision)
+
+    assert not is_acknowledged()
     world.gateways[1].is_reachable = True
     world.beat()
-    assert world.control.gateways.acknowledged(revision, epoch)
+    assert is_acknowledged()

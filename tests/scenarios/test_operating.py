@@ -7,6 +7,7 @@ import pytest
 from tests.scenarios.world import ALICE, BOB, World
 
 from tidegate.controller.operations import Idempotency
+from tidegate.controller.submission import direct_spec
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 
 
@@ -103,12 +104,13 @@ async def test_a_replayed_idempotency_key_submits_once(world):
     await world.service("bot", "1.0.0", "1.1.0")
     key = Idempotency(key="k1", digest="d1")
     operations = world.control.operations
-    first = await operations.release_version("bot", "v1.1.0", actor=ALICE, idempotency=key)
-    second = await operations.release_version("bot", "v1.1.0", actor=ALICE, idempotency=key)
+    asked = direct_spec("bot", "v1.1.0")
+    first = await operations.submit_release(asked, actor=ALICE, idempotency=key)
+    second = await operations.submit_release(asked, actor=ALICE, idempotency=key)
     assert first == second
     assert len(await world.control.queries.history("bot")) == 1
     with pytest.raises(ConflictError, match="another request"):
-        await operations.release_version("bot", "v1.1.0", actor=ALICE, idempotency=Idempotency(key="k1", digest="d2"))
+        await operations.submit_release(asked, actor=ALICE, idempotency=Idempotency(key="k1", digest="d2"))
 
 
 async def test_the_same_version_twice_is_refused_while_it_is_on_trial(world):

@@ -154,10 +154,6 @@ class GatewayRegistry:
         unheard = (GatewayFact(id=gateway, revision=0, epoch=0) for gateway in sorted(self._still_unheard()))
         return (*(self._fact(view) for view in self.views()), *unheard)
 
-    def acknowledged(self, revision: int, epoch: int) -> bool:
-        """Whether every gateway that may be serving serves ``revision`` of ``epoch`` or a later one."""
-        return all((fact.epoch, fact.revision) >= (epoch, revision) for fact in self.facts() if fact.is_live)
-
     def cutoffs(self) -> tuple[Cutoff, ...]:
         """Candidates that some live gateway stopped using."""
         return tuple(cutoff for view in self.live() for cutoff in view.heartbeat.cutoffs)

@@ -19,7 +19,7 @@ from tidegate.controller.arms import derived_contents
 from tidegate.controller.clock import Clock
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.rollback_targets import need_target
-from tidegate.controller.submission import accept_release, direct_spec, rollback_spec
+from tidegate.controller.submission import accept_release, rollback_spec
 from tidegate.controller.views import incident_view, release_view
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.alerts import FiredAlert, addressee
@@ -135,14 +135,6 @@ class Operations:
         """
         async with self._database.read() as connection:
             return await derived_contents(connection, spec)
-
-    async def release_version(
-        self, service: str, version: str, *, actor: Actor, reason: str = "", idempotency: Idempotency | None = None
-    ) -> Release:
-        """Accept a direct release with the strategy's defaults; raises as :meth:`submit_release`."""
-        return await self.submit_release(
-            direct_spec(service, version), actor=actor, reason=reason, idempotency=idempotency
-        )
 
     async def command(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -32,15 +32,6 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     def scopes(self) -> Sequence[str | None]:
         """The services to ask for one by one, as a key for several may not ask for all; ``None`` is all."""
         return self.caller.services or (None,)
-
-
-class Paged(Protocol):
-    """A page of a list."""
-
-    @property
-    def next(self) -> str | None:
-        """The cursor of the following one."""
-        ...
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):

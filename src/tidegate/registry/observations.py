@@ -166,13 +166,6 @@ async def read_counts(connection: AsyncConnection, releases: Iterable[str]) -> d
     return found
 
 
-async def last_started_us(connection: AsyncConnection, service: str) -> int | None:
-    """When the newest stored request of ``service`` began, microseconds since the epoch."""
-    statement = sa.select(sa.func.max(requests.c.started_at_us)).where(requests.c.service == service)
-    latest: int | None = await connection.scalar(statement)
-    return latest
-
-
 async def forget(
     connection: AsyncConnection, *, keep: int, started_before: datetime, stored_before: datetime, chunk: int = 5000
 ) -> int:

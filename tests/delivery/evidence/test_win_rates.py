@@ -74,10 +74,6 @@ def test_what_was_taken_back_leaves_no_trace(cast):
     assert merged({"a": cast}, {"a": Votes().without(cast)}) == {}
 
 
-def test_a_vote_seen_from_the_other_side():
-    assert [vote.turned for vote in Vote] == [Vote.LOSS, Vote.TIE, Vote.WIN]
-
-
 def test_equal_candidates_are_seldom_called_disliked_however_often_anybody_looks():
     random.seed(20)
     wrong = 0

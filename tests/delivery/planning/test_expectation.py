@@ -34,7 +34,6 @@ def observed(count=4_000, failures=80, sigma=0.6):
 def test_without_history_plain_defaults_say_what_they_are():
     found = expect(History(), AssumeSpec(), is_by_request=True)
     assert {each.source for each in found.metrics.values()} == {"default"}
-    assert found.is_assumed
     assert found.requests_per_unit == 1
 
 
@@ -50,7 +49,6 @@ def test_history_is_used_where_there_is_enough_and_what_is_assumed_overrules_it(
     )
     assert latency.survival(latency.quantile(0.95)) == pytest.approx(0.05, abs=0.003)
     assert latency.variation == pytest.approx(values.std() / values.mean(), rel=0.01)
-    assert latency.sigma_at(0.5) == pytest.approx(0.6, rel=0.15)
     assert found.requests_per_unit == 2
     assert found.input_tokens == 40
 

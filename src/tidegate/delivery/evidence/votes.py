@@ -23,11 +23,6 @@ class Vote(StrEnum):
     TIE = "tie"
     LOSS = "loss"
 
-    @property
-    def turned(self) -> Vote:
-        """The same from stable's view."""
-        return {Vote.WIN: Vote.LOSS, Vote.LOSS: Vote.WIN}.get(self, self)
-
 
 class Votes(msgspec.Struct, frozen=True, omit_defaults=True):
     """Additive counts of one question.

@@ -32,7 +32,6 @@ from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.documents import nearest
 from tidegate.errors import InvalidInputError
 from tidegate.stats.distribution import SCALE, Distribution, lower_edge, upper_edge
-from tidegate.stats.planning.sample_size import log_deviation_at
 from tidegate.stats.ratio import Ratio
 
 
@@ -175,14 +174,6 @@ class ExpectedQuantity(NamedTuple):
             return math.sqrt(math.expm1(self.sigma**2))
         return self.counted.deviation / self.counted.mean if self.counted.mean else 0.0
 
-    def sigma_at(self, q: float) -> float:
-        """The log-normal sigma that gives the log quantile the error that the density there does."""
-        if self.counted is None:
-            return self.sigma
-        centre, reach = self.counted.quantile(q), 0.15
-        inside = self._above(centre * math.exp(-reach)) - self._above(centre * math.exp(reach))
-        return log_deviation_at(q, inside / (2 * reach)) if inside > 0 else math.inf
-
     def _above(self, threshold: float) -> float:
         if self.counted is None:
             if threshold <= 0:
@@ -221,11 +212,6 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_unit: float
     correlation: float | None = None
     segments: dict[str, float] = {}
-
-    @property
-    def is_assumed(self) -> bool:
-        """Whether anything does not come from history."""
-        return any(each.source != "history" for each in self.metrics.values())
 
 
 class History(msgspec.Struct, frozen=True, kw_only=True):
