@@ -2,7 +2,7 @@ import pytest
 from tests.fakes.control_server import serving
 
 from tidegate.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, UnauthenticatedError
-from tidegate.shapes.records import KeyLimits
+from tidegate.shapes.keys import KeyLimits
 
 OWN = ("tidegate-probe", "tidegate-judge")  # control's own, for what it asks through the gateways
 

@@ -7,7 +7,7 @@ import typer
 
 from tidegate.cli.commands.previewing import _pair
 from tidegate.cli.views.previews import preview_lines
-from tidegate.shapes.records import Preview
+from tidegate.shapes.services import Preview
 
 
 def preview(**settings) -> Preview:

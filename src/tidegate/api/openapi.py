@@ -19,14 +19,21 @@ from tidegate.api.error_codes import CODES
 from tidegate.api.problems import Problem
 from tidegate.delivery.planning import planned
 from tidegate.shapes import (
+    audit,
+    counts,
     evaluations,
     experiments,
+    gateways,
     judges,
+    keys,
+    logs,
+    metrics,
     pairs,
-    records,
+    providers,
     releases,
     reports,
     requests,
+    services,
     traffic,
     versions,
 )
@@ -45,8 +52,15 @@ _SHAPES: tuple[ModuleType, ...] = (
     prompt_shapes,
     evaluations,
     requests,
+    counts,
     judges,
-    records,
+    services,
+    providers,
+    keys,
+    gateways,
+    metrics,
+    audit,
+    logs,
 )
 _METHODS = ("get", "put", "post", "delete")
 _DESCRIPTION = """Versions, releases and rollback of LLM services.

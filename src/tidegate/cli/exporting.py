@@ -14,10 +14,10 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, Protocol, get_args
 import msgspec
 
 from tidegate.errors import InvalidInputError, OperatorError
+from tidegate.shapes.counts import ReleaseCounts
 from tidegate.shapes.effect_rows import EffectRow, effect_rows
 from tidegate.shapes.experiments import Results, SegmentedResults
-from tidegate.shapes.records import ServedRequest
-from tidegate.shapes.requests import ReleaseCounts, SaidFeedback
+from tidegate.shapes.requests import SaidFeedback, ServedRequest
 
 if TYPE_CHECKING:
     from tidegate.cli.session import Asked

@@ -21,7 +21,7 @@ from tidegate.delivery.snapshot import AccessKey, Heartbeat
 from tidegate.registry.database import Database
 from tidegate.registry.key_charges import Place, read_charges
 from tidegate.registry.key_spending import Spending, read_spending
-from tidegate.shapes.records import KeyUsage
+from tidegate.shapes.keys import KeyUsage
 
 _READ_SECONDS = 2.0
 _SKEW_US = 60 * 1_000_000

@@ -15,7 +15,7 @@ from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry.database import Database
 from tidegate.registry.services import get_service
 from tidegate.registry.versions import resolve
-from tidegate.shapes.records import Preview
+from tidegate.shapes.services import Preview
 from tidegate.wire.exchange import open_exchange
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import KINDS_BY_PATH

@@ -29,8 +29,8 @@ from tidegate.registry.database import Database
 from tidegate.registry.freezes import EVERYTHING, Freeze, freeze_of, list_freezes
 from tidegate.registry.releases import ReleaseRow, current_of, events_of, list_releases, read_release
 from tidegate.registry.services import Service, get_service, page_of_services
+from tidegate.shapes.gateways import Gateway
 from tidegate.shapes.operations import Checklist, ReleaseReport, RollbackTargets
-from tidegate.shapes.records import Gateway
 from tidegate.shapes.releases import ActualTraffic, Event, Explanation, Incident, Release, RouteExplanation, Status
 from tidegate.shapes.traffic import ReleaseProgram
 

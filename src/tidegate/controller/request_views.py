@@ -13,8 +13,7 @@ from tidegate.delivery.observation import Observation
 from tidegate.registry.feedback.stored import StoredFeedback
 from tidegate.registry.kept_content import Kept
 from tidegate.registry.observations import Counts
-from tidegate.shapes.records import ServedRequest
-from tidegate.shapes.requests import KeptContent, RequestDetail, SaidFeedback, SaidJudgement, Turn
+from tidegate.shapes.requests import KeptContent, RequestDetail, SaidFeedback, SaidJudgement, ServedRequest, Turn
 
 _FIELDS = ServedRequest.__struct_fields__
 

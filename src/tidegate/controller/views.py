@@ -18,7 +18,7 @@ from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.registry import freezes, incidents
 from tidegate.registry.audit import AuditRow
 from tidegate.registry.releases import ReleaseRow
-from tidegate.shapes.records import Breaker, Cutoff, Gateway
+from tidegate.shapes.gateways import Breaker, Cutoff, Gateway
 from tidegate.shapes.releases import (
     ActualTraffic,
     Approval,

@@ -6,8 +6,8 @@ from datetime import datetime
 
 import msgspec
 
+from tidegate.shapes.counts import ThresholdChange
 from tidegate.shapes.releases import Event, MetricVerdict
-from tidegate.shapes.requests import ThresholdChange
 
 
 class ArmEffect(msgspec.Struct, frozen=True, kw_only=True):

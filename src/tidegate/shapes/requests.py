@@ -1,13 +1,73 @@
-"""Requests with what was said of them and what was kept of them, as the API tells them."""
+"""Requests, what was said of them and what was kept of them, as the API tells them."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from tidegate.shapes.records import ServedRequest
+
+class ServedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """One request as a gateway recorded it.
+
+    Times and durations are integer microseconds, cost nano-USD; -1 is *unknown*. ``outcome`` is the user's,
+    ``assigned_outcome`` that of the first attempt at the variant the unit was assigned to; the meaning of each
+    field is that of :class:`tidegate.delivery.observation.Observation`.
+    """
+
+    request_id: str
+    started_at_us: int
+    key: str
+    service: str
+    path: str
+    release: str
+    attempt: int
+    step: int
+    revision: int
+    variant: str
+    version: str
+    served: str
+    served_version: str
+    unit_hash: int
+    propensity: int
+    outcome: str
+    assigned_outcome: str
+    status: int
+    stream: bool
+    ttft_us: int
+    tpot_us: int
+    duration_us: int
+    own_us: int
+    input_tokens: int
+    output_tokens: int
+    cached_tokens: int
+    reasoning_tokens: int
+    is_estimated: bool
+    cost_nano_usd: int
+    attempts: int
+    fallbacks: int
+    malformed_events: int
+    finish_reason: str
+    model: str
+    round: int
+    trace: str
+    trail: tuple[tuple[str, str, int], ...]
+    has_own_unit: bool = False
+    keeps_format: int = -1
+    is_open: bool = False
+    waited_us: int = 0
+    segments: str = ""
+    later_attempts_us: tuple[int, ...] = ()
+    surprisal_unats: int = 0
+    surprisal_tokens: int = 0
+    assumed_nano_usd: int = 0
+
+
+class Requests(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of requests, newest first; ``next`` is the cursor of the following page."""
+
+    items: tuple[ServedRequest, ...]
+    next: str | None
 
 
 class SaidFeedback(msgspec.Struct, frozen=True, kw_only=True):
@@ -128,53 +188,3 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
 
     contents: int
     feedback_texts: int
-
-
-class ArmCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the requests of one variant in one step add up to: integers from which every verdict can be computed again.
-
-    Attributes:
-        round: how often the step's weights had been set anew.
-        early: requests that began before the step's window; ``window``: in it; ``compared``: of those the first of
-            each unit, where a coin of the step's share chose the variant. Fields as in
-            :class:`tidegate.delivery.evidence.summary.Summary`; what is missing is zero.
-    """
-
-    attempt: int
-    step: int
-    round: int
-    variant: str
-    early: dict[str, Any]
-    window: dict[str, Any]
-    compared: dict[str, Any]
-
-
-class ThresholdChange(msgspec.Struct, frozen=True, kw_only=True):
-    """Who declared a release's thresholds, and when; a later one replaces the one before.
-
-    Attributes:
-        seq: number of the row in the audit log.
-        action: ``release.submitted`` and the like.
-    """
-
-    seq: int
-    at: datetime
-    actor: str
-    action: str
-    detail: dict[str, Any]
-
-
-class ReleaseCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a release was judged by: enough to redo its decisions with ``tidegate.stats`` alone.
-
-    Attributes:
-        spec: as it was declared, with every threshold.
-        thresholds: who declared them, in order.
-        arms: counts of every step and variant.
-    """
-
-    release: str
-    service: str
-    spec: dict[str, Any]
-    thresholds: tuple[ThresholdChange, ...]
-    arms: tuple[ArmCounts, ...]

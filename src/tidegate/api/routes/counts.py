@@ -11,7 +11,7 @@ from tidegate.controller.results.declared import thresholds_of
 from tidegate.registry import audit
 from tidegate.registry.observations import read_counts
 from tidegate.registry.releases import read_release
-from tidegate.shapes.requests import ArmCounts, ReleaseCounts
+from tidegate.shapes.counts import ArmCounts, ReleaseCounts
 
 router = APIRouter(tags=["releases"])
 

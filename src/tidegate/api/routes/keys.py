@@ -15,7 +15,7 @@ from tidegate.delivery.limits.declared import KeyLimits, LimitsSpec, WithoutCont
 from tidegate.errors import ConflictError
 from tidegate.registry import keys
 from tidegate.registry.services import find_service
-from tidegate.shapes.records import Key, Keys, KeyUsage, NewKey
+from tidegate.shapes.keys import Key, Keys, KeyUsage, NewKey
 
 router = APIRouter(tags=["keys"])
 _ACCESS_ENDED = (

@@ -11,7 +11,7 @@ from tidegate.api.plane import Admin, Behind, Reader
 from tidegate.api.replies import answers, reply
 from tidegate.delivery.snapshot import LogLevel
 from tidegate.errors import InvalidInputError
-from tidegate.shapes.records import LogLevels
+from tidegate.shapes.logs import LogLevels
 
 router = APIRouter(tags=["logs"])
 _LEVELS: tuple[LogLevel, ...] = get_args(LogLevel)

@@ -10,7 +10,7 @@ from tidegate.api.replies import answers, reply
 from tidegate.delivery.drift import PREFIX, SIGNALS, index_meaning
 from tidegate.delivery.evidence.metrics import TABLE, Harm, feedback_metric, judge_metric
 from tidegate.metrics.kinds import known_kinds
-from tidegate.shapes.records import Metric, Metrics
+from tidegate.shapes.metrics import Metric, Metrics
 
 router = APIRouter(tags=["metrics"])
 

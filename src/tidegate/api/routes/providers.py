@@ -16,7 +16,7 @@ from tidegate.delivery.service import ProviderSpec
 from tidegate.documents import Document, decode
 from tidegate.errors import ConflictError, NotFoundError
 from tidegate.registry import providers
-from tidegate.shapes.records import Provider, Providers
+from tidegate.shapes.providers import Provider, Providers
 
 router = APIRouter(tags=["providers"])
 

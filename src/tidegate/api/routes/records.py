@@ -15,12 +15,8 @@ from tidegate.controller.views import freeze_view
 from tidegate.errors import InvalidInputError, NotFoundError
 from tidegate.registry import audit
 from tidegate.registry.freezes import EVERYTHING, list_freezes
-from tidegate.shapes.records import (
-    AuditCheck,
-    AuditRow,
-    AuditRows,
-    Gateways,
-)
+from tidegate.shapes.audit import AuditCheck, AuditRow, AuditRows
+from tidegate.shapes.gateways import Gateways
 from tidegate.shapes.releases import Freeze, Freezes
 
 router = APIRouter(tags=["records"])

@@ -19,8 +19,7 @@ from tidegate.registry.feedback.reading import of_request
 from tidegate.registry.judgements import judgements_of
 from tidegate.registry.kept_content import content_of
 from tidegate.registry.requests import FoundCounts, RequestFilter, find_requests, of_requests
-from tidegate.shapes.records import Requests
-from tidegate.shapes.requests import Erased, RequestDetail
+from tidegate.shapes.requests import Erased, RequestDetail, Requests
 
 router = APIRouter(tags=["requests"])
 _Seconds = Annotated[float | None, Query(ge=0, le=1e7, description="At least this long, in seconds.")]

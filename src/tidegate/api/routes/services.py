@@ -17,8 +17,8 @@ from tidegate.documents import Document, decode
 from tidegate.errors import PreconditionError
 from tidegate.registry import services
 from tidegate.shapes.operations import RollbackTargets
-from tidegate.shapes.records import Preview, Service
 from tidegate.shapes.releases import Release, Releases, RouteExplanation, Status, Statuses
+from tidegate.shapes.services import Preview, Service
 
 router = APIRouter(tags=["services"])
 

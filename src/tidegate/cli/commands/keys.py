@@ -56,7 +56,7 @@ def create(
 ) -> None:
     """Make a key and show it, this once; the first one ends open access and needs the role admin."""
     from tidegate.cli.views.records import new_key_lines
-    from tidegate.shapes.records import KeyLimits
+    from tidegate.shapes.keys import KeyLimits
 
     limits = KeyLimits(
         requests_per_minute=requests_per_minute,

@@ -6,7 +6,7 @@ import msgspec
 from rich.text import Text
 
 from tidegate.cli.output import Cell, fields
-from tidegate.shapes.records import Preview
+from tidegate.shapes.services import Preview
 
 
 def preview_lines(preview: Preview) -> list[Text]:

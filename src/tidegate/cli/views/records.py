@@ -9,7 +9,10 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, table, warning_lines
 from tidegate.cli.wording import duration, moment, plain
-from tidegate.shapes.records import AuditCheck, AuditRow, Gateway, Key, Keys, Metrics, NewKey
+from tidegate.shapes.audit import AuditCheck, AuditRow
+from tidegate.shapes.gateways import Gateway
+from tidegate.shapes.keys import Key, Keys, NewKey
+from tidegate.shapes.metrics import Metrics
 
 _LONGEST_DETAIL = 100
 

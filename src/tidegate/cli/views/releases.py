@@ -10,9 +10,9 @@ from rich.text import Text
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.views.incidents import incident_lines
 from tidegate.cli.wording import UNKNOWN, duration, instant, moment, phase, plain, relative, share, verdict
+from tidegate.shapes.counts import ReleaseCounts
 from tidegate.shapes.operations import Checklist, RollbackTargets
 from tidegate.shapes.releases import Explanation, MetricVerdict, Mirror, Release, Status
-from tidegate.shapes.requests import ReleaseCounts
 
 _BAR_CELLS = 20
 _FULL = 10_000

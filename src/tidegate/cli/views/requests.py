@@ -12,8 +12,7 @@ from tidegate.cli.wording import UNKNOWN, count, dollars, instant, microseconds,
 from tidegate.delivery.attempts import Attempt, attempts_of
 from tidegate.delivery.observation import perplexity_of
 from tidegate.shapes.judges import Judge
-from tidegate.shapes.records import ServedRequest
-from tidegate.shapes.requests import RequestDetail, SaidFeedback
+from tidegate.shapes.requests import RequestDetail, SaidFeedback, ServedRequest
 
 _ENDS = {
     "ok": "It was answered completely",

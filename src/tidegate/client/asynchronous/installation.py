@@ -10,7 +10,11 @@ from typing import Any
 
 from tidegate.client.calls import installation
 from tidegate.client.transport import AsyncTransport
-from tidegate.shapes.records import Gateways, KeyLimits, Keys, LogLevels, Metrics, NewKey, Provider, Providers
+from tidegate.shapes.gateways import Gateways
+from tidegate.shapes.keys import KeyLimits, Keys, NewKey
+from tidegate.shapes.logs import LogLevels
+from tidegate.shapes.metrics import Metrics
+from tidegate.shapes.providers import Provider, Providers
 from tidegate.shapes.versions import Applied
 
 

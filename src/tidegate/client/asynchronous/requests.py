@@ -9,8 +9,8 @@ from datetime import datetime
 
 from tidegate.client.calls import requests
 from tidegate.client.transport import AsyncTransport
-from tidegate.shapes.records import Requests
-from tidegate.shapes.requests import Erased, ReleaseCounts, RequestDetail
+from tidegate.shapes.counts import ReleaseCounts
+from tidegate.shapes.requests import Erased, RequestDetail, Requests
 
 
 class RequestsOperations:

@@ -11,8 +11,8 @@ from typing import Any
 from tidegate.client.calls import services
 from tidegate.client.transport import SyncTransport
 from tidegate.shapes.operations import RollbackTargets
-from tidegate.shapes.records import Preview, Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
+from tidegate.shapes.services import Preview, Service
 
 
 class ServicesOperations:

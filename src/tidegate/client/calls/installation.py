@@ -8,7 +8,11 @@ from typing import Any
 import msgspec
 
 from tidegate.client.call import Call, in_path
-from tidegate.shapes.records import Gateways, KeyLimits, Keys, LogLevels, Metrics, NewKey, Provider, Providers
+from tidegate.shapes.gateways import Gateways
+from tidegate.shapes.keys import KeyLimits, Keys, NewKey
+from tidegate.shapes.logs import LogLevels
+from tidegate.shapes.metrics import Metrics
+from tidegate.shapes.providers import Provider, Providers
 from tidegate.shapes.versions import Applied
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tidegate.client.call import Call, in_path
+from tidegate.shapes.audit import AuditCheck, AuditRows
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
-from tidegate.shapes.records import AuditCheck, AuditRows
 from tidegate.shapes.releases import Incident, Incidents
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from tidegate.client.call import Call, in_path
-from tidegate.shapes.records import Requests
-from tidegate.shapes.requests import Erased, ReleaseCounts, RequestDetail
+from tidegate.shapes.counts import ReleaseCounts
+from tidegate.shapes.requests import Erased, RequestDetail, Requests
 
 
 def requests(

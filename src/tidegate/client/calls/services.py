@@ -7,8 +7,8 @@ from typing import Any
 
 from tidegate.client.call import Call, in_path
 from tidegate.shapes.operations import RollbackTargets
-from tidegate.shapes.records import Preview, Service
 from tidegate.shapes.releases import Freeze, Freezes, Release, Releases, RouteExplanation, Status, Statuses
+from tidegate.shapes.services import Preview, Service
 
 
 def status(service: str) -> Call[Status]:

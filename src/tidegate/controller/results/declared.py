@@ -11,9 +11,9 @@ from tidegate.delivery.evidence.metrics import metric_name
 from tidegate.delivery.evidence.showing import show_margin
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.registry.audit import AuditRow
+from tidegate.shapes.counts import ThresholdChange
 from tidegate.shapes.experiments import Bound
 from tidegate.shapes.releases import Event
-from tidegate.shapes.requests import ThresholdChange
 
 DECLARED = "release.submitted"
 _ASKED = "intent."

@@ -10,7 +10,7 @@ from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.delivery.attempts import attempts_of
 from tidegate.delivery.observation import Outcome, perplexity_of
 from tidegate.errors import InvalidInputError, NotFoundError
-from tidegate.shapes.records import ServedRequest
+from tidegate.shapes.requests import ServedRequest
 
 _A_PAGE = 50
 

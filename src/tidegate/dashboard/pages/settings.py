@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tidegate.dashboard.looking import Context, Look, Page
 from tidegate.delivery.snapshot import TOTAL_WEIGHT
-from tidegate.shapes.records import Breaker, Gateway
+from tidegate.shapes.gateways import Breaker, Gateway
 from tidegate.shapes.releases import Status
 
 _NOTIFICATIONS_SHOWN = 30

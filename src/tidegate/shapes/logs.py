@@ -1,0 +1,11 @@
+"""What the API tells of logs."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class LogLevels(msgspec.Struct, frozen=True, kw_only=True):
+    """What the processes are asked to log; ``None`` leaves each as it was started."""
+
+    level: str | None
