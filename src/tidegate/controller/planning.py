@@ -16,7 +16,8 @@ from tidegate.controller.clock import Clock
 from tidegate.controller.folding import add_up
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.observation import FAILURES, Observation
-from tidegate.delivery.planning.expectation import AssumeSpec, History
+from tidegate.delivery.planning.assumed import AssumeSpec
+from tidegate.delivery.planning.expectation import History
 from tidegate.delivery.planning.planned import Planned
 from tidegate.delivery.release import STABLE
 from tidegate.delivery.release_spec import ReleaseSpec

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from bench.statistics.experiments import World, failures, log_normal, opinions, winner_found
 
-from tidegate.delivery.planning.expectation import AssumedQuantity, AssumeSpec, History, expect
+from tidegate.delivery.planning.assumed import AssumedQuantity, AssumeSpec
+from tidegate.delivery.planning.expectation import History, expect
 from tidegate.delivery.planning.forecast import forecast
 from tidegate.delivery.planning.plan import make_plan
 from tidegate.delivery.quantities import Share

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from tidegate.delivery.evidence.opinions import Opinions
 from tidegate.delivery.evidence.summary import Summary
-from tidegate.delivery.planning.expectation import AssumedMean, AssumedQuantity, AssumeSpec, History, expect
+from tidegate.delivery.planning.assumed import AssumedMean, AssumedQuantity, AssumeSpec
+from tidegate.delivery.planning.expectation import History, expect
 from tidegate.delivery.planning.forecast import Forecast, forecast
 from tidegate.delivery.quantities import Change, Share
 from tidegate.delivery.release_spec import GuardrailSpec

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tidegate.delivery.planning.expectation import AssumedMean, AssumedQuantity, AssumeSpec, History, expect
+from tidegate.delivery.planning.assumed import AssumedMean, AssumedQuantity, AssumeSpec
+from tidegate.delivery.planning.expectation import History, expect
 from tidegate.delivery.planning.forecast import forecast
 from tidegate.delivery.planning.plan import make_plan
 from tidegate.delivery.planning.schedule import parse_target, propose

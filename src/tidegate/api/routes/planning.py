@@ -12,7 +12,7 @@ from starlette.responses import Response
 from tidegate.api.plane import Behind, Plane, Reader
 from tidegate.api.replies import answers, reply
 from tidegate.controller.planning import Target
-from tidegate.delivery.planning.expectation import AssumeSpec
+from tidegate.delivery.planning.assumed import AssumeSpec
 from tidegate.delivery.planning.planned import Planned
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.release_file import parse_release

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from tidegate.delivery.planning.expectation import AssumeSpec
+from tidegate.delivery.planning.assumed import AssumeSpec
 
 _WHOLE_DAYS = 72  # hours of history from which the hour of the day is told
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Rate, metric_name, metric_of
 from tidegate.delivery.experiments.differences import is_said
 from tidegate.delivery.experiments.effects import margin
-from tidegate.delivery.planning.expectation import Expectation, Expected, ExpectedMean, ExpectedQuantity, ExpectedRate
+from tidegate.delivery.planning.expected import Expectation, Expected, ExpectedMean, ExpectedQuantity, ExpectedRate
 from tidegate.delivery.planning.planned import MetricPlan
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats.asymptotic import MINIMUM_VALUES, critical

@@ -1,7 +1,6 @@
-"""The plan of a release: per step and metric what it takes, what it can find, and what it can not.
+"""The plan of a release: per step what it takes, whom it reaches, and when it has seen enough.
 
-Each step is judged by its own counts at its part of alpha, exactly as :mod:`~tidegate.delivery.decide_evidence` will
-judge it; a step may be extended as often as the release allows, and that is the worst case.
+A step may be extended as often as the release allows, and that is the worst case.
 """
 
 from __future__ import annotations
@@ -9,23 +8,20 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import msgspec
-
-from tidegate.delivery.evidence.metrics import Quantity, Rate, metric_name, metric_of
-from tidegate.delivery.planning.expectation import Expectation, ExpectedMean, ExpectedRate
+from tidegate.delivery.planning.caveats import assumptions, undecided_metrics
+from tidegate.delivery.planning.expected import Expectation
 from tidegate.delivery.planning.forecast import Forecast
+from tidegate.delivery.planning.metric_plans import finite, metric_plans
 from tidegate.delivery.planning.objectives import Within, objective_plans
 from tidegate.delivery.planning.planned import Exposure, MetricPlan, Plan, StepPlan
-from tidegate.delivery.planning.power import power_curve, question, smallest_breach, smallest_change
 from tidegate.delivery.planning.refusing import refusals
 from tidegate.delivery.planning.votes import votes_sentence
-from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
+from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.steps import Approve, Decide, Interleave, Mirror, Program, Split, TrafficStep
 from tidegate.delivery.strategy import compile_program, strategy_name
 from tidegate.errors import InvalidInputError
 
 WHOLE = 10_000
-LONGEST = 50.0  # times a step's units: how far ahead it is reckoned when an equal candidate would pass
 
 
 def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, start: float, power: float = 0.8) -> Plan:
@@ -74,11 +70,11 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         requests_per_unit=expected.requests_per_unit,
         correlation=expected.correlation,
         design_effect=_design_effect(expected),
-        assumptions=tuple(_assumptions((*spec.guardrails, *spec.objectives), segments, expected, traffic)),
+        assumptions=tuple(assumptions((*spec.guardrails, *spec.objectives), segments, expected, traffic)),
         steps=tuple(steps),
         planned=_exposure(steps, expected, traffic, start, is_worst=False),
         worst=_exposure(steps, expected, traffic, start, is_worst=True),
-        undecided=tuple(_undecided(steps, power)) if traffic.mean else (),
+        undecided=tuple(undecided_metrics(steps, power)) if traffic.mean else (),
         refusals=tuple(refusals(spec, steps, expected, traffic)),
     )
 
@@ -114,7 +110,7 @@ def _step(
     reached = traffic.seconds_for(needed, clock)
     metrics: tuple[MetricPlan, ...] = ()
     if isinstance(found, Split) or found is None:
-        metrics = tuple(_metrics(spec, program, index, expected, traffic, clock, share, units, least, power))
+        metrics = tuple(metric_plans(spec, program, index, expected, traffic, clock, share, units, least, power))
     return StepPlan(
         number=index + 1,
         kind=kind,
@@ -160,7 +156,7 @@ def _decide_step(
         alpha=spec.analysis.alpha / (arms * max(1, len(spec.objectives))),
         requests_per_unit=expected.requests_per_unit / both,
     )
-    watched = _metrics(
+    watched = metric_plans(
         spec, program, index, expected, traffic, clock, within.share, within.units, least, power, arms=arms
     )
     return StepPlan(
@@ -176,7 +172,7 @@ def _decide_step(
         units=units,
         candidate_units=units * smallest,
         min_samples=least,
-        reached_after_seconds=_finite(reached),
+        reached_after_seconds=finite(reached),
         metrics=(
             *objective_plans(spec.objectives, expected, within, lambda needed: traffic.seconds_for(needed, clock)),
             *watched,
@@ -188,130 +184,6 @@ def _part(step: TrafficStep | None, expected: Expectation) -> float:
     """Share of the service's units that a step is about: all of them, or those of its segment."""
     audience = step.audience if isinstance(step, Split | Decide) else None
     return max(1e-9, expected.segments.get(audience, 1.0)) if audience is not None else 1.0
-
-
-def _metrics(
-    spec: ReleaseSpec,
-    program: Program,
-    index: int,
-    expected: Expectation,
-    traffic: Forecast,
-    clock: float,
-    share: float,
-    units: float,
-    least: int,
-    power: float,
-    *,
-    arms: int = 1,
-) -> list[MetricPlan]:
-    bounds = (*spec.guardrails, *(() if program.is_experiment else spec.objectives))
-    tested = [g for g in bounds if not (g.dry_run or g.source)]
-    acting = sum((g.hard is not None) + g.compares for g in tested)
-    alpha = spec.analysis.alpha / program.judgings / max(1, acting) / arms
-    required = program.required_at(index)
-    found: list[MetricPlan] = []
-    for number, guardrail in enumerate(bounds):
-        name, is_objective = metric_name(guardrail), number >= len(spec.guardrails)
-        is_asked = required is None or name in required or guardrail.metric in required
-        is_required = not guardrail.dry_run and (program.is_final(index) if is_objective else is_asked)
-        if guardrail.source is not None:
-            found += _readings(spec, program, index, guardrail, is_required=is_required)
-            continue
-        if guardrail.metric not in expected.metrics:
-            continue
-        if guardrail.hard is not None:
-            telling = units * share * min(1.0, expected.metrics[guardrail.metric].per_request)
-            breach = smallest_breach(guardrail, telling, power, alpha=alpha)
-            found.append(_row(guardrail, expected, "hard", "share", None, breach, is_required=is_required))
-        asked = None
-        if guardrail.compares and 0 < share < 1:
-            asked = question(
-                guardrail, expected, share, alpha=alpha, pass_alpha=spec.analysis.alpha, least=max(1, least)
-            )
-        if asked is not None:
-            change = smallest_change(asked, units, power)
-            after = asked.passes(max(units, 100.0) * LONGEST).needed(power) * expected.requests_per_unit
-            fixed = asked.fixed(change, power) * expected.requests_per_unit if math.isfinite(change) else math.inf
-            row = _row(guardrail, expected, "comparison", asked.kind, asked.margin, change, is_required=is_required)
-            found.append(
-                msgspec.structs.replace(
-                    row,
-                    curve=power_curve(asked, units, change),
-                    fixed_requests=_finite(fixed),
-                    passes_after_requests=_finite(after),
-                    passes_after_seconds=_finite(traffic.seconds_for(after, clock)),
-                    can_pass=after <= units * expected.requests_per_unit,
-                )
-            )
-        if guardrail.rule is not None and (0 < share < 1 or not guardrail.needs_stable):
-            found.append(_row(guardrail, expected, "rule", "rule", None, None, is_required=is_required))
-    return found
-
-
-def _row(
-    guardrail: GuardrailSpec,
-    expected: Expectation,
-    condition: str,
-    kind: str,
-    margin: float | None,
-    detectable: float | None,
-    *,
-    is_required: bool,
-) -> MetricPlan:
-    known, metric = expected.metrics[guardrail.metric], metric_of(guardrail).reading
-    if isinstance(known, ExpectedRate):
-        value = 1 - known.rate if isinstance(metric, Rate) and metric.is_of_good else known.rate
-    elif isinstance(known, ExpectedMean) or not isinstance(metric, Quantity):
-        value = known.mean
-    elif guardrail.stat == "mean":
-        value = known.mean / metric.scale
-    else:
-        value = known.quantile(_q(guardrail)) / metric.scale
-    return MetricPlan(
-        metric=metric_name(guardrail),
-        condition=condition,
-        expected=_finite(value),
-        source=known.source,
-        kind=kind,
-        margin=margin,
-        detectable=_finite(detectable),
-        fixed_requests=None,
-        passes_after_requests=None,
-        passes_after_seconds=None,
-        can_pass=condition != "comparison",
-        is_required=is_required,
-    )
-
-
-def _readings(
-    spec: ReleaseSpec, program: Program, index: int, guardrail: GuardrailSpec, *, is_required: bool
-) -> list[MetricPlan]:
-    """A number from elsewhere is looked at once in an interval; what it will be nobody knows ahead."""
-    interval = spec.analysis.interval
-    every = float(program.criteria_at(index).interval if interval is None else interval)
-    row = MetricPlan(
-        metric=metric_name(guardrail),
-        condition="reading",
-        expected=None,
-        source="elsewhere",
-        kind="reading",
-        margin=None,
-        detectable=None,
-        fixed_requests=None,
-        passes_after_requests=None,
-        passes_after_seconds=every,
-        can_pass=every <= program.soak_at(index),
-        is_required=is_required,
-    )
-    return [row] * ((guardrail.hard is not None) + (guardrail.rule is not None))
-
-
-def _q(guardrail: GuardrailSpec) -> float:
-    return float((guardrail.stat or "p95")[1:]) / 100
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 def _extensions(spec: ReleaseSpec) -> int:
@@ -344,57 +216,3 @@ def _design_effect(expected: Expectation) -> float | None:
     if expected.correlation is None:
         return None
     return 1 + (expected.requests_per_unit - 1) * max(0.0, expected.correlation)
-
-
-def _assumptions(
-    guardrails: Sequence[GuardrailSpec], segments: Sequence[str], expected: Expectation, traffic: Forecast
-) -> list[str]:
-    found = []
-    if traffic.source == "assumed":
-        found.append(f"traffic is assumed: {traffic.mean:,.0f} requests an hour at all hours")
-    if traffic.source == "history" and traffic.hours < 72:
-        found.append(
-            f"traffic rests on {traffic.hours} hour{'' if traffic.hours == 1 else 's'} of history and is taken to be the same at all hours"
-        )
-    elsewhere = {guardrail.metric for guardrail in guardrails if guardrail.source is not None}
-    words = {"assumed": "is assumed", "default": "is a plain default, for want of history"}
-    for name in dict.fromkeys(guardrail.metric for guardrail in guardrails):
-        known = expected.metrics.get(name)
-        if name in elsewhere:
-            found.append(f"{name} comes from elsewhere: when it is read is planned, and not what it will be")
-        elif known is None:
-            continue
-        elif (source := known.source) in words:
-            found.append(f"{name} {words[source]}")
-    found += [
-        f"nobody knows how much of the traffic is of segment {segment}; all of it is reckoned with "
-        f"(assume: {{segments: {{{segment}: 10%}}}})"
-        for segment in dict.fromkeys(segments)
-        if segment not in expected.segments
-    ]
-    tokens = expected.metrics["output_tokens"].source
-    if tokens != "history":
-        found.append(f"tokens and money {words[tokens]}")
-    return found
-
-
-def _undecided(steps: Sequence[StepPlan], power: float) -> list[str]:
-    found = []
-    for step in steps:
-        where = f"step {step.number} ({step.kind} {step.share:.4g})" if step.kind != "bake" else "the bake"
-        for metric in step.metrics:
-            is_kept = metric.condition == "comparison" or (
-                metric.condition == "objective" and metric.margin is not None
-            )
-            if is_kept and not metric.can_pass and metric.is_required:
-                needs = metric.passes_after_requests
-                more = (
-                    f"needs {needs:,.0f} requests"
-                    if needs is not None
-                    else f"needs more than {step.requests * LONGEST:,.0f}"
-                )
-                found.append(f"{metric.metric} in {where}: an equal candidate {more}, and {step.requests:,.0f} come")
-            if metric.condition not in {"rule", "reading"} and metric.kind != "share" and metric.detectable is None:
-                what = "improvement" if metric.condition == "objective" else "harm"
-                found.append(f"{metric.metric} in {where}: no {what} is found with {power:.0%} probability")
-    return found

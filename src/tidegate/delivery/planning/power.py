@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from tidegate.delivery.evidence.comparisons import FREQUENT, MINIMUM_EVENTS
 from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Rate, metric_of
-from tidegate.delivery.planning.expectation import Expectation, ExpectedMean, ExpectedQuantity, ExpectedRate
+from tidegate.delivery.planning.expected import Expectation, ExpectedMean, ExpectedQuantity, ExpectedRate
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import bernoulli
 from tidegate.stats.asymptotic import MINIMUM_VALUES, critical

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tidegate.delivery.evidence.metrics import Kind, metric_of
-from tidegate.delivery.planning.expectation import Expectation
+from tidegate.delivery.planning.expected import Expectation
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import MetricPlan, Refusal, StepPlan
 from tidegate.delivery.release_spec import ReleaseSpec

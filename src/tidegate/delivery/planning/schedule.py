@@ -12,7 +12,7 @@ import re
 import msgspec
 
 from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
-from tidegate.delivery.planning.expectation import Expectation, ExpectedMean
+from tidegate.delivery.planning.expected import Expectation, ExpectedMean
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Proposal, ProposedStep
 from tidegate.delivery.planning.power import Question, question, smallest_change
