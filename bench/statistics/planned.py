@@ -12,7 +12,7 @@ from bench.statistics import looks, worlds
 from tidegate.delivery.planning.assumed import AssumedQuantity, AssumeSpec
 from tidegate.delivery.planning.expectation import History, expect
 from tidegate.delivery.planning.expected import Expectation
-from tidegate.delivery.planning.power import question
+from tidegate.delivery.planning.questions import question
 from tidegate.delivery.quantities import Change, Share
 from tidegate.delivery.release_spec import GuardrailSpec
 

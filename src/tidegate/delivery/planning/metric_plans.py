@@ -14,7 +14,8 @@ from tidegate.delivery.evidence.metrics import Quantity, Rate, metric_name, metr
 from tidegate.delivery.planning.expected import Expectation, ExpectedMean, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import MetricPlan
-from tidegate.delivery.planning.power import Question, power_curve, question, smallest_breach, smallest_change
+from tidegate.delivery.planning.power import power_curve, smallest_breach, smallest_change
+from tidegate.delivery.planning.questions import Question, question
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.steps import Program
 

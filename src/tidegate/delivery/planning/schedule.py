@@ -15,7 +15,8 @@ from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
 from tidegate.delivery.planning.expected import Expectation, ExpectedMean
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Proposal, ProposedStep
-from tidegate.delivery.planning.power import Question, question, smallest_change
+from tidegate.delivery.planning.power import smallest_change
+from tidegate.delivery.planning.questions import Question, question
 from tidegate.delivery.quantities import Change
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.errors import InvalidInputError
