@@ -12,7 +12,8 @@ from tests.fakes.observations import observation
 
 from tidegate.controller.folding import fold, sort_rows
 from tidegate.delivery.evidence.analysis import judge_guardrails
-from tidegate.delivery.evidence.comparisons import Concurrent, freeze
+from tidegate.delivery.evidence.baselines import freeze
+from tidegate.delivery.evidence.comparisons import Concurrent
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release_file import parse_release
 from tidegate.registry.observations import Counted

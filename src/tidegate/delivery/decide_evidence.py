@@ -9,7 +9,8 @@ import msgspec
 from tidegate.delivery.decide_pairs import judge_beside, judge_mirror, judge_votes
 from tidegate.delivery.draft import Draft
 from tidegate.delivery.evidence.analysis import judge_guardrails, step_verdict
-from tidegate.delivery.evidence.comparisons import Concurrent, freeze
+from tidegate.delivery.evidence.baselines import freeze
+from tidegate.delivery.evidence.comparisons import Concurrent
 from tidegate.delivery.evidence.readings import Readings, look
 from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.rules import broken_rules

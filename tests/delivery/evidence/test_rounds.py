@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from tidegate.delivery.evidence.analysis import judge_guardrails
-from tidegate.delivery.evidence.comparisons import Concurrent, freeze
+from tidegate.delivery.evidence.baselines import freeze
+from tidegate.delivery.evidence.comparisons import Concurrent
 from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.sample_ratios import judge_rounds
 from tidegate.delivery.evidence.summary import Summary

@@ -47,7 +47,6 @@ from tidegate.stats.comparison import Tail
 from tidegate.stats.ratio import log_ratio_of_ratios
 from tidegate.stats.verdict import Verdict, worst
 
-MINIMUM_BASELINE = 100  # values of stable that a threshold is frozen from
 MINIMUM_EVENTS = 5  # one blip is no evidence
 FREQUENT = 0.05  # rates above it are compared by the units without the event, too
 _HORIZON = 20  # times min_samples: where asymptotic bounds are tightest
@@ -102,36 +101,6 @@ class Side(NamedTuple):
 
     margin: float
     is_increase: bool
-
-
-def freeze(
-    guardrails: Sequence[GuardrailSpec],
-    known: Sequence[Baseline],
-    before: Summary | None,
-    candidate: Summary,
-    stable: Summary,
-) -> tuple[Baseline, ...]:
-    """``known`` and what can be frozen now.
-
-    From the step before, whose counts are closed; else from this step's stable as soon as that is enough, and then
-    everything seen so far is set aside, because it chose the threshold.
-
-    Args:
-        before: stable in the latest earlier step, ``None`` without one.
-        candidate, stable: this step so far.
-    """
-    frozen = {baseline.metric: baseline for baseline in known}
-    for guardrail in guardrails:
-        name = metric_name(guardrail)
-        if not guardrail.compares or name in frozen:
-            continue
-        reading = metric_of(guardrail).reading
-        made = _rate(name, reading, before) if isinstance(reading, Rate) else None
-        if isinstance(reading, Quantity) and guardrail.stat != "mean":
-            made = _threshold(name, reading, guardrail.stat or "p95", before, candidate, stable)
-        if made is not None:
-            frozen[name] = made
-    return tuple(frozen.values())
 
 
 def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_alpha: float, least: int) -> Compared:
@@ -324,40 +293,7 @@ def _after(baseline: Baseline, metric: Quantity, both: Concurrent) -> list[tuple
     return found
 
 
-def _rate(name: str, rate: Rate, before: Summary | None) -> Baseline | None:
-    if before is None or rate.trials(before) < MINIMUM_BASELINE:
-        return None
-    return Baseline(metric=name, value=(rate.events(before) + 0.5) / (rate.trials(before) + 1))
-
-
-def _threshold(
-    name: str, metric: Quantity, stat: str, before: Summary | None, candidate: Summary, stable: Summary
-) -> Baseline | None:
-    q = QUANTILES[stat]
-    if before is not None and (tail := metric.tail(before)).size >= MINIMUM_BASELINE:
-        return _finite(name, tail.quantile(q))
-    own = metric.tail(stable)
-    found = _finite(name, own.quantile(q)) if own.size >= MINIMUM_BASELINE else None
-    if found is None:
-        return None
-    other = metric.tail(candidate)
-    return Baseline(
-        metric=name,
-        value=found.value,
-        candidate=other.values,
-        stable=own.values,
-        candidate_failures=other.infinite,
-        stable_failures=own.infinite,
-    )
-
-
-def _finite(name: str, value: float) -> Baseline | None:
-    """Without a threshold while more of stable fails than the quantile leaves above it."""
-    return Baseline(metric=name, value=value) if 0 < value < math.inf else None
-
-
 _UNKNOWN = Effect(math.nan, -math.inf, math.inf)
-
 
 _BEYOND = math.log(10_000)
 """A ratio above ten thousand tells that a bound is not there yet, and no more."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from tidegate.delivery.evidence.comparisons import MINIMUM_BASELINE
+from tidegate.delivery.evidence.baselines import MINIMUM_BASELINE
 from tidegate.delivery.evidence.metrics import (
     FEEDBACK,
     JUDGE,
