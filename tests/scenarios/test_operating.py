@@ -7,6 +7,7 @@ import pytest
 from tests.scenarios.world import ALICE, BOB, World
 
 from tidegate.controller.operations import Idempotency
+from tidegate.controller.route_explaining import AskedRoute
 from tidegate.controller.submission import direct_spec
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 
@@ -337,16 +338,16 @@ async def test_waiting_ends_when_the_release_is_promoted_or_held(world):
 
 async def test_explain_route_says_who_would_get_what(world):
     old, new = await world.service("bot", "1.0.0", "1.1.0")
-    explained = world.control.queries.explain_route("bot", user="ann")
+    explained = world.control.queries.explain_route("bot", AskedRoute(user="ann"))
     assert (explained.version, explained.unit, explained.propensity) == (old, "ann", 10_000)
     submitted = await world.release("bot", "v1.1.0")
     await world.until(submitted.id, "promoting.soaking")
-    explained = world.control.queries.explain_route("bot", user="ann")
+    explained = world.control.queries.explain_route("bot", AskedRoute(user="ann"))
     assert (explained.version, explained.release) == (new, submitted.id)
     await world.service("empty", stable=False)
-    assert "no version" in world.control.queries.explain_route("empty").sentence
+    assert "no version" in world.control.queries.explain_route("empty", AskedRoute()).sentence
     with pytest.raises(NotFoundError):
-        world.control.queries.explain_route("nobody")
+        world.control.queries.explain_route("nobody", AskedRoute())
 
 
 async def test_gateways_are_shown_with_what_they_serve(world):

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.scenarios.world import ALICE, World
 
+from tidegate.controller.route_explaining import AskedRoute
 from tidegate.delivery.service import PriceSpec, ProviderSpec
 from tidegate.delivery.snapshot import Pin, PinReport
 from tidegate.delivery.traffic import Arms, arms_of
@@ -182,7 +183,7 @@ async def test_explain_route_tells_where_a_conversation_stays(world):
     queries, gateway = world.control.queries, world.gateways[0]
 
     def goes_to(unit: str) -> str:
-        return queries.explain_route("bot", conversation=unit).version
+        return queries.explain_route("bot", AskedRoute(conversation=unit)).version
 
     on_stable = [unit for unit in (f"c-{number}" for number in range(400)) if goes_to(unit) == old]
     moves = next(unit for unit in on_stable if Arms(salt_of(gateway), [100, 9_900], 0).assign(unit).arm == 1)
@@ -197,7 +198,7 @@ async def test_explain_route_tells_where_a_conversation_stays(world):
     while (await world.look(submitted.id)).step == 0:
         await world.advance(1, traffic(world, 4_000))
     assert sum(goes_to(unit) == new for unit in on_stable) > 300
-    kept = queries.explain_route("bot", conversation=moves)
+    kept = queries.explain_route("bot", AskedRoute(conversation=moves))
     assert (kept.version, kept.propensity) == (old, 10_000)
     assert "began with" in kept.sentence
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from datetime import timedelta
 
 import msgspec
@@ -19,11 +19,10 @@ from tidegate.controller.reports.checklist import read_checklist
 from tidegate.controller.reports.explaining import explained
 from tidegate.controller.reports.release_report import read_report
 from tidegate.controller.rollback_targets import rollback_targets
+from tidegate.controller.route_explaining import AskedRoute, explain_route
 from tidegate.controller.views import event_view, freeze_view, gateway_view, incident_view, release_view
 from tidegate.delivery.release import PauseReason, Phase
-from tidegate.delivery.snapshot import TOTAL_WEIGHT, Pin, ServiceRoute, VariantRoute
-from tidegate.delivery.traffic import SegmentRule, Unit, arms_of, pinned_kinds, targeted_arms, unit_of
-from tidegate.errors import NotFoundError
+from tidegate.delivery.snapshot import Pin
 from tidegate.registry import incidents
 from tidegate.registry.database import Database
 from tidegate.registry.freezes import EVERYTHING, Freeze, freeze_of, list_freezes
@@ -259,60 +258,13 @@ class Queries:
         except TimeoutError:
             return await self.release(release)
 
-    def explain_route(
-        self,
-        service: str,
-        *,
-        unit: str | None = None,
-        conversation: str | None = None,
-        user: str | None = None,
-        headers: Mapping[str, str] | None = None,
-        metadata: Mapping[str, object] | None = None,
-        key: str = "",
-    ) -> RouteExplanation:
+    def explain_route(self, service: str, asked: AskedRoute) -> RouteExplanation:
         """Which variant a request would get from the table in force; no request is sent.
-
-        Args:
-            unit: the header ``x-tidegate-unit``.
-            headers: lower-case names.
 
         Raises:
             NotFoundError: no such service.
         """
-        table = self._publisher.current
-        route = table.services.get(service)
-        if route is None:
-            raise NotFoundError(f"there is no service {service!r}", code="unknown_service")
-        chosen = unit_of(route.unit, header=unit, conversation=conversation, user=user, request_id="(a new request)")
-        rules = [SegmentRule(name, segment) for name, segment in route.segments.items()]
-        inside = tuple(rule.name for rule in rules if rule.holds(headers or {}, metadata or {}, key, user))
-        variant, propensity = _assigned(route, chosen.id, inside)
-        sentence = _route_sentence(service, chosen.kind, chosen.id, variant, propensity)
-        kept = self._pinned(route, chosen)
-        if kept is not None:
-            variant, propensity = kept, TOTAL_WEIGHT
-            sentence = f"The {chosen.kind} {chosen.id} began with {kept.version} in this release and stays there."
-        return RouteExplanation(
-            service=service,
-            revision=table.revision,
-            unit=chosen.id,
-            unit_kind=chosen.kind,
-            variant=variant.name if variant else None,
-            version=variant.version if variant else None,
-            propensity=propensity,
-            weights={arm.version: arm.weight for arm in route.variants},
-            segments=inside,
-            release=route.release.id if route.release else None,
-            sentence=sentence,
-        )
-
-    def _pinned(self, route: ServiceRoute, unit: Unit) -> VariantRoute | None:
-        """The variant that the unit began with, where gateways keep it."""
-        release = route.release
-        if release is None or unit.kind not in pinned_kinds(route):
-            return None
-        pin = self._pin_of(release.id, release.attempt, arms_of(route).assign(unit.id).unit_hash)
-        return next((arm for arm in route.variants if pin is not None and arm.name == pin.variant), None)
+        return explain_route(self._publisher.current, service, asked, self._pin_of)
 
     async def _looked_at(self, connection: AsyncConnection, row: ReleaseRow) -> Release:
         """With what gateways really do: for one release, never for lists."""
@@ -361,17 +313,3 @@ def _is_settled(view: Release) -> bool:
 
 def _told(event: Event) -> str:
     return f"{event.at:%Y-%m-%d %H:%M:%S} {event.sentence}"
-
-
-def _assigned(route: ServiceRoute, unit: str, segments: tuple[str, ...]) -> tuple[VariantRoute | None, int]:
-    if not route.variants:
-        return None, 0
-    targeted = (arms for segment, arms in targeted_arms(route) if segment in segments)
-    found = next(targeted, arms_of(route)).assign(unit)
-    return route.variants[found.arm], found.propensity
-
-
-def _route_sentence(service: str, kind: str, unit: str, variant: VariantRoute | None, propensity: int) -> str:
-    if variant is None:
-        return f"{service} has no version yet, so the request is answered 503 no_version."
-    return f"The {kind} {unit} gets {variant.version}, as {propensity / 100:g} % of all units do."

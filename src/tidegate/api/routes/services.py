@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Cursor, IfMatch, Limit, Once, Operator, Reader
 from tidegate.api.replies import answers, page, plain, reply
+from tidegate.controller.route_explaining import AskedRoute
 from tidegate.delivery.quantities import decode_quantity
 from tidegate.delivery.service import ServiceSpec
 from tidegate.documents import Document, decode
@@ -141,8 +142,7 @@ async def read_rollback_targets(plane: Behind, caller: Reader, service: str) -> 
 async def explain_route(plane: Behind, caller: Reader, service: str, body: RouteBody) -> Response:
     """Which variant a request would get from the routing table in force; nothing is sent and nothing changes."""
     caller.need_service(service)
-    found = plane.control.queries.explain_route(
-        service,
+    asked = AskedRoute(
         unit=body.unit,
         conversation=body.conversation,
         user=body.user,
@@ -150,7 +150,7 @@ async def explain_route(plane: Behind, caller: Reader, service: str, body: Route
         metadata=body.metadata,
         key=body.key,
     )
-    return reply(found)
+    return reply(plane.control.queries.explain_route(service, asked))
 
 
 @router.post("/services/{service}/preview", responses=answers(Preview, "What would be sent."))
