@@ -12,7 +12,6 @@ from tests.scenarios.world import World
 from tidegate.controller.control import Control
 from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.operations import Actor
-from tidegate.controller.submission import direct_spec
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.snapshot import Heartbeat, LinkMessage
 from tidegate.registry.database import Database
@@ -93,7 +92,7 @@ async def test_the_running_loops_carry_a_release_to_its_end(control):
 
 async def test_events_of_the_release_reach_the_log_once_each(control, caplog):
     await control.start()
-    await control.operations.submit_release(direct_spec("bot", "v1.1.0"), actor=ALICE)
+    await control.operations.submit_release(parse_release({"service": "bot", "version": "v1.1.0"}), actor=ALICE)
     for _ in range(100):
         async with control.state.read() as connection:
             from tidegate.registry import outbox

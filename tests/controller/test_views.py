@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from tidegate.controller.gateways import GatewayView
-from tidegate.controller.submission import direct_spec
 from tidegate.controller.views import gateway_view, release_view
 from tidegate.delivery.release import Breach, MetricVerdict, Phase, ReleaseState
+from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.snapshot import BreakerState, Cutoff, Heartbeat
 from tidegate.registry.releases import ReleaseRow
 from tidegate.stats.verdict import Verdict
@@ -38,7 +38,7 @@ def rolling_back() -> ReleaseRow:
         service="bot",
         candidate=CANDIDATE,
         stable=STABLE,
-        spec=direct_spec("bot", "v1.1.0"),
+        spec=parse_release({"service": "bot", "version": "v1.1.0"}),
         state=state,
         created_at=AT,
         ended_at=None,

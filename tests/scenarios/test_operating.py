@@ -8,7 +8,7 @@ from tests.scenarios.world import ALICE, BOB, World
 
 from tidegate.controller.operations import Idempotency
 from tidegate.controller.route_explaining import AskedRoute
-from tidegate.controller.submission import direct_spec
+from tidegate.delivery.release_file import parse_release
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 
 
@@ -105,7 +105,7 @@ async def test_a_replayed_idempotency_key_submits_once(world):
     await world.service("bot", "1.0.0", "1.1.0")
     key = Idempotency(key="k1", digest="d1")
     operations = world.control.operations
-    asked = direct_spec("bot", "v1.1.0")
+    asked = parse_release({"service": "bot", "version": "v1.1.0"})
     first = await operations.submit_release(asked, actor=ALICE, idempotency=key)
     second = await operations.submit_release(asked, actor=ALICE, idempotency=key)
     assert first == second

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tidegate.controller.allowance import Allowance
 from tidegate.controller.arms import derived_contents
 from tidegate.controller.clock import Clock
+from tidegate.controller.going_back import ends_running, release_earlier
 from tidegate.controller.publisher import Publisher
-from tidegate.controller.rollback_targets import need_target
-from tidegate.controller.submission import accept_release, rollback_spec
+from tidegate.controller.submission import accept_release
 from tidegate.controller.views import incident_view, release_view
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.alerts import FiredAlert, addressee
@@ -39,12 +39,11 @@ from tidegate.registry.releases import (
     ReleaseRow,
     active_releases,
     add_intent,
-    list_releases,
     open_intents,
     read_release,
     unfinished_of,
 )
-from tidegate.registry.services import Service, get_service
+from tidegate.registry.services import get_service
 from tidegate.registry.versions import resolve
 from tidegate.shapes.operations import AlertsTaken, AlertTaken
 from tidegate.shapes.releases import Incident, Release
@@ -196,10 +195,14 @@ class Operations:
             found = await get_service(connection, service)
             target = None if to is None else (await resolve(connection, to, service)).ref
             running = [row for row in await unfinished_of(connection, service) if row.phase is not Phase.PENDING]
-            if running and _ends_running(running[0], target):
+            if running and ends_running(running[0], target):
                 await self._add(connection, running[0], "rollback", actor, reason)
                 return release_view(running[0])
-            return await self._release_earlier(connection, found, target, actor, reason)
+            now = self._clock.now()
+            row = await release_earlier(
+                connection, found, target, self._allowance, actor=actor.name, reason=reason, now=now
+            )
+            return release_view(row)
 
         return await self._accepted(change, Release, actor, idempotency)
 
@@ -333,47 +336,6 @@ class Operations:
         return AlertTaken(
             name=alert.name, fingerprint=alert.fingerprint, release=None if row is None else row.id, ignored=why_not
         )
-
-    async def _release_earlier(
-        self, connection: AsyncConnection, service: Service, target: str | None, actor: Actor, reason: str
-    ) -> Release:
-        is_named, target = target is not None, target or service.previous_stable
-        if target is None:
-            raise ConflictError(
-                f"service {service.name!r} had no version before {service.stable or 'its first'}",
-                code="nothing_to_return_to",
-                remedy="name a version with --to",
-            )
-        for row in await unfinished_of(connection, service.name):
-            if row.candidate == target:
-                return release_view(row)
-        if target == service.stable:
-            latest = await list_releases(connection, service=service.name, candidate=target, limit=1)
-            if latest:
-                return release_view(latest[0])
-            raise ConflictError(f"{target} is the stable version already", code="already_stable")
-        await need_target(connection, target, reason if is_named else _ROLLBACK)  # the one way back asks for no reason
-        spec, why, now = rollback_spec(service.name, target), rollback_reason(target, reason), self._clock.now()
-        row = await accept_release(connection, spec, self._allowance, actor=actor.name, reason=why, now=now)
-        return release_view(row)
-
-
-_ROLLBACK = "rollback to "
-
-
-def rollback_reason(target: str, reason: str) -> str:
-    """The reason of a release that is itself a rollback."""
-    return f"{_ROLLBACK}{target}: {reason}" if reason else f"{_ROLLBACK}{target}"
-
-
-def _ends_running(running: ReleaseRow, target: str | None) -> bool:
-    """Whether going back means ending the running release: not if it is the way back itself, and not if the
-    wanted version is neither of its two."""
-    if running.phase is Phase.ROLLING_BACK:
-        return target in {None, running.stable}
-    if target is not None:
-        return target == running.state.stable
-    return not running.reason.startswith(_ROLLBACK)
 
 
 def _check_command(kind: str, reason: str, if_match: int | None) -> None:

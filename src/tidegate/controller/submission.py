@@ -13,7 +13,6 @@ from tidegate.controller.arms import resolve_arms
 from tidegate.controller.capabilities import check_capabilities
 from tidegate.controller.judges_of_releases import need_judges, with_win_rates
 from tidegate.delivery.release import Phase, ReleaseSpec, new_release
-from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.strategy import strategy_name
 from tidegate.errors import ConflictError, InvalidInputError
 from tidegate.registry import audit
@@ -84,28 +83,6 @@ def need_reason_for_unstable(reference: str, unstable: str | None, reason: str) 
             code="unstable_version",
             remedy="say with a reason (--reason) why it may be tried again, or push a new version",
         )
-
-
-def direct_spec(service: str, version: str) -> ReleaseSpec:
-    """A direct release with every default."""
-    return parse_release({"kind": "Release", "service": service, "version": version, "strategy": "direct"})
-
-
-def rollback_spec(service: str, version: str) -> ReleaseSpec:
-    """The way back after a release has succeeded: a direct release that waits for nobody.
-
-    One answered probe shows that the version still works; a release in the making gives way.
-    """
-    return parse_release(
-        {
-            "kind": "Release",
-            "service": service,
-            "version": version,
-            "strategy": {"direct": {"promote": {"bake": "10s"}}},
-            "probe": {"requests": 1, "timeout": "2m"},
-            "when_running": "supersede",
-        }
-    )
 
 
 def _waits_for_another(unfinished: list[ReleaseRow]) -> bool:
