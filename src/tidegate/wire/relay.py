@@ -22,6 +22,22 @@ class EventRelay(ABC):
     costs less than it takes to find out by scanning that it could be skipped.
     """
 
+    __slots__ = (
+        "_is_between",
+        "_is_closed",
+        "_splitter",
+        "answer_id",
+        "content_events",
+        "fault",
+        "finish_reason",
+        "has_content",
+        "is_complete",
+        "is_filtered",
+        "is_refused",
+        "malformed_events",
+        "model",
+        "usage",
+    )
     kind: ClassVar[Kind]
     surprisal: Surprisal = NOTHING
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar
 
 import msgspec
 
 from tidegate.wire.kinds import Kind
 from tidegate.wire.relay import EventRelay
-from tidegate.wire.surprisal import read_surprisal
+from tidegate.wire.surprisal import NOTHING, read_surprisal
 from tidegate.wire.usage import read_openai_usage
 
 DONE = b"data: [DONE]\n\n"
 _USAGE_NULL = b',"usage":null'
+_NONE: AbstractSet[int] = frozenset()
+_FIRST: AbstractSet[int] = frozenset((0,))
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -52,14 +55,14 @@ class ChatRelay(EventRelay):
         choices: asked for; a choice that never began is as unfinished as one that was cut.
     """
 
+    __slots__ = ("_choices", "_finished", "_seen", "_strips_usage")
     kind: ClassVar[Kind] = Kind.CHAT
 
     def __init__(self, *, strips_usage: bool = False, choices: int = 1) -> None:
         super().__init__()
         self._strips_usage = strips_usage
         self._choices = choices
-        self._seen: set[int] = set()
-        self._finished: set[int] = set()
+        self._seen = self._finished = _NONE
 
     def _follow(self, data: bytes, block: bytes) -> bytes:
         try:
@@ -83,7 +86,7 @@ class ChatRelay(EventRelay):
     def _follow_choice(self, choice: _Choice) -> None:
         index = choice.index
         if index not in self._seen:
-            self._seen.add(index)
+            self._seen = _with(self._seen, index)
             self.is_complete = False
         delta = choice.delta
         if (delta is not None and (delta.content or _has_other_content(delta))) or choice.text:
@@ -97,7 +100,7 @@ class ChatRelay(EventRelay):
     def _finish(self, index: int, reason: str) -> None:
         self.finish_reason = self.finish_reason or reason
         self.is_filtered = self.is_filtered or reason == "content_filter"
-        self._finished.add(index)
+        self._finished = _with(self._finished, index)
         self.is_complete = len(self._finished) >= self._choices and self._finished >= self._seen
 
     def _done(self, block: bytes) -> bytes:
@@ -112,10 +115,24 @@ class ChatRelay(EventRelay):
 class ScoredChatRelay(ChatRelay):
     """The same where the client asked for log probabilities: they are read from each event as well."""
 
+    __slots__ = ("surprisal",)
+
+    def __init__(self, *, strips_usage: bool = False, choices: int = 1) -> None:
+        super().__init__(strips_usage=strips_usage, choices=choices)
+        self.surprisal = NOTHING
+
     def _follow(self, data: bytes, block: bytes) -> bytes:
         if (found := read_surprisal(data)).tokens:
             self.surprisal = self.surprisal.plus(found)
         return super()._follow(data, block)
+
+
+def _with(indexes: AbstractSet[int], index: int) -> AbstractSet[int]:
+    """These and one more. Nearly every answer has one choice, so those share one set."""
+    if isinstance(indexes, set):
+        indexes.add(index)
+        return indexes
+    return {*indexes, index} if indexes or index else _FIRST
 
 
 def _has_other_content(delta: _Delta) -> bool:

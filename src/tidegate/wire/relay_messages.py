@@ -47,6 +47,7 @@ _EVENT = msgspec.json.Decoder(_Event).decode
 class MessagesRelay(EventRelay):
     """Follows the events of one Anthropic message."""
 
+    __slots__ = ()
     kind: ClassVar[Kind] = Kind.MESSAGES
 
     def _follow(self, data: bytes, block: bytes) -> bytes:

@@ -47,6 +47,7 @@ _EVENT = msgspec.json.Decoder(_Event).decode
 class ResponsesRelay(EventRelay):
     """Follows the events of one response."""
 
+    __slots__ = ()
     kind: ClassVar[Kind] = Kind.RESPONSES
 
     def _follow(self, data: bytes, block: bytes) -> bytes:
