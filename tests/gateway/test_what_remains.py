@@ -1,16 +1,20 @@
-"""A request that is over, in whatever way, leaves nothing for the collector: what it held is free at once."""
+"""What a request holds, and when it lets go: a stream of what was asked once it has begun, a connection of everything
+between two requests, and a request that is over, in whatever way, of all without the collector's help."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import gc
+import json
+import tracemalloc
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import httpx2
 import pytest
-from tests.gateway.gateway_bench import service, until
+from tests.faults.raw_upstreams import chat_events, read_request, serving, whole_chat
+from tests.gateway.gateway_bench import KEY, chat_body, service, until
 
 from tidegate.gateway.attempt import Attempt
 from tidegate.gateway.call import Call
@@ -21,8 +25,8 @@ from tidegate.gateway.http.timers import Timeout
 from tidegate.gateway.stream_delivery import StreamDelivery
 from tidegate.wire.relay_chat import ChatRelay
 
-OF_A_REQUEST = (Attempt, Call, StreamDelivery, ChatRelay, Timeout)
-OF_A_CONNECTION = (Connection, Request, UpstreamConnection, UpstreamResponse)
+OF_A_REQUEST = (Attempt, Call, StreamDelivery, ChatRelay, Timeout, UpstreamResponse)
+OF_A_CONNECTION = (Connection, Request, UpstreamConnection)
 
 
 @pytest.fixture
@@ -100,3 +104,67 @@ async def test_an_upstream_that_cannot_be_reached(bench, closed_port):
     assert (await bench.chat(stream=True)).status_code == 502
     await bench.client.aclose()
     await until(lambda: not alive(*OF_A_REQUEST, *OF_A_CONNECTION))
+
+
+LARGE = 4 << 20
+
+
+@pytest.fixture
+def traced() -> Iterator[Callable[[], int]]:
+    """Bytes that Python holds beyond what it held at first."""
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    yield lambda: tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+
+
+def request_of(size: int, *, stream: bool) -> bytes:
+    body = json.dumps(chat_body(messages=[{"role": "user", "content": "x" * size}], stream=stream)).encode()
+    head = f"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {KEY}\r\n"
+    return f"{head}content-length: {len(body)}\r\n\r\n".encode() + body
+
+
+async def test_a_stream_that_has_begun_does_not_hold_what_was_asked(bench, traced):
+    answer = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n"
+    is_cancelled = asyncio.Event()
+
+    async def serve(reader, writer):
+        await read_request(reader)
+        writer.write(answer + chat_events("one two", is_finished=False))
+        try:
+            await reader.read()
+        finally:
+            is_cancelled.set()
+
+    async with serving(serve) as url:
+        bench.provide("sim", url)
+        bench.publish(service())
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
+        writer.write(request_of(LARGE, stream=True))
+        await writer.drain()
+        await reader.readuntil(b"two")
+        await until(lambda: traced() < LARGE // 4)
+        writer.close()
+        row = (await bench.observations.after(1))[0]
+        await is_cancelled.wait()
+    assert (row.outcome, row.is_estimated) == ("cancelled", True)
+    assert LARGE // 5 < row.input_tokens < LARGE // 3, "the estimate still knows how long it was"
+
+
+async def test_a_connection_between_two_requests_does_not_hold_the_last_one(bench, traced):
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+
+    async def serve(reader, writer):
+        await read_request(reader)
+        writer.write(head % len(whole_chat()) + whole_chat())
+
+    async with serving(serve) as url:
+        bench.provide("sim", url)
+        bench.publish(service())
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
+        for _ in range(3):  # the second has the same head as the first, which is then remembered
+            writer.write(request_of(LARGE, stream=False))
+            await writer.drain()
+            await reader.readuntil(whole_chat())
+        await until(lambda: traced() < LARGE // 4)
+        writer.close()

@@ -95,7 +95,7 @@ def book_failed_attempt(call: Call, leg: Leg) -> None:
 
 
 def _estimated_input(call: Call) -> int:
-    return len(call.request.body) // CHARACTERS_PER_TOKEN
+    return call.asked_bytes // CHARACTERS_PER_TOKEN
 
 
 def _count_answer(series: Series, answer: Observation, first_token: float, pace: float) -> None:

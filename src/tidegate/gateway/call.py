@@ -107,6 +107,19 @@ class Call(msgspec.Struct, eq=False):
     outcome: Outcome | None = None
     copy: SecondAnswer | None = None
     reservation: Reservation | None = None
+    _released_bytes: int = 0
+
+    @property
+    def asked_bytes(self) -> int:
+        """Of the request's body."""
+        return self._released_bytes or len(self.request.body)
+
+    def release_body(self) -> None:
+        """Nobody else will be asked: a long answer does not hold to its end what was asked, unless that is kept with it."""
+        self.body = None  # type: ignore[assignment]  # whoever reads it now would read what nobody asks any more
+        if self.transcript is None:
+            self._released_bytes = len(self.request.body)
+            self.request.body = b""
 
     @property
     def span_attempt(self) -> int:

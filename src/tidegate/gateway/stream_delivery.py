@@ -117,6 +117,7 @@ class StreamDelivery:
         responder.start(200, headers, length=None)
         responder.write(b"".join(self._held))
         self._held.clear()
+        call.release_body()
         if self._relay.has_content:
             call.first_content_at = time.monotonic()
             call.answered(self._leg)

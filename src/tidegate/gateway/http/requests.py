@@ -234,7 +234,7 @@ class RequestReader:
         is_plain = is_keep_alive and not is_http10 and method != b"HEAD"
         request = Request(method, target, path, headers, is_keep_alive, is_http10, is_plain)
         if is_ordinary and _UNREPEATED.isdisjoint(headers) and self._habit.learn(head):
-            self._known = request
+            self._known = request.again()  # without the body, which it must not hold while the connection is idle
         return request, length
 
     def _judge_head(self, head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bool]:
@@ -332,6 +332,9 @@ class RequestReader:
                 return None
         self._request = None
         self.is_continue_wanted = False
+        if self._at == len(self._held):
+            self._held = b""  # a long answer does not hold to its end what was read
+            self._at = self._scanned = 0
         return request
 
     def _fill(self, request: Request) -> bool:

@@ -248,7 +248,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._known = status, headers
         self._head_bytes = 1
         self._is_done = self._is_keep_alive = True
-        self._response = response = UpstreamResponse(status, headers, self.is_reused, self, [body], len(body), True)
+        response = UpstreamResponse(status, headers, self.is_reused, self, [body], len(body), True)
         if self._is_sending:
             self._wake_writer()
             self.close()
@@ -350,7 +350,8 @@ class UpstreamConnection(asyncio.Protocol):
     # ---- ending
 
     def _end(self, response: UpstreamResponse, *, is_clean: bool) -> None:
-        """The answer is whole: pool the connection, or close it."""
+        """The answer is whole: pool the connection, or close it; neither holds the answer any longer."""
+        self._response = None
         if is_clean and self.is_open and not self._is_sending:
             if response.is_paused:
                 self._transport.resume_reading()
