@@ -53,7 +53,7 @@ def call(usage=None, *, events=0, told=None, served=True, sent=0.001):
         served=object() if served else None,
         own_seconds=sent,
         is_sent=sent > 0,
-        request=SimpleNamespace(body=b"x" * 400),
+        asked_bytes=400,
     )
 
 
