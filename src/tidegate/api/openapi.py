@@ -24,6 +24,7 @@ from tidegate.shapes import (
     evaluations,
     experiments,
     gateways,
+    incidents,
     judges,
     keys,
     logs,
@@ -42,6 +43,7 @@ from tidegate.shapes import prompts as prompt_shapes
 
 _SHAPES: tuple[ModuleType, ...] = (
     releases,
+    incidents,
     experiments,
     planned,
     pairs,

@@ -45,8 +45,9 @@ from tidegate.registry.releases import (
 )
 from tidegate.registry.services import get_service
 from tidegate.registry.versions import resolve
+from tidegate.shapes.incidents import Incident
 from tidegate.shapes.operations import AlertsTaken, AlertTaken
-from tidegate.shapes.releases import Incident, Release
+from tidegate.shapes.releases import Release
 
 T = TypeVar("T")
 _NEEDS_IF_MATCH = frozenset({"promote", "resume"})

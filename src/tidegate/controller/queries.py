@@ -29,8 +29,9 @@ from tidegate.registry.freezes import EVERYTHING, Freeze, freeze_of, list_freeze
 from tidegate.registry.releases import ReleaseRow, current_of, events_of, list_releases, read_release
 from tidegate.registry.services import Service, get_service, page_of_services
 from tidegate.shapes.gateways import Gateway
+from tidegate.shapes.incidents import Incident
 from tidegate.shapes.operations import Checklist, ReleaseReport, RollbackTargets
-from tidegate.shapes.releases import ActualTraffic, Event, Explanation, Incident, Release, RouteExplanation, Status
+from tidegate.shapes.releases import ActualTraffic, Event, Explanation, Release, RouteExplanation, Status
 from tidegate.shapes.traffic import ReleaseProgram
 
 _PAUSED_FOR_PEOPLE = frozenset({PauseReason.AWAIT_APPROVAL, PauseReason.UNVERIFIED})  # no reason to give up waiting

@@ -19,6 +19,7 @@ from tidegate.registry import freezes, incidents
 from tidegate.registry.audit import AuditRow
 from tidegate.registry.releases import ReleaseRow
 from tidegate.shapes.gateways import Breaker, Cutoff, Gateway
+from tidegate.shapes.incidents import Incident, Moment
 from tidegate.shapes.releases import (
     ActualTraffic,
     Approval,
@@ -26,10 +27,8 @@ from tidegate.shapes.releases import (
     Event,
     Freeze,
     Gate,
-    Incident,
     MetricVerdict,
     Mirror,
-    Moment,
     Release,
 )
 

@@ -1,4 +1,4 @@
-"""What the API tells of the audit log."""
+"""The audit log as the API tells it."""
 
 from __future__ import annotations
 

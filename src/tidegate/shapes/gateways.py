@@ -1,4 +1,4 @@
-"""What the API tells of gateways: what they serve, and whom they stopped asking."""
+"""Gateways as the API tells them: what they serve, and whom they stopped asking."""
 
 from __future__ import annotations
 

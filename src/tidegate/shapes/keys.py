@@ -1,4 +1,4 @@
-"""What the API tells of keys: their rights, limits and usage."""
+"""Keys as the API tells them: their rights, limits and usage."""
 
 from __future__ import annotations
 

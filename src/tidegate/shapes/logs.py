@@ -1,4 +1,4 @@
-"""What the API tells of logs."""
+"""Logs as the API tells them."""
 
 from __future__ import annotations
 

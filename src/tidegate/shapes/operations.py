@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from tidegate.shapes.releases import Explanation, Incident
+from tidegate.shapes.incidents import Incident
+from tidegate.shapes.releases import Explanation
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):

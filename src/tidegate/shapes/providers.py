@@ -1,4 +1,4 @@
-"""What the API tells of providers; keys and certificates are not told."""
+"""Providers as the API tells them: a key only by its reference."""
 
 from __future__ import annotations
 

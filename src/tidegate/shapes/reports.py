@@ -6,7 +6,8 @@ from datetime import datetime
 
 import msgspec
 
-from tidegate.shapes.releases import Incident, Release
+from tidegate.shapes.incidents import Incident
+from tidegate.shapes.releases import Release
 from tidegate.shapes.traffic import Traffic
 
 

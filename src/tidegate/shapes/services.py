@@ -1,4 +1,4 @@
-"""What the API tells of services, and how a request to one would be rendered."""
+"""Services, and how a request to one would be rendered, as the API tells them."""
 
 from __future__ import annotations
 

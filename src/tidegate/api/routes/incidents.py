@@ -16,8 +16,8 @@ from tidegate.controller.reports.release_report import notification_view
 from tidegate.delivery.alerts import FiredAlert
 from tidegate.errors import InvalidInputError
 from tidegate.registry import outbox
+from tidegate.shapes.incidents import Incident, Incidents
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
-from tidegate.shapes.releases import Incident, Incidents
 
 router = APIRouter(tags=["incidents"])
 ServiceFilter = Annotated[str | None, Query(description="Only this service's.")]

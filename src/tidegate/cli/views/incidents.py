@@ -9,8 +9,8 @@ from rich.text import Text
 
 from tidegate.cli.output import Cell, fields, table
 from tidegate.cli.wording import duration, instant, moment
+from tidegate.shapes.incidents import Incident
 from tidegate.shapes.operations import Notification
-from tidegate.shapes.releases import Incident
 
 _STANDINGS = {"sent": ("✔ sent", "green"), "waiting": ("○ waiting", "yellow"), "dead": ("✖ dead", "bold red")}
 

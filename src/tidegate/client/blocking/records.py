@@ -11,8 +11,8 @@ from typing import Any, Literal
 from tidegate.client.calls import records
 from tidegate.client.transport import SyncTransport
 from tidegate.shapes.audit import AuditCheck, AuditRows
+from tidegate.shapes.incidents import Incident, Incidents
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
-from tidegate.shapes.releases import Incident, Incidents
 
 
 class RecordsOperations:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from tidegate.client.call import Call, in_path
 from tidegate.shapes.audit import AuditCheck, AuditRows
+from tidegate.shapes.incidents import Incident, Incidents
 from tidegate.shapes.operations import AlertsTaken, Notification, Notifications
-from tidegate.shapes.releases import Incident, Incidents
 
 
 def incidents(*, service: str | None = None, limit: int = 50, cursor: str | None = None) -> Call[Incidents]:

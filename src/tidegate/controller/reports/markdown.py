@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 
 from tidegate.controller.reports.wording import cell, duration, exact, instant, words
+from tidegate.shapes.incidents import Incident
 from tidegate.shapes.operations import Checklist, ReleaseReport, StepCounts
-from tidegate.shapes.releases import Incident, MetricVerdict, Release
+from tidegate.shapes.releases import MetricVerdict, Release
 
 _MARKS = {"done": "x", "open": " ", "failed": " ", "not_needed": "-"}
 _STAYS = {"failed": " **failed**", "not_needed": " (not needed)"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.dashboard.looking import Context, Look, Page, of_each_scope
-from tidegate.shapes.releases import Incident
+from tidegate.shapes.incidents import Incident
 
 _A_PAGE = 30
 

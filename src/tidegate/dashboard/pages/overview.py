@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tidegate.dashboard.looking import Context, Look, Page, of_each_scope
-from tidegate.shapes.releases import Incident, Release
+from tidegate.shapes.incidents import Incident
+from tidegate.shapes.releases import Release
 
 SERVICES_A_PAGE = 50
 _MOST_RUNNING = 12
