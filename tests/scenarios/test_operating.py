@@ -1,13 +1,11 @@
-"""What people do with releases: abort, roll back, pause, freeze, retry, queue — and twice, and at the same time."""
+"""What people do with releases: abort, roll back, pause, freeze — and twice, and at the same time."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
-from tests.scenarios.world import ALICE, BOB, World
+from tests.scenarios.world import ALICE, BOB
 
 from tidegate.controller.operations import Idempotency
-from tidegate.controller.route_explaining import AskedRoute
 from tidegate.delivery.release_file import parse_release
 from tidegate.errors import ConflictError, InvalidInputError, NotFoundError, PreconditionError
 
@@ -198,101 +196,6 @@ async def test_a_release_submitted_during_a_freeze_waits(world):
     await world.until(submitted.id, "succeeded")
 
 
-async def test_a_queued_release_waits_for_the_running_one(world):
-    _, _, third = await world.service("bot", "1.0.0", "1.1.0", "1.2.0")
-    first = await world.release("bot", "v1.1.0", bake="5s")
-    await world.until(first.id, "promoting.soaking")
-    second = await world.release("bot", "v1.2.0", bake="1s")
-    await world.settle()
-    assert (await world.look(second.id)).phase == "pending"
-    assert (await world.control.queries.status("bot")).waiting == (second.id,)
-    await world.until(second.id, "succeeded")
-    assert (await world.look(first.id)).phase == "succeeded"
-    assert await world.stable("bot") == third
-
-
-async def test_a_superseding_release_takes_the_place_of_the_running_one(world):
-    _, second, third = await world.service("bot", "1.0.0", "1.1.0", "1.2.0")
-    first = await world.release("bot", "v1.1.0", bake="60s")
-    await world.until(first.id, "promoting.soaking")
-    newer = await world.release("bot", "v1.2.0", bake="1s", when_running="supersede")
-    await world.until(newer.id, "succeeded")
-    assert (await world.look(first.id)).phase == "superseded"
-    assert await world.stable("bot") == third
-    assert second not in world.weights("bot")
-
-
-async def test_what_waits_in_the_queue_does_not_follow_a_superseding_release(world):
-    old, *_ = await world.service("bot", "1.0.0", "1.1.0", "1.2.0")
-    first = await world.release("bot", "v1.1.0", bake="1s")
-    await world.until(first.id, "succeeded")
-    await world.control.operations.freeze("bot", actor=ALICE, reason="wait")
-    queued = await world.release("bot", "v1.2.0", bake="1s")
-    back = await world.control.operations.rollback("bot", actor=ALICE, reason="it sulks")
-    await world.control.operations.unfreeze("bot", actor=ALICE, reason="go")
-    await world.until(back.id, "succeeded")
-    assert (await world.look(queued.id)).phase == "rejected"
-    assert await world.stable("bot") == old
-
-
-async def test_a_release_that_wants_no_other_beside_it_is_refused(world):
-    await world.service("bot", "1.0.0", "1.1.0", "1.2.0")
-    first = await world.release("bot", "v1.1.0")
-    with pytest.raises(ConflictError, match=first.id):
-        await world.release("bot", "v1.2.0", when_running="reject")
-
-
-async def test_there_and_back_again(world):
-    a, b = await world.service("bot", "1.0.0", "1.1.0")
-    for number in ("v1.1.0", "v1.0.0", "v1.1.0"):
-        submitted = await world.release("bot", number, bake="1s")
-        await world.until(submitted.id, "succeeded")
-    status = await world.control.queries.status("bot")
-    assert (status.stable, status.previous_stable) == (b, a)
-    assert [view.phase for view in await world.control.queries.history("bot")] == ["succeeded"] * 3
-
-
-async def test_submitting_the_stable_version_ends_the_running_release(world):
-    old, _ = await world.service("bot", "1.0.0", "1.1.0")
-    submitted = await world.release("bot", "v1.1.0")
-    await world.until(submitted.id, "promoting.soaking")
-    assert (await world.release("bot", "v1.0.0")).id == submitted.id
-    await world.until(submitted.id, "rolled_back")
-    assert await world.stable("bot") == old
-    with pytest.raises(ConflictError, match="stable version already"):
-        await world.release("bot", "v1.0.0")
-
-
-async def test_a_retry_is_another_attempt_with_fresh_verdicts_after_the_cooldown(world):
-    _, new = await world.service("bot", "1.0.0", "1.1.0")
-    submitted = await world.release("bot", "v1.1.0", bake="5s", rollback={"cooldown": "1h"})
-    await world.until(submitted.id, "promoting.soaking")
-    await world.gateways[0].serve("bot", 200, lambda version: version == new)
-    await world.until(submitted.id, "rolled_back")
-    with pytest.raises(InvalidInputError, match="reason"):
-        await world.control.operations.command(submitted.id, "retry", actor=ALICE)
-    await world.control.operations.command(submitted.id, "retry", actor=ALICE, reason="the cache was cold")
-    await world.advance(3)
-    waiting = await world.look(submitted.id)
-    assert (waiting.phase, waiting.attempt, waiting.verdict) == ("pending", 2, None)
-    world.clock.advance(timedelta(hours=1))
-    world.beat()
-    await world.until(submitted.id, "succeeded")
-    assert await world.stable("bot") == new
-
-
-async def test_the_same_content_submitted_anew_waits_for_the_cooldown_too(world):
-    _, new = await world.service("bot", "1.0.0", "1.1.0")
-    first = await world.release("bot", "v1.1.0", rollback={"cooldown": "10m"})
-    await world.until(first.id, "promoting.soaking")
-    await world.gateways[0].serve("bot", 200, lambda version: version == new)
-    ended = await world.until(first.id, "rolled_back")
-    second = await world.release("bot", "v1.1.0", bake="1s")
-    assert second.not_before_at == ended.ended_at + timedelta(minutes=10)
-    await world.advance(5)
-    assert (await world.look(second.id)).phase == "pending"
-
-
 async def test_commands_that_come_too_late_or_mean_nothing_are_refused(world):
     await world.service("bot", "1.0.0", "1.1.0")
     submitted = await world.release("bot", "v1.1.0", bake="1s")
@@ -306,67 +209,3 @@ async def test_commands_that_come_too_late_or_mean_nothing_are_refused(world):
         await command("rel_nope", "abort", actor=ALICE)
     with pytest.raises(NotFoundError):
         await world.release("nobody", "v1.0.0")
-
-
-async def test_events_are_told_in_order_and_end_with_the_release(world):
-    await world.service("bot", "1.0.0", "1.1.0")
-    submitted = await world.release("bot", "v1.1.0", bake="2s")
-
-    async def listen() -> list[str]:
-        return [event.code async for event in world.control.queries.events(submitted.id)]
-
-    listening = asyncio.create_task(listen())
-    await world.until(submitted.id, "succeeded")
-    told = await listening
-    assert told == await world.codes(submitted.id)
-    assert told[0] == "submitted"
-    assert told[-1] == "drained"
-
-
-async def test_waiting_ends_when_the_release_is_promoted_or_held(world):
-    await world.service("bot", "1.0.0", "1.1.0")
-    submitted = await world.release("bot", "v1.1.0", bake="2s")
-    waiting = asyncio.create_task(world.control.queries.wait(submitted.id, at_most=timedelta(seconds=20)))
-    await world.until(submitted.id, "promoting.soaking")
-    await world.control.operations.command(submitted.id, "pause", actor=ALICE)
-    await world.settle()
-    paused = await waiting
-    assert paused.pause_reasons == ("manual",)
-    early = await world.control.queries.wait(submitted.id, at_most=timedelta(seconds=0))
-    assert early.phase == "promoting"
-
-
-async def test_explain_route_says_who_would_get_what(world):
-    old, new = await world.service("bot", "1.0.0", "1.1.0")
-    explained = world.control.queries.explain_route("bot", AskedRoute(user="ann"))
-    assert (explained.version, explained.unit, explained.propensity) == (old, "ann", 10_000)
-    submitted = await world.release("bot", "v1.1.0")
-    await world.until(submitted.id, "promoting.soaking")
-    explained = world.control.queries.explain_route("bot", AskedRoute(user="ann"))
-    assert (explained.version, explained.release) == (new, submitted.id)
-    await world.service("empty", stable=False)
-    assert "no version" in world.control.queries.explain_route("empty", AskedRoute()).sentence
-    with pytest.raises(NotFoundError):
-        world.control.queries.explain_route("nobody", AskedRoute())
-
-
-async def test_gateways_are_shown_with_what_they_serve(world):
-    await world.service("bot", "1.0.0")
-    world.gateways[1].refuses = lambda _: True
-    await world.service("shop", "1.0.0")
-    first, second = world.control.queries.gateways()
-    assert (first.is_current, second.is_current) == (True, False)
-    assert first.is_live
-    assert second.is_live
-
-
-async def test_a_release_that_no_gateway_can_probe_says_so(tmp_path):
-    world = await World.create(tmp_path, gateways=0)
-    try:
-        await world.service("bot", "1.0.0", stable=False)
-        view = await world.release("bot", "v1.0.0")
-        await world.advance(3)
-        told = await world.control.queries.explain(view.id)
-        assert any("No gateway is connected to control" in sentence for sentence in told.summary)
-    finally:
-        await world.close()
