@@ -38,19 +38,7 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         InvalidInputError: what the release takes depends on what comes out: a bandit or an interleaving.
     """
     program = compile_program(spec.strategy)
-    if any(isinstance(step, Interleave) for step in program.steps):
-        raise InvalidInputError(
-            "an interleaving is decided by votes, and no history tells how many people will vote: "
-            f"{votes_sentence(spec.analysis.alpha, power)}",
-            code="not_available_yet",
-            remedy="compare that with the conversations that can vote until its horizon; ties come on top",
-        )
-    if any(getattr(step, "reweighting", None) is not None for step in program.steps):
-        raise InvalidInputError(
-            f"what {strategy_name(spec.strategy)} gives to whom depends on what comes out, so it cannot be reckoned ahead",
-            code="not_available_yet",
-            remedy="plan an A/B test of the same arms; `tidegate results` tells how the experiment stands",
-        )
+    _refuse_what_depends_on_answers(spec, program, power)
     steps, clock, share = [], start, 0.0
     segments = [step.audience for step in program.steps if isinstance(step, Split | Decide) and step.audience]
     for index in range(len(program.steps) + (not program.finishes)):
@@ -77,6 +65,22 @@ def make_plan(spec: ReleaseSpec, expected: Expectation, traffic: Forecast, *, st
         undecided=tuple(undecided_metrics(steps, power)) if traffic.mean else (),
         refusals=tuple(refusals(spec, steps, expected, traffic)),
     )
+
+
+def _refuse_what_depends_on_answers(spec: ReleaseSpec, program: Program, power: float) -> None:
+    if any(isinstance(step, Interleave) for step in program.steps):
+        raise InvalidInputError(
+            "an interleaving is decided by votes, and no history tells how many people will vote: "
+            f"{votes_sentence(spec.analysis.alpha, power)}",
+            code="not_available_yet",
+            remedy="compare that with the conversations that can vote until its horizon; ties come on top",
+        )
+    if any(getattr(step, "reweighting", None) is not None for step in program.steps):
+        raise InvalidInputError(
+            f"what {strategy_name(spec.strategy)} gives to whom depends on what comes out, so it cannot be reckoned ahead",
+            code="not_available_yet",
+            remedy="plan an A/B test of the same arms; `tidegate results` tells how the experiment stands",
+        )
 
 
 def _step(
