@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from tidegate.controller.ingest import Ingest
 from tidegate.controller.measuring import Measurer
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.routing_table import RoutingTableReader, is_frozen
+from tidegate.delivery.bundle import Bundle
 from tidegate.delivery.facts import Facts, NewerRelease, ProbeResult, StepCounts, StepPairs
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.intents import Intent
@@ -27,7 +28,7 @@ from tidegate.delivery.routing import variant_route
 from tidegate.registry import observations
 from tidegate.registry.arrivals import read_arrivals
 from tidegate.registry.database import Database
-from tidegate.registry.freezes import list_freezes
+from tidegate.registry.freezes import Freeze, list_freezes
 from tidegate.registry.observations import Counted, CountKey
 from tidegate.registry.pairs import CountedPairs, PairKey, read_pair_counts
 from tidegate.registry.releases import ReleaseRow, active_releases, open_intents
@@ -44,6 +45,24 @@ class Seen(NamedTuple):
     counts: Mapping[str, Mapping[CountKey, Counted]]
     pairs: Mapping[str, Mapping[PairKey, CountedPairs]]
     arrivals: Mapping[str, datetime]
+
+
+class _Read(NamedTuple):
+    """What is known of the active releases: the database at one instant, and the counts if they came in time.
+
+    Attributes:
+        of_service: each service's releases, the oldest first.
+        intents: by release, those that wait for an answer.
+        declared: every service by its name.
+        contents: of every version that is on trial, serves or may be gone back to.
+    """
+
+    of_service: Mapping[str, list[ReleaseRow]]
+    intents: Mapping[str, tuple[Intent, ...]]
+    declared: Mapping[str, Service]
+    frozen: Sequence[Freeze]
+    contents: Mapping[str, Bundle]
+    seen: Seen | None
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,52 +115,60 @@ class Gatherer:
             jump_of: how far the wall clock moved since the release was last committed.
             only: one service.
         """
+        read = await self._read(only)
+        return {
+            name: [
+                Case(row=row, intents=read.intents[row.id], facts=self._facts(row, read, epoch, jump_of(row.id)))
+                for row in rows
+            ]
+            for name, rows in read.of_service.items()
+        }
+
+    async def _read(self, only: str | None) -> _Read:
         async with self._state.read() as connection:
             rows = [row for row in await active_releases(connection) if only in {None, row.service}]
             if not rows:
-                return {}
+                return _Read({}, {}, {}, (), {}, None)
             intents = await open_intents(connection, [row.id for row in rows])
             declared = {service.name: service for service in await list_services(connection)}
             frozen = await list_freezes(connection)
             on_trial = {reference for row in rows for reference in row.state.arms.values()}
             contents = await self._table.bundles(connection, on_trial | _pointers(declared, rows))
-        seen = await self._counts.read([row.id for row in rows if row.phase.is_running])
         of_service: dict[str, list[ReleaseRow]] = defaultdict(list)
         for row in rows:
             of_service[row.service].append(row)
-        gathered: dict[str, list[Case]] = defaultdict(list)
-        for row in rows:
-            siblings = of_service[row.service]
-            service, own = declared[row.service], {ref: contents[ref] for ref in row.state.arms.values()}
-            trying = {row.state.arms[arm] for arm in row.state.on_trial} if row.phase.is_running else set()
-            found = {ref: self._runtime.readiness(ref, own[ref]) for ref in trying}
-            ready = _together(found.values())
-            longest = max(variant_route("", ref, own[ref], 0, service.spec).timeouts.total for ref in own)
-            facts = Facts(
-                epoch=epoch,
-                stable=service.stable,
-                revision_written=self._revision_written(
-                    service, row, siblings, is_held=is_frozen(service.name, frozen)
-                ),
-                candidate_ready=ready.is_ready,
-                candidate_detail=ready.detail,
-                lost=frozenset(ref for ref, each in found.items() if each.is_ready is False),
-                gates=self._gates_of(row.id),
-                probe=self._probe_of(row.id),
-                gateways=self._gateways.facts(),
-                counts=_step_counts(row, seen),
-                pairs=_step_pairs(row, seen),
-                observed_at=self._observed_at(row.service, seen),
-                cutoffs=self._gateways.cutoffs(),
-                readings=self._measurer.readings(row.id, row.spec, row.state),
-                is_frozen=is_frozen(service.name, frozen),
-                other_running=_other_running(row, siblings),
-                newer=_newer(row, siblings),
-                clock_jump=jump_of(row.id),
-                request_timeout=timedelta(seconds=longest),
-            )
-            gathered[row.service].append(Case(row=row, intents=tuple(intents[row.id]), facts=facts))
-        return dict(gathered)
+        seen = await self._counts.read([row.id for row in rows if row.phase.is_running])
+        said = {release: tuple(own) for release, own in intents.items()}
+        return _Read(of_service, said, declared, frozen, contents, seen)
+
+    def _facts(self, row: ReleaseRow, read: _Read, epoch: int, jump: timedelta) -> Facts:
+        siblings, service, seen = read.of_service[row.service], read.declared[row.service], read.seen
+        own = {ref: read.contents[ref] for ref in row.state.arms.values()}
+        trying = {row.state.arms[arm] for arm in row.state.on_trial} if row.phase.is_running else set()
+        found = {ref: self._runtime.readiness(ref, own[ref]) for ref in trying}
+        ready, is_held = _together(found.values()), is_frozen(service.name, read.frozen)
+        longest = max(variant_route("", ref, own[ref], 0, service.spec).timeouts.total for ref in own)
+        return Facts(
+            epoch=epoch,
+            stable=service.stable,
+            revision_written=self._revision_written(service, row, siblings, is_held=is_held),
+            candidate_ready=ready.is_ready,
+            candidate_detail=ready.detail,
+            lost=frozenset(ref for ref, each in found.items() if each.is_ready is False),
+            gates=self._gates_of(row.id),
+            probe=self._probe_of(row.id),
+            gateways=self._gateways.facts(),
+            counts=_step_counts(row, seen),
+            pairs=_step_pairs(row, seen),
+            observed_at=self._observed_at(row.service, seen),
+            cutoffs=self._gateways.cutoffs(),
+            readings=self._measurer.readings(row.id, row.spec, row.state),
+            is_frozen=is_held,
+            other_running=_other_running(row, siblings),
+            newer=_newer(row, siblings),
+            clock_jump=jump,
+            request_timeout=timedelta(seconds=longest),
+        )
 
     def _observed_at(self, service: str, seen: Seen | None) -> datetime | None:
         """By whichever process: what this one stored it knows, though it may not be able to read now."""
