@@ -162,3 +162,12 @@ async def test_pausing_makes_the_upstream_wait_and_bounds_memory(pool, upstream)
     await response.stream_to(take)
     assert size == 400 * 65536
     assert pool.idle == 1
+
+
+@pytest.mark.parametrize("consume", [gather, lambda response: response.read(4 << 20)], ids=["stream", "read"])
+async def test_who_begins_to_read_late_gets_all_that_follows_what_was_read_ahead(pool, upstream, until, consume):
+    server = await upstream(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % (2 << 20) + b"x" * (2 << 20))
+    response = await send(pool, server.origin)
+    await until(lambda: response.is_paused)
+    assert len(await consume(response)) == 2 << 20
+    assert pool.idle == 1

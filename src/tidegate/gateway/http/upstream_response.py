@@ -59,21 +59,18 @@ class UpstreamResponse(msgspec.Struct, eq=False):
         if self._held_bytes > limit or (self.is_delimited and length.isdigit() and int(length) > limit):
             self.close()
             raise self._too_large(limit)
-        if self._error is None and not self.is_complete:
-            size = self._held_bytes
+        pieces: list[bytes] = []
+        size = 0
 
-            def collect(data: bytes) -> None:
-                nonlocal size
-                size += len(data)
-                if size > limit:
-                    raise self._too_large(limit)
-                self._held.append(data)
+        def collect(data: bytes) -> None:
+            nonlocal size
+            size += len(data)
+            if size > limit:
+                raise self._too_large(limit)
+            pieces.append(data)
 
-            await self._follow(collect)
-        if self._error is not None:
-            raise self._error
-        held, self._held = self._held, []
-        return held[0] if len(held) == 1 else b"".join(held)
+        await self.stream_to(collect)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     async def stream_to(self, on_data: Callable[[bytes], None]) -> None:
         """Call ``on_data`` once per TCP read, with de-chunked bytes, until the body ends.
@@ -85,17 +82,22 @@ class UpstreamResponse(msgspec.Struct, eq=False):
             TruncatedBodyError: the connection ended before the body did.
             ProtocolError: the body's framing is broken.
         """
-        if self._held:
-            data, self._held, self._held_bytes = b"".join(self._held), [], 0
-            try:
+        try:
+            if self._held:
+                data, self._held, self._held_bytes = b"".join(self._held), [], 0
+                self.resume()  # what nobody wanted yet was read up to a bound only
                 on_data(data)
-            except BaseException:
-                self.close()
-                raise
-        if self._error is not None:
-            raise self._error
-        if not self.is_complete:
-            await self._follow(on_data)
+            if self._error is not None:
+                raise self._error
+            if not self.is_complete:
+                self._on_data = on_data
+                self._waiter = asyncio.get_running_loop().create_future()
+                await self._waiter
+        except BaseException:
+            self.close()
+            raise
+        finally:
+            self._on_data = self._waiter = None  # the waiter keeps what was raised, with the frames that hold us
 
     def pause(self) -> None:
         """Stop reading: ``on_data`` is not called until :meth:`resume`."""
@@ -132,19 +134,6 @@ class UpstreamResponse(msgspec.Struct, eq=False):
     @staticmethod
     def _too_large(limit: int) -> BodyTooLargeError:
         return BodyTooLargeError(f"the upstream's answer is larger than {limit} bytes")
-
-    async def _follow(self, on_data: Callable[[bytes], None]) -> None:
-        self._on_data = on_data
-        self._waiter = asyncio.get_running_loop().create_future()
-        if self._held_bytes > _READ_AHEAD:
-            self.resume()
-        try:
-            await self._waiter
-        except BaseException:
-            self.close()
-            raise
-        finally:
-            self._on_data = self._waiter = None  # the waiter keeps what was raised, with the frames that hold us
 
     # ---- what the connection calls
 
