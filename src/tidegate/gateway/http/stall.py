@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tidegate.gateway.http.timers import Wheel
+    from tidegate.gateway.http.timers import Deadline, Wheel
 
 
 class Stall:
@@ -20,11 +20,12 @@ class Stall:
         is_on: the client does not keep up.
     """
 
-    __slots__ = ("_deadline", "_drained", "_seconds", "_size", "_transport", "is_on")
+    __slots__ = ("_deadline", "_drained", "_seconds", "_size", "_transport", "_wheel", "is_on")
     _transport: asyncio.Transport
 
     def __init__(self, wheel: Wheel, seconds: float) -> None:
-        self._deadline = wheel.deadline(self._look)
+        self._wheel = wheel
+        self._deadline: Deadline | None = None  # most connections never need one
         self._seconds = seconds
         self._size = 0  # bytes that waited when it was looked at last
         self._drained: asyncio.Future[None] | None = None
@@ -35,18 +36,22 @@ class Stall:
         self.is_on = True
         self._transport = transport
         self._size = transport.get_write_buffer_size()
+        if self._deadline is None:
+            self._deadline = self._wheel.deadline(self._look)
         self._deadline.set(self._seconds)
 
     def end(self) -> None:
         """The client has caught up."""
         self.is_on = False
-        self._deadline.clear()
+        if self._deadline is not None:
+            self._deadline.clear()
         self._wake()
 
     def forget(self) -> None:
         """The connection is gone."""
         self.end()
-        self._deadline.drop()
+        if self._deadline is not None:
+            self._deadline.drop()
 
     async def wait(self) -> None:
         """Until the client has caught up, or is gone."""
@@ -60,6 +65,7 @@ class Stall:
             self._drained.set_result(None)
 
     def _look(self) -> None:
+        assert self._deadline is not None, "it is what calls this"
         size = self._transport.get_write_buffer_size()
         if size < self._size:
             self._size = size

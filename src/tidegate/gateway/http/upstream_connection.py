@@ -29,6 +29,7 @@ _INTERIM_LIMIT = 10
 _WRITE_PIECE = 262_144
 JOIN_LIMIT = 65_536
 """Bytes of a body up to which it is sent in one piece with its head."""
+_NO_HEAD: tuple[int, dict[bytes, bytes]] = 0, {}
 _LINE_END = b"\r\n"  # llhttp skips line ends before an answer; they are what an earlier one left behind
 
 OnHead = Callable[["UpstreamResponse | HttpClientError"], None]
@@ -78,9 +79,8 @@ class UpstreamConnection(asyncio.Protocol):
         self.origin = origin
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # called by the parser, without a frame of Python
-        self._headers: dict[bytes, bytes] = {}
         self._habit = Habit()
-        self._known: tuple[int, dict[bytes, bytes]] = 0, {}  # of the answer whose head is the habit
+        self._known = _NO_HEAD  # of the answer whose head is the habit
         self._head_bytes = 0
         self._interim = 0
         self._is_keep_alive = False
@@ -306,7 +306,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Called by the parser, also for interim answers; a second final answer poisons the connection."""
         if self._is_done:
             raise ProtocolError("bytes follow the upstream's answer")
-        self._headers = {}
+        self._headers: dict[bytes, bytes] = {}
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser."""
