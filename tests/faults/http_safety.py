@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 from tests.faults.points import EXPLANATIONS, Point, listed
+from tests.faults.proving_files import (
+    ANSWER_BODY,
+    ASKING,
+    BODIES,
+    BOUNDS,
+    COMPLAINTS,
+    CONNECTION,
+    CROWDS,
+    DIALLING,
+    DOORS,
+    DRAINING,
+    FRAMING,
+    FUZZ,
+    HEADS,
+    ORIGIN,
+    POOL,
+    PROCESS,
+    READING,
+    RESPONDER,
+    RULES,
+    SERVER,
+    STREAMING,
+    TLS,
+)
 
 PAGE = EXPLANATIONS / "http-safety.md"
 
-READING, CONNECTION, RESPONDER = (
-    "gateway/http/test_requests.py::",
-    "gateway/http/test_connection.py::",
-    "gateway/http/test_responder.py::",
-)
-BOUNDS, SERVER, ORIGIN = (
-    "gateway/http/test_limits.py::",
-    "gateway/http/test_server.py::",
-    "gateway/http/test_origin.py::",
-)
-POOL, DIALLING = "gateway/http/test_pool.py::", "gateway/http/test_dialling.py::"
-ASKING, ANSWER_BODY = "gateway/http/test_upstream_connection.py::", "gateway/http/test_upstream_response.py::"
-RULES, HEADS, DRAINING = (
-    "wire/test_http_rules.py::",
-    "gateway/http/test_plain_heads.py::",
-    "gateway/http/test_draining.py::",
-)
-FRAMING, BODIES, CROWDS = "hostile/test_framing.py::", "hostile/test_bodies.py::", "hostile/test_crowds.py::"
-FUZZ, DOORS, PROCESS = "hostile/test_fuzz.py::", "gateway/test_front_doors.py::", "cli/test_gateway_process.py::"
-COMPLAINTS, TLS, MEMORY = (
-    "gateway/test_complaints.py::",
-    "gateway/test_tls_upstream.py::",
-    "gateway/test_streaming.py::",
-)
 
 POINTS: tuple[Point, ...] = (
     Point(
@@ -120,8 +120,8 @@ POINTS: tuple[Point, ...] = (
         (
             RESPONDER + "test_a_slow_reader_pauses_the_writer_and_bounds_memory",
             RESPONDER + "test_a_client_that_takes_nothing_is_cut_off",
-            MEMORY + "test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault",
-            MEMORY + "test_a_reader_that_takes_nothing_stops_an_upstream_that_never_would",
+            STREAMING + "test_a_slow_reader_makes_the_upstream_wait_and_is_no_fault",
+            STREAMING + "test_a_reader_that_takes_nothing_stops_an_upstream_that_never_would",
             ANSWER_BODY + "test_pausing_makes_the_upstream_wait_and_bounds_memory",
             ASKING + "test_a_large_body_is_sent_in_slices_while_the_upstream_is_slow",
             CROWDS + "test_a_hundred_slow_readers_are_bounded_by_their_buffers",
