@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from io import BytesIO
 
 import pytest
+import sqlalchemy as sa
 
 from tidegate.errors import ConflictError, InvalidInputError, OperatorError
 from tidegate.registry.artifacts import ArtifactStore, CorruptArtifactError
@@ -159,3 +160,15 @@ async def test_another_database_is_told_what_to_use(tmp_path):
     with pytest.raises(OperatorError, match="SQLite") as refused:
         await write_backup("postgresql://db/tidegate", store, tmp_path / "saved.tar", made_at=AT)
     assert "pg_dump" in refused.value.remedy
+
+
+async def test_a_database_of_another_build_is_told_as_such(first, tmp_path):
+    place, _ = first
+    state = await place.opened()
+    async with state.write() as connection:
+        await connection.execute(sa.text("ALTER TABLE audit RENAME COLUMN hash TO digest"))
+    await state.close()
+    with pytest.raises(OperatorError, match=r"not those of this build: no such column: audit\.hash") as raised:
+        await write_backup(place.database, place.artifacts, tmp_path / "saved.tar", made_at=AT)
+    assert raised.value.code == "other_build"
+    assert not (tmp_path / "saved.tar").exists()

@@ -1,3 +1,4 @@
+import sqlite3
 import sys
 
 import pytest
@@ -57,6 +58,28 @@ async def test_a_column_that_does_without_us_is_let_be(tmp_path):
         await connection.execute(sa.text("ALTER TABLE audit ADD COLUMN ticket TEXT"))
         await connection.execute(sa.text("ALTER TABLE audit ADD COLUMN weight INTEGER NOT NULL DEFAULT 0"))
     assert await bring_to_head(database, "state") == newest_revision("state")
+    await database.close()
+
+
+async def test_what_is_no_database_of_ours_is_named_and_left_alone(tmp_path):
+    (tmp_path / "noise.db").write_bytes(b"no database at all" * 1000)
+    with sqlite3.connect(tmp_path / "others.db") as others:
+        others.execute("CREATE TABLE audit (mine TEXT)")
+    for name, reason in {"noise.db": "file is not a database", "others.db": "table audit already exists"}.items():
+        database = Database(f"sqlite:///{tmp_path}/{name}")
+        with pytest.raises(OperatorError, match=f"cannot be brought to revision .*: .*{reason}") as raised:
+            await bring_to_head(database, "state")
+        assert (raised.value.code, raised.value.where) == ("storage_failed", f"sqlite:///{tmp_path}/{name}")
+        await database.close()
+    others.close()
+
+
+async def test_a_database_that_cannot_be_reached_is_named_without_its_password():
+    database = Database("postgresql://ann:s3cret@127.0.0.1:1/tide")
+    with pytest.raises(OperatorError, match="cannot be brought to revision") as raised:
+        await bring_to_head(database, "state")
+    assert raised.value.where == "postgresql://ann:***@127.0.0.1:1/tide"
+    assert "s3cret" not in str(raised.value)
     await database.close()
 
 

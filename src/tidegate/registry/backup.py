@@ -137,6 +137,13 @@ async def _look_into(file: Path) -> tuple[set[str], str]:
             if checked.broken_seq is not None:
                 raise InvalidInputError(f"the audit log is broken: {checked.reason}", where=file.name)
             return await referenced_artifacts(connection), f"{checked.head.seq}:{checked.head.hash}"
+    except sa.exc.DBAPIError as error:
+        raise OperatorError(
+            f"its tables are not those of this build: {error.orig}",
+            code="other_build",
+            where=file.name,
+            remedy="use the build that wrote it",
+        ) from error
     finally:
         await database.close()
 

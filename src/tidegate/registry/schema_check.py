@@ -40,14 +40,23 @@ async def bring_to_head(database: Database, part: Part) -> str:
     """Create or upgrade the tables if they are not at the newest revision; returns it.
 
     Raises:
-        OperatorError: the database was made by another build, or cannot be written.
+        OperatorError: the database was made by another build or program, or cannot be reached or written.
     """
     newest = newest_revision(part)
-    if await _stored(database, part) != newest:
-        from tidegate.registry.migrate import migrate  # noqa: PLC0415 - loads alembic, only when there is work for it
+    try:
+        if await _stored(database, part) != newest:
+            from tidegate.registry.migrate import migrate  # noqa: PLC0415 - loads alembic, only when it has work
 
-        await migrate(database, part)
-    await _check_columns(database, part)
+            await migrate(database, part)
+        await _check_columns(database, part)
+    except (sa.exc.DBAPIError, OSError) as error:
+        reason = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        raise OperatorError(
+            f"the {part} database cannot be brought to revision {newest!r}: {reason}",
+            code="storage_failed",
+            where=_place(database.engine.url),
+            remedy="let storage.database name a database of Tidegate, or an empty one, that can be reached and written",
+        ) from error
     return newest
 
 
@@ -61,9 +70,13 @@ def of_another_build(url: sa.URL, part: Part, difference: str) -> OperatorError:
     return OperatorError(
         f"another build wrote the {part} database: {difference}",
         code="other_build",
-        where=url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True),
+        where=_place(url),
         remedy="run the build that wrote it, restore a backup that this build made, or name another storage.database",
     )
+
+
+def _place(url: sa.URL) -> str:
+    return url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
 
 
 def newest_revision(part: Part) -> str:
