@@ -35,7 +35,7 @@ _HOUR = 3600
 _RELEASES = 20  # whose opinions of stable tell how often and how well it is judged
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class AskedSchedule(msgspec.Struct, frozen=True, kw_only=True):
     """A schedule that is asked for.
 
     Attributes:
@@ -59,7 +59,7 @@ class Planner:
         self._clock = clock
 
     async def plan(
-        self, spec: ReleaseSpec, assumed: AssumeSpec, *, power: float = 0.8, target: Target | None = None
+        self, spec: ReleaseSpec, assumed: AssumeSpec, *, power: float = 0.8, target: AskedSchedule | None = None
     ) -> Planned:
         """What the release would take and could detect.
 
@@ -165,7 +165,7 @@ def _reckon(
     is_by_request: bool,
     now: datetime,
     power: float,
-    target: Target | None,
+    target: AskedSchedule | None,
 ) -> Planned:
     # scipy is loaded here, by the first plan that anybody asks for
     from tidegate.delivery.planning.expectation import expect  # noqa: PLC0415

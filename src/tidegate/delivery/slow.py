@@ -42,11 +42,11 @@ def slow_after(spec: ReleaseSpec, state: ReleaseState) -> SlowAfter | None:
 
 
 def _thresholds(guardrail: GuardrailSpec, frozen: Iterable[float], state: ReleaseState) -> Iterable[tuple[str, float]]:
-    reading = METRICS[guardrail.metric].reading
-    assert isinstance(reading, Quantity)
+    measure = METRICS[guardrail.metric].measure
+    assert isinstance(measure, Quantity)
     margins = [m for m in (guardrail.max_increase, guardrail.max_change) if m is not None]
     for value in frozen:
         yield STABLE, value
         yield from ((arm, value * (1 + margin)) for arm in state.arms for margin in margins)
     if guardrail.hard is not None:
-        yield from ((variant, guardrail.hard.value * reading.scale) for variant in (STABLE, *state.arms))
+        yield from ((variant, guardrail.hard.value * measure.scale) for variant in (STABLE, *state.arms))

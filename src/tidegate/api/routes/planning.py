@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from tidegate.api.plane import Behind, Plane, Reader
 from tidegate.api.replies import answers, reply
-from tidegate.controller.planning import Target
+from tidegate.controller.planning import AskedSchedule
 from tidegate.delivery.planning.assumed import AssumeSpec
 from tidegate.delivery.planning.planned import Planned
 from tidegate.delivery.quantities import decode_quantity
@@ -65,7 +65,7 @@ async def _planned(plane: Plane, body: PlanBody) -> Planned:
     spec = parse_release(Document({"kind": "Release", **declared, **named}, "spec"))
     target = None
     if body.detect is not None:
-        target = Target(
+        target = AskedSchedule(
             detect=body.detect, confidence=body.confidence, power=body.power, within_seconds=body.within_seconds
         )
     return await plane.control.planner.plan(spec, _assumed(body.assume or {}), power=body.power, target=target)

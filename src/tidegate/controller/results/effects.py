@@ -52,7 +52,7 @@ def watched(spec: ReleaseSpec) -> list[GuardrailSpec]:
     found: dict[str, GuardrailSpec] = {}
     for guardrail in spec.guardrails:
         name = metric_name(guardrail)
-        if guardrail.source is None and name not in known and not isinstance(metric_of(guardrail).reading, Quotient):
+        if guardrail.source is None and name not in known and not isinstance(metric_of(guardrail).measure, Quotient):
             found.setdefault(name, guardrail)
     return list(found.values())
 

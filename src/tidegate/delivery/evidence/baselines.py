@@ -37,10 +37,10 @@ def freeze(
         name = metric_name(guardrail)
         if not guardrail.compares or name in frozen:
             continue
-        reading = metric_of(guardrail).reading
-        made = _rate(name, reading, before) if isinstance(reading, Rate) else None
-        if isinstance(reading, Quantity) and guardrail.stat != "mean":
-            made = _threshold(name, reading, guardrail.stat or "p95", before, candidate, stable)
+        measure = metric_of(guardrail).measure
+        made = _rate(name, measure, before) if isinstance(measure, Rate) else None
+        if isinstance(measure, Quantity) and guardrail.stat != "mean":
+            made = _threshold(name, measure, guardrail.stat or "p95", before, candidate, stable)
         if made is not None:
             frozen[name] = made
     return tuple(frozen.values())

@@ -154,7 +154,7 @@ def check_stat(read: Document, guardrail: GuardrailSpec, path: Path) -> None:
     elif name == WIN_RATE:
         is_known, kind = False, "a share of votes"
     else:
-        is_known = isinstance(METRICS[name].reading, Quantity) and stat != WIN_RATE
+        is_known = isinstance(METRICS[name].measure, Quantity) and stat != WIN_RATE
         kind = f"a {METRICS[name].kind}"
     if not is_known:
         raise InvalidInputError(
@@ -174,7 +174,7 @@ def _check_hard(read: Document, guardrail: GuardrailSpec, metric: Metric, hard: 
             where=where,
             remedy=f"a hard limit of {metric.name} names what is bad, such as {example}",
         )
-    if is_from_below and isinstance(metric.reading, Quantity) and guardrail.stat not in {None, "mean"}:
+    if is_from_below and isinstance(metric.measure, Quantity) and guardrail.stat not in {None, "mean"}:
         raise InvalidInputError(f"a {guardrail.stat} is limited from above only", where=where, remedy="use stat: mean")
     if metric.kind is Kind.RATE and not _is_within(hard, metric.harm):
         raise InvalidInputError(

@@ -113,13 +113,13 @@ def compare(guardrail: GuardrailSpec, both: Concurrent, *, alpha: float, pass_al
     """
     sides = sides_of(guardrail)
     part = alpha / len(sides)
-    match metric_of(guardrail).reading:
+    match metric_of(guardrail).measure:
         case Rate() as rate:
             effect, verdict, code = _compare_rates(guardrail, rate, both, sides, part, pass_alpha)
         case Quantity() as quantity if guardrail.stat != "mean":
             effect, verdict, code = _compare_quantiles(guardrail, quantity, both, sides, part, pass_alpha, least)
-        case Quantity() | Score() | Quotient() as reading:
-            effect, verdict, code = _compare_means(reading, both, sides, part, pass_alpha, least)
+        case Quantity() | Score() | Quotient() as measure:
+            effect, verdict, code = _compare_means(measure, both, sides, part, pass_alpha, least)
             least = max(least, asymptotic.MINIMUM_VALUES)
     samples = samples_of(guardrail, both.candidate), samples_of(guardrail, both.stable)
     if verdict is not Verdict.FAIL and min(samples) < max(1, least):
@@ -213,31 +213,31 @@ def _by_bounds(effect: Effect, lenient: Effect, side: Side) -> Verdict:
 
 
 def _compare_means(
-    reading: Quantity | Score | Quotient,
+    measure: Quantity | Score | Quotient,
     both: Concurrent,
     sides: Sequence[Side],
     alpha: float,
     pass_alpha: float,
     least: int,
 ) -> tuple[Effect, Verdict, str]:
-    if min(reading.of(both.candidate).count, reading.of(both.stable).count) < asymptotic.MINIMUM_VALUES:
+    if min(measure.of(both.candidate).count, measure.of(both.stable).count) < asymptotic.MINIMUM_VALUES:
         return _UNKNOWN, Verdict.NO_DATA, "too_few_compared"
     horizon = _HORIZON * max(least, asymptotic.MINIMUM_VALUES)
-    effect = _relative(_log_ratio(reading, both, alpha, horizon))
+    effect = _relative(_log_ratio(measure, both, alpha, horizon))
     if math.isnan(effect.estimate):
         return _UNKNOWN, Verdict.NO_DATA, "not_comparable"
-    lenient = _relative(_log_ratio(reading, both, pass_alpha, horizon))
+    lenient = _relative(_log_ratio(measure, both, pass_alpha, horizon))
     verdict = worst(_by_bounds(effect, lenient, side) for side in sides)
     return effect, verdict, _code(verdict)
 
 
-def _log_ratio(reading: Quantity | Score | Quotient, both: Concurrent, alpha: float, horizon: int) -> Effect:
+def _log_ratio(measure: Quantity | Score | Quotient, both: Concurrent, alpha: float, horizon: int) -> Effect:
     """Unknown where a mean is 0 or negative: *relative to stable* means nothing then."""
-    if isinstance(reading, Quotient):
-        ratios = [(reading.of(s.arm), reading.of(s.control)) for s in both.strata]
+    if isinstance(measure, Quotient):
+        ratios = [(measure.of(s.arm), measure.of(s.control)) for s in both.strata]
         return log_ratio_of_ratios(ratios, alpha, horizon=horizon)
-    pairs = [Pair(reading.of(s.arm), reading.of(s.control)) for s in both.strata]
-    if min(reading.of(both.candidate).total, reading.of(both.stable).total) <= 0:
+    pairs = [Pair(measure.of(s.arm), measure.of(s.control)) for s in both.strata]
+    if min(measure.of(both.candidate).total, measure.of(both.stable).total) <= 0:
         return _UNKNOWN
     return asymptotic.log_ratio_of_means(pairs, alpha, horizon=horizon)
 

@@ -25,7 +25,7 @@ _HORIZON = 1_000  # values at which the bounds of means are tightest
 MINIMUM_EVENTS = 5  # a limit is not breached by fewer, whatever the bound says: one blip is no evidence
 
 
-class Reading(NamedTuple):
+class BoundedEstimate(NamedTuple):
     """One guardrail on one set of counts; the bounds are those of the rate, the share above the limit, or the mean."""
 
     samples: int
@@ -36,7 +36,7 @@ class Reading(NamedTuple):
     is_breached: bool
 
 
-NOTHING = Reading(0, 0, None, None, None, is_breached=False)
+NOTHING = BoundedEstimate(0, 0, None, None, None, is_breached=False)
 
 
 def judge_limit(
@@ -48,7 +48,7 @@ def judge_limit(
     *,
     alpha: float,
     least: int,
-) -> tuple[Verdict, str, Reading]:
+) -> tuple[Verdict, str, BoundedEstimate]:
     """``(verdict, code, what it rests on)``.
 
     Args:
@@ -58,22 +58,22 @@ def judge_limit(
         alpha: of a false breach.
         least: requests below which there is no data.
     """
-    reading = read(guardrail, hard, total, alpha)
-    if reading.is_breached:
-        if stable is not None and _is_environment(guardrail, hard, reading, stable, alpha):
-            return Verdict.INCONCLUSIVE, "environment", reading
-        return Verdict.FAIL, "breached", reading
+    found = read(guardrail, hard, total, alpha)
+    if found.is_breached:
+        if stable is not None and _is_environment(guardrail, hard, found, stable, alpha):
+            return Verdict.INCONCLUSIVE, "environment", found
+        return Verdict.FAIL, "breached", found
     of_window = read(guardrail, hard, window, alpha)
     if not of_window.samples:
         return Verdict.NO_DATA, "not_measured", of_window
     if of_window.samples < least:
         return Verdict.NO_DATA, "too_few_samples", of_window
-    return Verdict.PASS, "within_limit", reading
+    return Verdict.PASS, "within_limit", found
 
 
-def read(guardrail: GuardrailSpec, hard: Comparison, summary: Summary, alpha: float) -> Reading:
+def read(guardrail: GuardrailSpec, hard: Comparison, summary: Summary, alpha: float) -> BoundedEstimate:
     """What the counts say of one limit."""
-    match metric_of(guardrail).reading:
+    match metric_of(guardrail).measure:
         case Rate() as rate:
             events, trials = rate.events(summary), rate.trials(summary)
             limit = 1 - hard.value if rate.is_of_good else hard.value
@@ -88,14 +88,14 @@ def read(guardrail: GuardrailSpec, hard: Comparison, summary: Summary, alpha: fl
         case Quotient(of, scale):
             ratio = of(summary)
             return _read_mean(hard, ratio.count, ratio.value * scale, ratio.value * scale * ratio.relative_error, alpha)
-        case Quantity() | Score() as reading:
-            values = reading.of(summary)
-            error = values.deviation / reading.scale / math.sqrt(max(1, values.count))
-            return _read_mean(hard, values.count, values.mean / reading.scale, error, alpha)
+        case Quantity() | Score() as measure:
+            values = measure.of(summary)
+            error = values.deviation / measure.scale / math.sqrt(max(1, values.count))
+            return _read_mean(hard, values.count, values.mean / measure.scale, error, alpha)
 
 
 def _is_environment(
-    guardrail: GuardrailSpec, hard: Comparison, candidate: Reading, stable: Summary, alpha: float
+    guardrail: GuardrailSpec, hard: Comparison, candidate: BoundedEstimate, stable: Summary, alpha: float
 ) -> bool:
     """Whether stable surely breaches the limit too, and the candidate is not surely worse than it may be."""
     beside = read(guardrail, hard, stable, alpha)
@@ -114,26 +114,26 @@ def _is_from_below(hard: Comparison) -> bool:
 
 def _read_share(
     hard: Comparison, events: int, samples: int, limit: float, estimate: float | None, alpha: float
-) -> Reading:
+) -> BoundedEstimate:
     lower, upper = bernoulli.bounds(events, samples, alpha)
     is_beyond = hard.operator in {">=", "<="} and lower >= limit
     is_breached = events >= MINIMUM_EVENTS and (lower > limit or is_beyond)
-    return Reading(samples, events, estimate, lower, upper, is_breached)
+    return BoundedEstimate(samples, events, estimate, lower, upper, is_breached)
 
 
-def _of_good(found: Reading) -> Reading:
+def _of_good(found: BoundedEstimate) -> BoundedEstimate:
     """The same of the share without the event."""
     assert found.lower is not None
     assert found.upper is not None
     return found._replace(lower=1 - found.upper, upper=1 - found.lower)
 
 
-def _read_mean(hard: Comparison, count: int, estimate: float, error: float, alpha: float) -> Reading:
+def _read_mean(hard: Comparison, count: int, estimate: float, error: float, alpha: float) -> BoundedEstimate:
     if not count:
         return NOTHING
     if count < asymptotic.MINIMUM_VALUES or not math.isfinite(error):
-        return Reading(count, 0, estimate, None, None, is_breached=False)
+        return BoundedEstimate(count, 0, estimate, None, None, is_breached=False)
     width = error * asymptotic.critical(count, alpha, horizon=_HORIZON)
     if _is_from_below(hard):
-        return Reading(count, 0, estimate, None, estimate + width, hard.holds(estimate + width))
-    return Reading(count, 0, estimate, estimate - width, None, hard.holds(estimate - width))
+        return BoundedEstimate(count, 0, estimate, None, estimate + width, hard.holds(estimate + width))
+    return BoundedEstimate(count, 0, estimate, estimate - width, None, hard.holds(estimate - width))

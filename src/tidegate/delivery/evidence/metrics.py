@@ -101,7 +101,8 @@ class Score(NamedTuple):
     scale: float
 
 
-Reading = Rate | Quantity | Quotient | Score
+Measure = Rate | Quantity | Quotient | Score
+"""How the values of a metric are taken from counts."""
 
 
 class Metric(NamedTuple):
@@ -118,7 +119,7 @@ class Metric(NamedTuple):
     unit: str
     harm: Harm
     meaning: str
-    reading: Reading
+    measure: Measure
     stat: str | None = None
 
 
@@ -126,9 +127,9 @@ def _outcomes(*outcomes: Outcome) -> Rate:
     return Rate(lambda s: s.count(*outcomes), lambda s: s.judged, outcomes=frozenset(outcomes))
 
 
-def _rate(name: str, reading: Rate, meaning: str) -> Metric:
-    harm = Harm.DECREASE if reading.is_of_good else Harm.INCREASE
-    return Metric(name, Kind.RATE, "share", harm, meaning, reading)
+def _rate(name: str, measure: Rate, meaning: str) -> Metric:
+    harm = Harm.DECREASE if measure.is_of_good else Harm.INCREASE
+    return Metric(name, Kind.RATE, "share", harm, meaning, measure)
 
 
 _LATENCY = Quantity(lambda s: s.latency, 1e6, lambda s: s.failures, lambda s: s.open_latency)
@@ -316,7 +317,7 @@ def metric_name(guardrail: GuardrailSpec) -> str:
 
 def estimate_of(guardrail: GuardrailSpec, summary: Summary) -> float | None:
     """The metric's value in its own unit; ``None`` without data, infinite for a quantile that is a failure."""
-    match metric_of(guardrail).reading:
+    match metric_of(guardrail).measure:
         case Rate() as rate:
             trials = rate.trials(summary)
             share = rate.events(summary) / trials if trials else None
@@ -328,20 +329,20 @@ def estimate_of(guardrail: GuardrailSpec, summary: Summary) -> float | None:
             tail = quantity.tail(summary)
             q = QUANTILES[guardrail.stat or "p95"]
             return tail.quantile(q) / quantity.scale if tail.values.count else None
-        case Quantity() | Score() as reading:
-            values = reading.of(summary)
-            return values.mean / reading.scale if values.count else None
+        case Quantity() | Score() as measure:
+            values = measure.of(summary)
+            return values.mean / measure.scale if values.count else None
 
 
 def samples_of(guardrail: GuardrailSpec, summary: Summary) -> int:
     """Requests that tell the metric."""
-    match metric_of(guardrail).reading:
+    match metric_of(guardrail).measure:
         case Rate() as rate:
             return rate.trials(summary)
         case Quantity() as quantity if guardrail.stat != "mean":
             return quantity.tail(summary).size
-        case Quantity() | Score() | Quotient() as reading:
-            return reading.of(summary).count
+        case Quantity() | Score() | Quotient() as measure:
+            return measure.of(summary).count
 
 
 def show_value(guardrail: GuardrailSpec, value: float | None) -> str:

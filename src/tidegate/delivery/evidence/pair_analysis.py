@@ -123,8 +123,8 @@ def can_decide(guardrail: GuardrailSpec) -> bool:
         return True
     if guardrail.stat not in {None, "mean"}:
         return False
-    reading = metric_of(guardrail).reading
-    is_told = bool(reading.outcomes) if isinstance(reading, Rate) else guardrail.metric in _QUANTITIES
+    measure = metric_of(guardrail).measure
+    is_told = bool(measure.outcomes) if isinstance(measure, Rate) else guardrail.metric in _QUANTITIES
     return is_told and guardrail.metric not in SHOWN
 
 
@@ -163,10 +163,10 @@ def _sides_as_arms(total: PairCounts | None, window: PairCounts) -> Concurrent:
 def _compare(
     guardrail: GuardrailSpec, window: PairCounts, alpha: float, pass_alpha: float, least: int
 ) -> MetricVerdict:
-    reading = metric_of(guardrail).reading
+    measure = metric_of(guardrail).measure
     sides = sides_of(guardrail)
-    if isinstance(reading, Rate):
-        found = _compare_rates(guardrail, reading, window, alpha / len(sides), pass_alpha)
+    if isinstance(measure, Rate):
+        found = _compare_rates(guardrail, measure, window, alpha / len(sides), pass_alpha)
     else:
         sums = window.quantities.get(_QUANTITIES.get(guardrail.metric, ""), PairedSums())
         found = _compare_means(sums, sides, alpha / len(sides), pass_alpha, least)

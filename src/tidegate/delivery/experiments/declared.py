@@ -131,8 +131,8 @@ def _check_objective(read: Document, objective: GuardrailSpec, path: Path) -> No
         )
     check_stat(read, objective, path)
     metric = metric_of(objective)
-    if isinstance(metric.reading, Quotient) or metric.harm is Harm.EITHER:
-        why = "is a ratio of two sums" if isinstance(metric.reading, Quotient) else "is better in neither direction"
+    if isinstance(metric.measure, Quotient) or metric.harm is Harm.EITHER:
+        why = "is a ratio of two sums" if isinstance(metric.measure, Quotient) else "is better in neither direction"
         raise InvalidInputError(
             f"{objective.metric} {why}, so no winner can be chosen by it",
             where=where,

@@ -80,7 +80,7 @@ def difference(
         margin: of a quantile, relative.
     """
     horizon = horizon_of(least)
-    match metric_of(objective).reading:
+    match metric_of(objective).measure:
         case Rate() as rate if is_said(objective):
             return _differences([_events(rate, each) for each in rounds], 1.0, alpha, horizon)
         case Rate() as rate:
@@ -91,9 +91,9 @@ def difference(
             if threshold is None:
                 return shown
             return _with_exceedances(shown, _evident(quantity, rounds, threshold, variant), q, threshold.value, margin)
-        case Quantity() | Score() as reading:
-            pairs = [Pair(reading.of(each.arm), reading.of(each.control)) for each in rounds]
-            return _differences(pairs, reading.scale, alpha, horizon)
+        case Quantity() | Score() as measure:
+            pairs = [Pair(measure.of(each.arm), measure.of(each.control)) for each in rounds]
+            return _differences(pairs, measure.scale, alpha, horizon)
         case Quotient():
             raise InternalError(f"{objective.metric} is no objective of an experiment")
 

@@ -61,8 +61,8 @@ def freeze_thresholds(
 
 def quantile_of(objective: GuardrailSpec) -> Quantity | None:
     """The quantity whose quantile the objective is about, if it is."""
-    reading = metric_of(objective).reading
-    return reading if isinstance(reading, Quantity) and objective.stat in QUANTILES else None
+    measure = metric_of(objective).measure
+    return measure if isinstance(measure, Quantity) and objective.stat in QUANTILES else None
 
 
 def exceedances(tails: Sequence[Tails], value: float, *, factor: float = 1.0, is_least: bool = True) -> list[Stratum]:

@@ -12,10 +12,10 @@ from tidegate.delivery.evidence.metrics import (
     FEEDBACK,
     JUDGE,
     METRICS,
+    Measure,
     Quantity,
     Quotient,
     Rate,
-    Reading,
     Score,
     metric_of,
 )
@@ -74,12 +74,12 @@ def expect(
     _check_names(assumed)
     found: dict[str, Expected] = {}
     for name, metric in METRICS.items():
-        expected = _expected(name, metric.reading, history.summary, assumed, found)
+        expected = _expected(name, metric.measure, history.summary, assumed, found)
         if expected is not None:
             found[name] = expected
     for guardrail in named:
         if guardrail.source is None and guardrail.metric not in METRICS:
-            told = _expected(guardrail.metric, metric_of(guardrail).reading, history.told, assumed, found)
+            told = _expected(guardrail.metric, metric_of(guardrail).measure, history.told, assumed, found)
             if told is not None:
                 found[guardrail.metric] = told
     measured = history.requests / history.summary.units if history.summary.units else 1.0
@@ -114,10 +114,10 @@ def _check_names(assumed: AssumeSpec) -> None:
 
 
 def _expected(
-    name: str, reading: Reading, summary: Summary, assumed: AssumeSpec, known: Mapping[str, Expected]
+    name: str, measure: Measure, summary: Summary, assumed: AssumeSpec, known: Mapping[str, Expected]
 ) -> Expected | None:
     """Of one metric; ``None`` where neither history nor anybody says anything."""
-    match reading:
+    match measure:
         case Rate() as rate:
             return _rate(name, rate, summary, assumed)
         case Quantity() as quantity:

@@ -112,7 +112,7 @@ def _row(
     *,
     is_required: bool,
 ) -> MetricPlan:
-    known, metric = expected.metrics[guardrail.metric], metric_of(guardrail).reading
+    known, metric = expected.metrics[guardrail.metric], metric_of(guardrail).measure
     if isinstance(known, ExpectedRate):
         value = 1 - known.rate if isinstance(metric, Rate) and metric.is_of_good else known.rate
     elif isinstance(known, ExpectedMean) or not isinstance(metric, Quantity):

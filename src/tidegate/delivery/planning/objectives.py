@@ -153,12 +153,12 @@ def _row(
 
 
 def _expected(objective: GuardrailSpec, known: Expected) -> float | None:
-    reading, q = metric_of(objective).reading, QUANTILES.get(objective.stat or "")
+    measure, q = metric_of(objective).measure, QUANTILES.get(objective.stat or "")
     if isinstance(known, ExpectedRate):
-        return 1 - known.rate if isinstance(reading, Rate) and reading.is_of_good else known.rate
-    if isinstance(known, ExpectedMean) or not isinstance(reading, Quantity):
+        return 1 - known.rate if isinstance(measure, Rate) and measure.is_of_good else known.rate
+    if isinstance(known, ExpectedMean) or not isinstance(measure, Quantity):
         return known.mean
-    return _finite((known.mean if q is None else known.quantile(q)) / reading.scale)
+    return _finite((known.mean if q is None else known.quantile(q)) / measure.scale)
 
 
 def _finite(value: float) -> float | None:

@@ -59,7 +59,7 @@ def smallest_breach(guardrail: GuardrailSpec, units: float, power: float, *, alp
     Returns:
         In parts of one; ``None`` for the limit of a mean, infinite when nothing is found.
     """
-    metric, limit = metric_of(guardrail).reading, guardrail.hard
+    metric, limit = metric_of(guardrail).measure, guardrail.hard
     if limit is None or guardrail.stat == "mean" or not isinstance(metric, Rate | Quantity):
         return None
     if isinstance(metric, Rate):

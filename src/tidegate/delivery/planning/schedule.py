@@ -29,7 +29,7 @@ _RAMP = (0.01, 0.05, 0.25)
 _MOST_DOUBLINGS = 8
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True):
+class SoughtHarm(msgspec.Struct, frozen=True, kw_only=True):
     """A harm to be found.
 
     Attributes:
@@ -43,7 +43,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     text: str
 
 
-def parse_target(text: str, expected: Expectation) -> Target:
+def parse_target(text: str, expected: Expectation) -> SoughtHarm:
     """``p95 +10%`` (of latency), ``ttft.p95 +15%``, ``cost_per_request +10%``, ``error_rate +1%`` (points).
 
     Raises:
@@ -63,7 +63,7 @@ def parse_target(text: str, expected: Expectation) -> Target:
             where="detect",
             remedy=f"known ones: {', '.join(sorted(plannable))}",
         )
-    metric, amount = METRICS[name].reading, float(match["amount"]) / 100
+    metric, amount = METRICS[name].measure, float(match["amount"]) / 100
     if isinstance(metric, Rate):
         if stat:
             raise InvalidInputError(f"{name} is a rate and has no {stat}", where="detect", remedy=f'write "{name} +1%"')
@@ -79,11 +79,11 @@ def parse_target(text: str, expected: Expectation) -> Target:
     if not change > 0:
         raise InvalidInputError(f"{text!r} is no harm", where="detect", remedy="ask for more than 0 %")
     guardrail = GuardrailSpec(metric=name, stat=stat, max_increase=Change(0))  # type: ignore[arg-type]
-    return Target(guardrail=guardrail, change=change, text=text.strip())
+    return SoughtHarm(guardrail=guardrail, change=change, text=text.strip())
 
 
 def propose(
-    target: Target,
+    target: SoughtHarm,
     expected: Expectation,
     traffic: Forecast,
     *,
@@ -143,7 +143,7 @@ def propose(
     )
 
 
-def _sequential(asked: Question, target: Target, fixed: float, power: float) -> tuple[float, float]:
+def _sequential(asked: Question, target: SoughtHarm, fixed: float, power: float) -> tuple[float, float]:
     """(units with which the harm is found with ``power``, units at the mean stop)."""
     most = fixed * SEQUENTIAL_CAP
     for _ in range(_MOST_DOUBLINGS if math.isfinite(fixed) else 0):

@@ -81,7 +81,7 @@ class Sight(NamedTuple):
 
 def objective_of(declared: RewardSpec) -> GuardrailSpec:
     """The reward as the experiment's first objective; ``declared.metric`` is a known one."""
-    is_quantity = declared.metric in METRICS and isinstance(METRICS[declared.metric].reading, Quantity)
+    is_quantity = declared.metric in METRICS and isinstance(METRICS[declared.metric].measure, Quantity)
     return GuardrailSpec(metric=declared.metric, stat="mean" if is_quantity else declared.stat)
 
 
@@ -94,7 +94,7 @@ def reward_of(objective: GuardrailSpec, cost_weight: float) -> Reward:
     """
     metric = metric_of(objective)
     way = 1.0 if metric.harm is Harm.DECREASE else -1.0
-    match metric.reading:
+    match metric.measure:
         case Rate() as rate:
             first, is_bounded, is_binary = Part(lambda s: _good(rate, s), 1.0, 1.0), True, True
         case Score(of, scale):
@@ -105,7 +105,7 @@ def reward_of(objective: GuardrailSpec, cost_weight: float) -> Reward:
             raise InternalError(f"{objective.metric} is no reward")
     if not cost_weight:
         return Reward((first,), is_bounded, is_binary)
-    cost = METRICS["cost_per_request"].reading
+    cost = METRICS["cost_per_request"].measure
     assert isinstance(cost, Quantity)
     return Reward((first, Part(cost.of, cost.scale, -cost_weight)), is_bounded=False, is_binary=False)
 
