@@ -1,13 +1,12 @@
 """Settings of a whole installation, from one YAML file and the environment.
 
-The only module that reads ``os.environ`` and configuration files. ``${NAME}`` and ``${file:PATH}`` are
-filled in when the file is read, except in a provider's ``api_key``: that one becomes a reference, which
-each gateway resolves for itself, so that no secret is stored or sent.
+The only module that reads configuration files. ``${NAME}`` and ``${file:PATH}`` are filled in when the file is read,
+except in a provider's ``api_key``: that one becomes a reference, which each gateway resolves for itself, so that no
+secret is stored or sent.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -26,6 +25,7 @@ from tidegate.delivery.service import ProviderSpec, ServiceSpec
 from tidegate.delivery.telemetry_settings import TelemetrySettings
 from tidegate.delivery.version import check_service_name
 from tidegate.documents import Document, decode, parse_document
+from tidegate.environment import environment, read_text, secret_of
 from tidegate.errors import InvalidInputError, OperatorError
 from tidegate.metrics.settings import MetricsSettings
 
@@ -177,9 +177,9 @@ def load_settings(path: Path | None = None, environ: Mapping[str, str] | None = 
     """
     if path is None:
         path = Path(DEFAULT_FILE)
-        text = _read(path) if path.exists() else ""
+        text = read_text(path) if path.exists() else ""
     else:
-        text = _read(path)
+        text = read_text(path)
     environ = environment(path.parent) if environ is None else environ
     settings = parse_settings(text, source=str(path), environ=environ, folder=path.parent.absolute())
     if settings.join_token is None:
@@ -221,26 +221,6 @@ def parse_settings(text: str, *, source: str, environ: Mapping[str, str], folder
     return msgspec.structs.replace(settings, storage=_anchored(settings.storage, folder), programs=programs)
 
 
-def environment(folder: Path = Path()) -> dict[str, str]:
-    """The process's environment over the ``.env`` file of a folder (``NAME=value`` lines, ``#`` comments).
-
-    Raises:
-        InvalidInputError: a line of ``.env`` that is no assignment.
-    """
-    found: dict[str, str] = {}
-    file = folder / ".env"
-    lines = _read(file).splitlines() if file.is_file() else []
-    for number, line in enumerate(lines, start=1):
-        content = line.strip().removeprefix("export ").strip()
-        if not content or content.startswith("#"):
-            continue
-        name, equals, value = content.partition("=")
-        if not equals or not name.strip().isidentifier():
-            raise InvalidInputError("this is not NAME=value", where=f"{file}:{number}")
-        found[name.strip()] = _unquoted(value.strip())
-    return found | os.environ  # noqa: TID251 - the one place that reads the environment
-
-
 def fill_in(document: Document, environ: Mapping[str, str], folder: Path, *, at: tuple[str, ...] = ()) -> Document:
     """The document with ``${NAME}`` and ``${file:PATH}`` filled in, as in a configuration.
 
@@ -256,22 +236,6 @@ def fill_in(document: Document, environ: Mapping[str, str], folder: Path, *, at:
     lines = {at + path: line for path, line in document.lines.items()}
     placed = Document(document.value, document.source, lines)
     return Document(_fill(placed, document.value, at, environ, folder), document.source, document.lines)
-
-
-def secret_of(reference: str, environ: Mapping[str, str]) -> str:
-    """Resolve ``env:NAME`` or ``file:PATH``.
-
-    Raises:
-        OperatorError: the variable or file does not exist here.
-    """
-    kind, _, name = reference.partition(":")
-    if kind == "env":
-        if name in environ:
-            return environ[name]
-        raise OperatorError(f"environment variable {name} is not set", remedy=f"export {name}, or write it into .env")
-    if kind == "file":
-        return _read(Path(name)).strip()
-    raise OperatorError(f"{kind}: is not a kind of secret that can be resolved here")
 
 
 def check_exposure(settings: Settings) -> None:
@@ -297,7 +261,7 @@ def check_exposure(settings: Settings) -> None:
 
 
 def _listening_url(path: Path, *, is_named: bool, environ: Mapping[str, str]) -> str:
-    value = parse_document(_read(path), str(path)).value if is_named or path.exists() else {}
+    value = parse_document(read_text(path), str(path)).value if is_named or path.exists() else {}
     listen = value.get("listen") if isinstance(value, dict) else None
     given = listen.get("control") if isinstance(listen, dict) else None
     if not isinstance(given, str):
@@ -378,15 +342,3 @@ def _anchored(storage: StorageSettings, folder: Path) -> StorageSettings:
         database = f"sqlite:///{file if file == ':memory:' else folder / file}"
     artifacts = storage.artifacts if "://" in storage.artifacts else str(folder / storage.artifacts)
     return StorageSettings(database=database, artifacts=artifacts, gateway=str(folder / storage.gateway))
-
-
-def _unquoted(value: str) -> str:
-    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"" else value
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-        raise OperatorError(f"{path} cannot be read: {reason}", code="unreadable_file") from None

@@ -16,11 +16,13 @@ HEAVY = (
     "sqlalchemy",
     "starlette",
     "tidegate.api",
+    "tidegate.config",
     "tidegate.controller",
     "tidegate.registry",
     "tidegate.stats",
     "typer",
     "uvicorn",
+    "yaml",
 )
 PROBE = """
 import sys

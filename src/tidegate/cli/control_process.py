@@ -23,13 +23,14 @@ from tidegate.cli.child import REFUSED, become_child
 from tidegate.cli.control_settings import ControlProcessSettings, decode_control_settings
 from tidegate.cli.logs import configure_logs, set_log_level
 from tidegate.cli.sole_process import Presence
-from tidegate.config import Settings, environment
+from tidegate.config import Settings
 from tidegate.controller.control import Control
 from tidegate.controller.control_settings import ControlSettings
 from tidegate.controller.programs import ProgramSettings
 from tidegate.dashboard.app import with_dashboard
 from tidegate.delivery.quantities import encode_quantity
 from tidegate.documents import Document
+from tidegate.environment import environment
 from tidegate.errors import InvalidInputError, TidegateError
 from tidegate.registry.artifacts import ArtifactStore
 from tidegate.registry.database import Database, observations_url

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from tidegate.cli.text_files import read_text
-from tidegate.config import DEFAULT_FILE, Settings, environment, fill_in, load_settings
+from tidegate.config import DEFAULT_FILE, Settings, fill_in, load_settings
 from tidegate.controller.declared import read_declared as check_declared
 from tidegate.documents import Document, parse_documents
+from tidegate.environment import environment
 from tidegate.errors import OperatorError
 from tidegate.registry.keys import key_digest
 

@@ -17,7 +17,7 @@ import uvloop
 
 from tidegate.cli.child import become_child, readiness
 from tidegate.cli.logs import configure_logs, set_log_level
-from tidegate.config import environment, secret_of
+from tidegate.environment import environment, secret_of
 from tidegate.gateway.process import GatewaySettings, run_gateway
 from tidegate.gateway.upstreams import FindProxy, ResolveSecret
 

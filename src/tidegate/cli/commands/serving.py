@@ -41,7 +41,8 @@ def up(
     """
     from tidegate.cli.declared_files import load_checked
     from tidegate.cli.serving import run_up
-    from tidegate.config import DEFAULT_FILE, environment, load_settings
+    from tidegate.config import DEFAULT_FILE, load_settings
+    from tidegate.environment import environment
 
     folder = config.parent if config else Path()
     environ = environment(folder)
@@ -63,7 +64,7 @@ def control(asked: Asked, config: ConfigOption = None) -> None:
     """Run control alone: registry, controller, API; gateways join it."""
     from tidegate.cli.declared_files import load_checked
     from tidegate.cli.serving import run_control
-    from tidegate.config import environment
+    from tidegate.environment import environment
 
     run_control(load_checked(config), environment(config.parent if config else Path()), as_json=asked.as_json)
 
@@ -86,7 +87,8 @@ def gateway(
 ) -> None:
     """Run one gateway alone; it serves from what control publishes."""
     from tidegate.cli.serving import run_gateway_alone
-    from tidegate.config import environment, load_settings
+    from tidegate.config import load_settings
+    from tidegate.environment import environment
 
     environ = environment(config.parent if config else Path())
     run_gateway_alone(load_settings(config), environ, control_url=control, identifier=identifier, as_json=asked.as_json)
