@@ -11,7 +11,7 @@ from tests.scenarios.world import World
 
 from tidegate.controller.control import Control
 from tidegate.controller.control_settings import ControlSettings
-from tidegate.controller.operations import Actor
+from tidegate.controller.intents import Actor
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.snapshot import Heartbeat, LinkMessage
 from tidegate.registry.database import Database

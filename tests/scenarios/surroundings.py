@@ -8,7 +8,7 @@ import sys
 import msgspec
 from tests.scenarios.world import World
 
-from tidegate.controller.operations import Actor
+from tidegate.controller.intents import Actor
 from tidegate.controller.programs import ProgramSettings
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.notifying import SinkSettings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.scenarios.surroundings import APPROVED, LOOSE, MANAGER, SURROUNDED, deliver, serve_all
 
-from tidegate.controller.operations import Actor
+from tidegate.controller.intents import Actor
 from tidegate.registry.versions import get_version
 
 

@@ -6,7 +6,7 @@ import pytest
 from tests.scenarios.surroundings import SURROUNDED, serve_all
 from tests.scenarios.world import ALICE, World, cutoff
 
-from tidegate.controller.operations import Actor
+from tidegate.controller.intents import Actor
 from tidegate.controller.reports.markdown import incident_page
 from tidegate.delivery.alerts import FiredAlert
 from tidegate.errors import ConflictError, InvalidInputError

@@ -13,7 +13,7 @@ from tests.scenarios.played_gateway import PlayedGateway
 from tidegate.controller.clock import ManualClock
 from tidegate.controller.control import Control
 from tidegate.controller.control_settings import ControlSettings
-from tidegate.controller.operations import Actor
+from tidegate.controller.intents import Actor
 from tidegate.delivery.bundle import Bundle, Lineage
 from tidegate.delivery.release_file import parse_release
 from tidegate.delivery.service import ProviderSpec, ServiceSpec

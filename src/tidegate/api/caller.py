@@ -16,7 +16,7 @@ from typing import Literal
 
 import msgspec
 
-from tidegate.controller.operations import Actor
+from tidegate.controller.intents import Actor
 from tidegate.errors import ForbiddenError
 
 Right = Literal["read", "say", "operate", "approve", "administer"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,15 +18,15 @@ from tidegate.controller.allowance import Allowance
 from tidegate.controller.arms import derived_contents
 from tidegate.controller.clock import Clock
 from tidegate.controller.going_back import ends_running, release_earlier
+from tidegate.controller.intents import UNCONDITIONAL, Actor, accept_intent, check_intent
 from tidegate.controller.publisher import Publisher
 from tidegate.controller.submission import accept_release
 from tidegate.controller.views import incident_view, release_view
 from tidegate.delivery.alert_settings import AlertSettings
 from tidegate.delivery.alerts import FiredAlert, addressee
-from tidegate.delivery.intents import INTENTS, OF_PEOPLE, Abort, Alert, Approve, Reject, Rollback
 from tidegate.delivery.release import Phase
 from tidegate.delivery.release_spec import ReleaseSpec
-from tidegate.errors import ConflictError, InvalidInputError, PreconditionError
+from tidegate.errors import PreconditionError
 from tidegate.registry import audit, incidents, outbox
 from tidegate.registry.bundle_tree import BundleContent
 from tidegate.registry.cluster import StaleLeaderError
@@ -36,10 +36,7 @@ from tidegate.registry.idempotency import StoredResponse, recall, remember
 from tidegate.registry.incidents import Note
 from tidegate.registry.outbox import OutboxRow
 from tidegate.registry.releases import (
-    ReleaseRow,
     active_releases,
-    add_intent,
-    open_intents,
     read_release,
     unfinished_of,
 )
@@ -50,8 +47,6 @@ from tidegate.shapes.operations import AlertsTaken, AlertTaken
 from tidegate.shapes.releases import Release
 
 T = TypeVar("T")
-_NEEDS_IF_MATCH = frozenset({"promote", "resume"})
-_UNCONDITIONAL = frozenset({"abort", "rollback", "alert"})
 
 
 class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +54,6 @@ class Idempotency(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str
     digest: str
-
-
-class Actor(msgspec.Struct, frozen=True, kw_only=True):
-    """Who asks: the name of a key or program, and its roles."""
-
-    name: str
-    roles: tuple[str, ...] = ()
 
 
 class Operations:
@@ -160,15 +148,15 @@ class Operations:
             PreconditionError: the release has changed since.
             ConflictError: the release has ended.
         """
-        _check_command(kind, reason, if_match)
+        check_intent(kind, reason, if_match)
 
         async def change(connection: AsyncConnection) -> Release:
             row = await read_release(connection, release)
-            if if_match is not None and kind not in _UNCONDITIONAL and row.version != if_match:
+            if if_match is not None and kind not in UNCONDITIONAL and row.version != if_match:
                 raise PreconditionError(
                     f"release {release} is at version {row.version}, not {if_match}", remedy="look again, then decide"
                 )
-            await self._add(connection, row, kind, actor, reason, full=full)
+            await accept_intent(connection, row, kind, actor, reason, now=self._clock.now(), is_full=full)
             return release_view(row)
 
         return await self._accepted(change, Release, actor, idempotency)
@@ -196,10 +184,10 @@ class Operations:
             found = await get_service(connection, service)
             target = None if to is None else (await resolve(connection, to, service)).ref
             running = [row for row in await unfinished_of(connection, service) if row.phase is not Phase.PENDING]
-            if running and ends_running(running[0], target):
-                await self._add(connection, running[0], "rollback", actor, reason)
-                return release_view(running[0])
             now = self._clock.now()
+            if running and ends_running(running[0], target):
+                await accept_intent(connection, running[0], "rollback", actor, reason, now=now)
+                return release_view(running[0])
             row = await release_earlier(
                 connection, found, target, self._allowance, actor=actor.name, reason=reason, now=now
             )
@@ -308,43 +296,13 @@ class Operations:
         self._wake()
         return answer
 
-    async def _add(
-        self, connection: AsyncConnection, row: ReleaseRow, kind: str, actor: Actor, reason: str, *, full: bool = False
-    ) -> None:
-        """Write the intent down, unless it would repeat one that waits or come after the end."""
-        if row.phase.is_terminal and kind != "retry":
-            if kind in _UNCONDITIONAL:
-                return
-            raise ConflictError(f"release {row.id} has ended ({row.phase})", code="release_ended")
-        waiting = (await open_intents(connection, [row.id]))[row.id]
-        if kind in _UNCONDITIONAL and any(isinstance(intent, Abort | Rollback | Alert) for intent in waiting):
-            return
-        detail: dict[str, Any] = {"roles": actor.roles} if INTENTS[kind] in {Approve, Reject} else {}
-        if full:
-            detail["full"] = True
-        now = self._clock.now()
-        await add_intent(connection, row.id, kind, actor=actor.name, reason=reason, now=now, detail=detail)
-        accepted = {"release": row.id, "service": row.service, "reason": reason, "at_version": row.version, **detail}
-        await audit.append(connection, actor.name, f"intent.{kind}", row.id, accepted, now)
-
     async def _take_alert(self, connection: AsyncConnection, alert: FiredAlert, actor: Actor) -> AlertTaken:
         service = alert.labels.get(self._alerts.service_label)
         unfinished = await active_releases(connection) if service is None else await unfinished_of(connection, service)
         meant, why_not = addressee(alert, self._alerts, [row.state for row in unfinished])
         row = None if meant is None else next(row for row in unfinished if row.id == meant.id)
         if row is not None:
-            await self._add(connection, row, "alert", actor, alert.sentence)
+            await accept_intent(connection, row, "alert", actor, alert.sentence, now=self._clock.now())
         return AlertTaken(
             name=alert.name, fingerprint=alert.fingerprint, release=None if row is None else row.id, ignored=why_not
         )
-
-
-def _check_command(kind: str, reason: str, if_match: int | None) -> None:
-    if kind not in OF_PEOPLE:
-        raise InvalidInputError(f"unknown command {kind!r}", remedy=f"known are {', '.join(sorted(OF_PEOPLE))}")
-    if kind in _NEEDS_IF_MATCH and if_match is None:
-        raise InvalidInputError(
-            f"{kind} needs the version of the release it was decided on", remedy="send its etag as If-Match"
-        )
-    if kind == "retry" and not reason.strip():
-        raise InvalidInputError("a retry needs a reason", code="no_reason", remedy="say what has changed")
