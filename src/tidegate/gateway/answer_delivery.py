@@ -29,14 +29,10 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     answer = exchange.answer(body)
     if not answer.is_whole:
         return _failure_told_in(exchange, body)
-    call.usage = answer.usage
-    call.finish_reason = answer.finish_reason
-    call.model = answer.model
-    call.answer_id = answer.answer_id
+    call.answer = answer
     call.keeps_format = format_kept(call.kind, call.body, answer.body)
     if call.facts.wants_logprobs:
-        call.surprisal = read_surprisal(answer.body)
-    call.note_signals(is_refused=answer.is_refused, is_filtered=answer.is_filtered)
+        answer.surprisal = read_surprisal(answer.body)
     call.served = leg
     call.status = 200
     if call.transcript is not None:

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from tidegate.errors import CallerError, OperatorError
-from tidegate.gateway.accounting import book_failed_attempt
 from tidegate.gateway.answer_delivery import AnswerDelivery, send_whole
+from tidegate.gateway.charges import book_failed_attempt
 from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
 from tidegate.gateway.http.client import (
     JOIN_LIMIT,
@@ -190,7 +190,7 @@ class Attempt(msgspec.Struct, eq=False):
             if not call.is_answering:
                 return await self._refused(exchange, response)
             if call.facts.stream:
-                relay = call.relay = exchange.stream()
+                relay = call.answer = exchange.stream()
                 return await StreamDelivery(call, leg, relay, response).run()
             if whole is not None:
                 return send_whole(call, leg, exchange, whole)

@@ -12,7 +12,6 @@ from tidegate.gateway.http.heads import Block, header_block
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import is_hard, outcome_of
 from tidegate.wire.kinds import DIALECTS
-from tidegate.wire.surprisal import NOTHING, Surprisal
 
 if TYPE_CHECKING:
     from tidegate.gateway.alarm import Alarm
@@ -24,12 +23,11 @@ if TYPE_CHECKING:
     from tidegate.gateway.table import Arm, CompiledRoute, Leg, Principal, RoutingTable
     from tidegate.gateway.transcript import Transcript
     from tidegate.gateway.upstreams import Deployment
-    from tidegate.wire.exchange import StreamRelay
+    from tidegate.wire.answer import Told
     from tidegate.wire.http_rules import Headers
     from tidegate.wire.json_object import JsonObject
     from tidegate.wire.kinds import Kind
     from tidegate.wire.request import RequestFacts
-    from tidegate.wire.usage import Usage
 
 Header = tuple[bytes, bytes]
 
@@ -49,13 +47,12 @@ class Call(msgspec.Struct, eq=False):
         order: *reflect*: who is asked, in order of rescue.
         assigned_outcome: outcome of the first attempt at ``arm``; ``None`` while it is not known.
         served: who answers, set when the answer begins.
-        relay: of the attempt under way, if it streams.
+        answer: what the upstream of the attempt under way tells of its answer, while it streams or once it is whole.
         is_answering: the upstream of the attempt under way began a 2xx answer, so it charges for what it read.
         told: headers of the last upstream that are for the client.
         keeps_format: whether the answer is the JSON that was asked for, -1 while nobody looked.
         transcript: *find_service*: notes the answer when it is to be kept; nearly always ``None``.
         trail: attempts that failed, as an observation tells them; ``later_attempts_us``: when others than the first began.
-        surprisal: of a whole answer, where the client asked for log probabilities.
         waited_us: age at which it was last reported as under way, 0 if never.
         outcome: the user's; ``None`` while it is not known.
         reservation: *find_service*: what it holds of its key's limits; ``None`` for a key without.
@@ -91,18 +88,13 @@ class Call(msgspec.Struct, eq=False):
     status: int = 0
     own_seconds: float = 0.0  # until the first upstream request was written; 0 while none was
     served: Leg | None = None
-    relay: StreamRelay | None = None
+    answer: Told | None = None
     told: Headers = ()
     transcript: Transcript | None = None
     trail: tuple[tuple[str, str, int], ...] = ()
     later_attempts_us: tuple[int, ...] = ()
-    surprisal: Surprisal = NOTHING
     first_content_at: float = 0.0
-    usage: Usage | None = None
     keeps_format: int = -1
-    finish_reason: str = ""
-    model: str = ""
-    answer_id: str = ""
     assigned_outcome: Outcome | None = None
     outcome: Outcome | None = None
     copy: SecondAnswer | None = None
@@ -156,10 +148,6 @@ class Call(msgspec.Struct, eq=False):
             leg.blocks[route] = block = header_block((JSON, *leg.headers, *route.headers, _FIRST_ATTEMPT))
         return b"x-request-id: %b\r\n%b" % (self.request_id.encode("ascii"), block)
 
-    def note_signals(self, *, is_refused: bool, is_filtered: bool) -> None:
-        """The answer is whole; what it says of itself is the user's outcome."""
-        self.outcome = Outcome.REFUSED if is_refused else Outcome.FILTERED if is_filtered else _OK
-
     def answer_here(self, leg: Leg, body: bytes) -> None:
         """Answer for ``leg`` without asking it. That says nothing about how it fares, so no trial hears of it."""
         self.outcome = Outcome.OK
@@ -176,21 +164,20 @@ class Call(msgspec.Struct, eq=False):
             self.gateway.trials.answered(arm.trial)
 
     def succeeded(self, leg: Leg) -> None:
-        """``leg`` answered, whole."""
-        relay = self.relay
-        if relay is not None:
-            self.note_signals(is_refused=relay.is_refused, is_filtered=relay.is_filtered)
-        elif self.outcome is None:
-            self.outcome = Outcome.OK
-        assert self.arm is not None
-        if leg is self.arm.order[0]:
-            self.assigned_outcome = self.assigned_outcome or self.outcome
-            if self.arm.trial is not None and not self.is_forced:
-                self.gateway.trials.succeeded(self.arm.trial)
+        """``leg`` answered, whole: what its answer says of itself is the user's outcome."""
+        answer, arm, outcome = self.answer, self.arm, _OK
+        assert arm is not None
+        if answer is not None and (answer.is_refused or answer.is_filtered):
+            outcome = Outcome.REFUSED if answer.is_refused else Outcome.FILTERED
+        self.outcome = outcome
+        if leg is arm.order[0]:
+            self.assigned_outcome = self.assigned_outcome or outcome
+            if arm.trial is not None and not self.is_forced:
+                self.gateway.trials.succeeded(arm.trial)
 
     def began_again(self) -> None:
         """Another attempt begins, after one that failed: what that one's upstream said is forgotten."""
-        self.relay = None
+        self.answer = None
         self.is_answering = False
         self.told = ()
         self.later_attempts_us = (*self.later_attempts_us, self._age_us())

@@ -152,7 +152,7 @@ class PinPlan:
     def remember(self, call: Call) -> None:
         """An answer that its provider keeps: requests that name it later go there."""
         served = call.served
-        answer_id = call.answer_id or (call.relay.answer_id if call.relay is not None else "")
+        answer_id = call.answer.answer_id if call.answer is not None else ""
         index = self._index.get(served.variant) if served is not None else None
         if answer_id and index is not None:
             self._table.put(self._hash(answer_id).unit_hash, self._new[index])

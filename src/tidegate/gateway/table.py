@@ -104,15 +104,17 @@ class Arm:
     """One variant of a service, with everything a request assigned to it may come by.
 
     Attributes:
+        names: of the variant and of its version.
         order: its own leg first, then who rescues it.
         budget: attempts a request may cost.
         trial: what its hard failures count against; ``None`` for stable and outside releases.
     """
 
-    __slots__ = ("budget", "order", "route", "series", "trial")
+    __slots__ = ("budget", "names", "order", "route", "series", "trial")
 
     def __init__(self, route: VariantRoute, order: tuple[Leg, ...], trial: Trial | None) -> None:
         self.route = route
+        self.names = route.name, route.version
         self.order = order
         self.trial = trial
         self.series = order[0].series

@@ -2,21 +2,53 @@
 
 from __future__ import annotations
 
+from typing import ClassVar, Protocol
+
 import msgspec
 
+from tidegate.wire.surprisal import NOTHING, Surprisal
 from tidegate.wire.usage import Usage
 
 
-class Answer(msgspec.Struct):
-    """A whole, non-streamed 2xx reply in the client's dialect.
+class Told(Protocol):
+    """What an upstream tells of its answer, whole or streamed.
 
     Attributes:
-        body: bytes for the client.
-        finish_reason: as the client's dialect names it; of the first choice, ``""`` when none was given.
+        usage: the last one told.
+        finish_reason: as the client's dialect names it; of the first choice that told one, ``""`` when none did.
         model: the model that answered, as the upstream names it.
         is_refused: the model declined, by a structured signal.
         is_filtered: a content filter cut the answer, by a structured signal.
         answer_id: under which the provider keeps it, where a later request may name it (Responses), else ``""``.
+        surprisal: of its tokens, where the client asked for log probabilities and they were told.
+        content_events: events of a stream that carried content.
+        malformed_events: events of a stream that were no JSON; they are passed on as they are.
+    """
+
+    usage: Usage | None
+    finish_reason: str
+    model: str
+    is_refused: bool
+    is_filtered: bool
+    answer_id: str
+    surprisal: Surprisal
+
+    @property
+    def content_events(self) -> int:
+        """Events of a stream that carried content."""
+        ...
+
+    @property
+    def malformed_events(self) -> int:
+        """Events of a stream that were no JSON."""
+        ...
+
+
+class Answer(msgspec.Struct):
+    """A whole, non-streamed 2xx reply in the client's dialect; see :class:`Told`.
+
+    Attributes:
+        body: bytes for the client.
         is_whole: valid JSON of the shape its endpoint promises; ``False`` is an upstream error.
     """
 
@@ -28,6 +60,9 @@ class Answer(msgspec.Struct):
     is_filtered: bool = False
     answer_id: str = ""
     is_whole: bool = True
+    surprisal: Surprisal = NOTHING
+    content_events: ClassVar[int] = 0
+    malformed_events: ClassVar[int] = 0
 
 
 class UpstreamFault(msgspec.Struct, kw_only=True):

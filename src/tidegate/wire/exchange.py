@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from tidegate.wire.answer import Answer, UpstreamFault
+from tidegate.wire.answer import Answer, Told, UpstreamFault
 from tidegate.wire.kinds import DIALECTS, Dialect, Kind
 from tidegate.wire.passthrough import open_passthrough
 
@@ -16,42 +16,24 @@ if TYPE_CHECKING:
     from tidegate.wire.insertion import Insertion
     from tidegate.wire.json_object import JsonObject
     from tidegate.wire.request import RequestFacts
-    from tidegate.wire.surprisal import Surprisal
-    from tidegate.wire.usage import Usage
 
-__all__ = ["Answer", "Exchange", "StreamRelay", "UpstreamFault", "open_exchange"]
+__all__ = ["Answer", "Exchange", "StreamRelay", "Told", "UpstreamFault", "open_exchange"]
 
 
-class StreamRelay(Protocol):
+class StreamRelay(Told, Protocol):
     """Follows one streamed answer. Any chunking of the same bytes gives the same output and final state.
 
     Attributes:
         has_content: a content event was seen: the attempt is committed. Role-only and empty deltas,
             ``message_start``, pings and comments are not content.
-        content_events: events that carried content.
-        finish_reason: as the client's dialect names it, of the first choice that told one.
-        usage: the last one told.
         is_complete: a terminator or finish reason was seen; ``False`` after ``end()`` is a truncation.
         fault: an error event inside the stream. Before content nothing of it is given out; after content
             it is given out in the client's dialect, and nothing behind it.
-        malformed_events: events that were no JSON; they are passed on as they are.
-        model: the model that answered, as the upstream names it.
-        answer_id: under which the provider keeps the answer (Responses), else ``""``.
-        surprisal: of the tokens so far, where the client asked for log probabilities and they were told.
     """
 
     has_content: bool
-    content_events: int
-    finish_reason: str
-    usage: Usage | None
     is_complete: bool
     fault: UpstreamFault | None
-    malformed_events: int
-    model: str
-    answer_id: str
-    is_refused: bool
-    is_filtered: bool
-    surprisal: Surprisal
 
     def feed(self, data: bytes) -> bytes:
         """What may be passed on after these bytes: whole events only."""

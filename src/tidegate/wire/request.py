@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -57,14 +58,14 @@ class _ConversationRef(msgspec.Struct):
     id: str
 
 
-_STRING = msgspec.json.Decoder(str | None)
-_BOOLEAN = msgspec.json.Decoder(bool | None)
-_ANYTHING: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Any)
-_COUNT = msgspec.json.Decoder(Annotated[int, msgspec.Meta(le=MOST)] | None)
-_OBJECT = msgspec.json.Decoder(dict[str, Any] | None)
-_STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None)
-_TIDEGATE = msgspec.json.Decoder(_Tidegate | None)
-_CONVERSATION = msgspec.json.Decoder(str | _ConversationRef | None)
+_STRING = msgspec.json.Decoder(str | None).decode
+_BOOLEAN = msgspec.json.Decoder(bool | None).decode
+_ANYTHING: Callable[[msgspec.Raw], Any] = msgspec.json.Decoder(Any).decode
+_COUNT = msgspec.json.Decoder(Annotated[int, msgspec.Meta(le=MOST)] | None).decode
+_OBJECT = msgspec.json.Decoder(dict[str, Any] | None).decode
+_STREAM_OPTIONS = msgspec.json.Decoder(_StreamOptions | None).decode
+_TIDEGATE = msgspec.json.Decoder(_Tidegate | None).decode
+_CONVERSATION = msgspec.json.Decoder(str | _ConversationRef | None).decode
 
 _RESPONSES = Kind.RESPONSES  # reading a member through its class is slow
 _CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
@@ -78,7 +79,7 @@ def read_request(kind: Kind, body: JsonObject) -> RequestFacts:
             names it.
     """
     fields = body.fields
-    model = _read(fields, "model", _STRING)
+    model = _read(fields, "model", _STRING) if "model" in fields else None
     if not model:
         raise MalformedBodyError("the body must name a service in 'model'", where="model")
     facts = RequestFacts(model=model)
@@ -119,13 +120,10 @@ def _read_identity(kind: Kind, fields: dict[str, msgspec.Raw], facts: RequestFac
             facts.conversation = (named.id if isinstance(named, _ConversationRef) else named) or facts.conversation
 
 
-def _read(fields: dict[str, msgspec.Raw], name: str, decoder: msgspec.json.Decoder[T]) -> T | None:
-    """The field's value, ``None`` when it is absent or null."""
-    raw = fields.get(name)
-    if raw is None:
-        return None
+def _read(fields: dict[str, msgspec.Raw], name: str, decode: Callable[[msgspec.Raw], T]) -> T:
+    """The value of a field that is there, ``None`` when it is null."""
     try:
-        return decoder.decode(raw)
+        return decode(fields[name])
     except RecursionError:
         raise MalformedBodyError(f"the field {name!r} is nested too deeply", where=name) from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

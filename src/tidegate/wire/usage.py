@@ -49,17 +49,17 @@ class OpenAIUsage(msgspec.Struct):
         """The neutral form."""
         read = self.prompt_tokens if self.prompt_tokens is not None else self.input_tokens
         written = self.completion_tokens if self.completion_tokens is not None else self.output_tokens
+        if read is None or not 0 <= read <= MOST_TOKENS:  # no calls: this is read of every answer
+            read = -1
+        if written is None or not 0 <= written <= MOST_TOKENS:
+            written = -1
         read_details = self.prompt_tokens_details or self.input_tokens_details
         written_details = self.completion_tokens_details or self.output_tokens_details
-        cached = read_details.cached_tokens if read_details is not None else None
-        reasoning = written_details.reasoning_tokens if written_details is not None else None
-        # Four comparisons and no calls: this is read of every answer.
-        return Usage(
-            read if read is not None and 0 <= read <= MOST_TOKENS else -1,
-            written if written is not None and 0 <= written <= MOST_TOKENS else -1,
-            cached if cached is not None and 0 <= cached <= MOST_TOKENS else -1,
-            reasoning if reasoning is not None and 0 <= reasoning <= MOST_TOKENS else -1,
-        )
+        if read_details is None and written_details is None:
+            return Usage(read, written)
+        cached = _known(read_details.cached_tokens) if read_details is not None else -1
+        reasoning = _known(written_details.reasoning_tokens) if written_details is not None else -1
+        return Usage(read, written, cached, reasoning)
 
 
 class AnthropicUsage(msgspec.Struct):
@@ -83,9 +83,9 @@ class AnthropicUsage(msgspec.Struct):
         return Usage(read, written, cached, before.reasoning_tokens)
 
 
-def _known(count: int) -> int:
-    """The count, -1 where no model can give it."""
-    return count if 0 <= count <= MOST_TOKENS else -1
+def _known(count: int | None) -> int:
+    """The count, -1 where nobody told it or no model can give it."""
+    return count if count is not None and 0 <= count <= MOST_TOKENS else -1
 
 
 def read_openai_usage(told: Any) -> Usage | None:

@@ -23,6 +23,7 @@ from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause
 from tidegate.gateway.rescue_chain import ask_in_order
 from tidegate.gateway.stream_delivery import EVENT_STREAM, UNBUFFERED
+from tidegate.wire.answer import Answer
 from tidegate.wire.kinds import Kind
 from tidegate.wire.two_choices import Head
 from tidegate.wire.usage import Usage
@@ -152,7 +153,7 @@ class SideBySide(SecondAnswer):
         if self._stable.is_whole or not self._theirs_side.is_whole:
             return
         user.outcome, user.status, user.served = second.outcome, 200, second.served
-        user.usage = _FREE
+        user.answer = Answer(b"", _FREE)
 
     def _conclude(self, done: asyncio.Task[None]) -> None:
         try:

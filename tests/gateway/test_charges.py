@@ -1,4 +1,4 @@
-"""Costs and tokens of one request, without sockets."""
+"""Tokens and their price, without sockets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tidegate.delivery.observation import Outcome
 from tidegate.delivery.snapshot import Price
-from tidegate.gateway.accounting import cost_nano_usd, tokens_of
+from tidegate.gateway.charges import cost_nano_usd, tokens_of
 from tidegate.wire.kinds import Kind
 from tidegate.wire.usage import Usage
 
@@ -45,11 +45,9 @@ def test_cost_never_exceeds_that_of_nothing_cached(read, written, cached):
     assert 0 <= cost_nano_usd(Kind.CHAT, Usage(read, written, cached, 0), PRICE) <= read * 1000 + written * 4000
 
 
-def call(usage=None, *, events=0, told=None, served=True, sent=0.001):
-    relay = SimpleNamespace(usage=usage, content_events=events)
+def call(usage=None, *, events=0, served=True, sent=0.001):
     return SimpleNamespace(
-        usage=told,
-        relay=relay,
+        answer=SimpleNamespace(usage=usage, content_events=events),
         served=object() if served else None,
         own_seconds=sent,
         is_sent=sent > 0,
@@ -60,7 +58,7 @@ def call(usage=None, *, events=0, told=None, served=True, sent=0.001):
 def test_the_last_usage_told_counts_whatever_the_outcome():
     usage = Usage(5, 7, 0, 0)
     assert tokens_of(call(usage), Outcome.CANCELLED) == (usage, False)
-    assert tokens_of(call(told=usage), Outcome.OK) == (usage, False)
+    assert tokens_of(call(usage), Outcome.OK) == (usage, False)
 
 
 def test_a_broken_or_cancelled_answer_is_estimated_and_marked():
