@@ -161,7 +161,7 @@ async def test_alarms_are_used_again(wheel):
 
 async def test_without_a_task_it_calls_back(alarm, wheel):
     rung: list[Cause] = []
-    alarm.begin_without_task(wheel.seconds, 5.0, lambda: rung.append(alarm.cause))
+    alarm.begin_without_task(wheel.seconds, 5.0, 5.0, lambda: rung.append(alarm.cause))
     alarm.watch(Cause.SILENT, 0.05)
     await wheel.advance(0.1)
     assert rung == [Cause.SILENT]
@@ -170,7 +170,7 @@ async def test_without_a_task_it_calls_back(alarm, wheel):
 
 
 async def test_what_rings_between_callbacks_and_task_rings_for_the_task(alarm, wheel):
-    alarm.begin_without_task(wheel.seconds, 5.0, lambda: None)
+    alarm.begin_without_task(wheel.seconds, 5.0, 5.0, lambda: None)
     alarm.watch(Cause.SILENT, 0.05)
     alarm.on_ring = None  # the callbacks have handed over, and the task has not begun
     await wheel.advance(0.1)
@@ -180,7 +180,7 @@ async def test_what_rings_between_callbacks_and_task_rings_for_the_task(alarm, w
 
 
 async def test_an_alarm_at_rest_holds_nothing_of_its_request(alarm, wheel):
-    alarm.begin_without_task(wheel.seconds, 5.0, lambda: None)
+    alarm.begin_without_task(wheel.seconds, 5.0, 5.0, lambda: None)
     alarm.watch_whole(wheel.seconds, 5.0)
     alarm.rest()
     assert alarm.on_ring is None

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tidegate.gateway.http.timers import Deadline, Wheel
+from tidegate.gateway.http.timers import NEVER, Deadline, Wheel
 from tidegate.gateway.rescue import Cause
 
 # Reading a member through its class is slow.
@@ -28,6 +28,8 @@ class Alarm:
         cause: which timer ran out, or would be the next to.
         active_at: monotonic seconds when the upstream last sent something; the relay keeps it current.
         is_held: the client does not keep up, so the upstream's silence is not its own fault.
+        task: that is cancelled; forgotten when the request is over, for a task that was cancelled holds all it was
+            about, in the traceback of its end.
         on_ring: called instead, while there is no task to cancel.
     """
 
@@ -39,19 +41,19 @@ class Alarm:
         "_idle",
         "_late",
         "_loop",
-        "_task",
         "_total_due",
         "active_at",
         "cause",
         "is_held",
         "on_ring",
+        "task",
     )
 
     def __init__(self, wheel: Wheel) -> None:
         self._clock = wheel.clock
         self._deadline: Deadline = wheel.deadline(self._ring)
         self._loop = wheel.loop
-        self._task: asyncio.Task[object] | None = None
+        self.task: asyncio.Task[object] | None = None
         self._has_rung = False
         self._total_due = self._due = 0.0
         self._late = Cause.OUT_OF_TIME
@@ -67,15 +69,16 @@ class Alarm:
         self._total_due = self._clock() + total
         self.claim_total()
 
-    def begin_without_task(self, now: float, total: float, on_ring: Callable[[], None]) -> None:
-        """A request begins by callbacks, ``now`` on the wheel's clock."""
+    def begin_without_task(self, now: float, total: float, whole: float, on_ring: Callable[[], None]) -> None:
+        """A request begins by callbacks, ``now`` on the wheel's clock; :meth:`watch_whole` for ``whole`` seconds."""
         self._has_rung = False
         self.on_ring = on_ring
         self._total_due = now + total
+        self.watch_whole(now, whole)
 
     def attach(self) -> None:
         """Cancel this task from now on."""
-        self._task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
+        self.task = asyncio.current_task(self._loop)  # without the loop it would ask the kernel for our pid
         self._has_rung = False
         self.on_ring = None
 
@@ -114,19 +117,15 @@ class Alarm:
 
     def rest(self) -> None:
         """Ring no more until the next watch; whoever gives an alarm back leaves it resting."""
-        self._deadline.clear()
+        self._deadline.due = NEVER
         self.on_ring = None
-
-    def forget(self) -> None:
-        """The request is over. A task that was cancelled holds all it was about, in the traceback of its end."""
-        self._task = None
 
     def has_rung(self) -> bool:
         """Whether the task was cancelled by this alarm and nobody else; asked once per cancellation."""
-        if not self._has_rung or self._task is None:
+        if not self._has_rung or self.task is None:
             return False
         self._has_rung = False
-        return self._task.uncancel() == 0
+        return self.task.uncancel() == 0
 
     def _ring(self) -> None:
         if self._idle and self.cause is Cause.TIMED_OUT:
@@ -134,9 +133,9 @@ class Alarm:
             if quiet < self._idle:
                 self._arm(Cause.TIMED_OUT, self._idle - quiet)
                 return
-        if self._task is not None:
+        if self.task is not None:
             self._has_rung = True
-            self._task.cancel()
+            self.task.cancel()
         elif self.on_ring is not None:
             self.on_ring()
         else:
@@ -163,5 +162,5 @@ class Alarms:
 
     def give_back(self, alarm: Alarm) -> None:
         """The request is over."""
-        alarm.forget()
+        alarm.task = None
         self._free.append(alarm)

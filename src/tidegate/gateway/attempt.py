@@ -75,47 +75,53 @@ class Attempt(msgspec.Struct, eq=False):
         exchange = self._opened()
         if exchange is None or exchange.local_answer is not None:
             return False
-        self._write(exchange)
-        if len(self._parts) > 1 or len(self._parts[0]) > JOIN_LIMIT:
+        account = leg.account
+        head, parts = self._head, self._parts = upstream_request(call, account, exchange)
+        if len(parts) > 1 or len(parts[0]) > JOIN_LIMIT:
             return False
-        assert leg.account.origin is not None, "an account without an origin is never asked"
-        connection = call.gateway.pool.take(leg.account.origin)
+        assert account.origin is not None, "an account without an origin is never asked"
+        connection = call.gateway.pool.take(account.origin)
         if connection is None:
             return False
         now = time.monotonic()
         self._connection = connection
         self._on_end = on_end
         self._enter(now)
-        call.alarm.begin_without_task(now, leg.timeouts.total, self._rung)
+        call.own_seconds = (now - call.request.received_at) or 1e-9
+        if call.facts.stream:
+            call.alarm.begin_without_task(now, leg.timeouts.total, leg.timeouts.first_token, self._rung)
+            call.alarm.claim_total()  # it bounds a stream that has begun, and nothing else does
+        else:
+            call.alarm.begin_without_task(now, leg.timeouts.total, leg.whole_seconds, self._rung)
         call.client.on_left = self._left
-        self._watch(now)
-        connection.send(self._head + self._parts[0], self._answered)
+        connection.send(head + parts[0], self._answered)
         return True
 
     def _answered(self, found: UpstreamResponse | HttpClientError) -> None:
         """The head of the answer is here, or there will be none."""
+        call = self._call
         try:
-            is_passed_on = self._passed_on(found)
+            if call.facts.stream or isinstance(found, HttpClientError) or not self._passed_on(found):
+                self._hand_over(found)
+                return
         except Exception as error:  # our own bug takes the way out that every other one takes
             self._hand_over(error)
             return
-        if not is_passed_on:
-            self._hand_over(found)
-            return
-        self._call.client.on_left = None
-        self._on_end(self._call, None)
+        call.client.on_left = None
+        self._on_end(call, None)
 
-    def _passed_on(self, found: UpstreamResponse | HttpClientError) -> bool:
+    def _passed_on(self, response: UpstreamResponse) -> bool:
         """Whether it was a whole answer, which is now the client's; nothing has happened if it was none."""
-        call, exchange = self._call, self._exchange
-        if call.facts.stream or isinstance(found, HttpClientError):
-            return False
-        whole = self._take_head(found)
+        call, leg, exchange = self._call, self.leg, self._exchange
+        whole = self._take_head(response)
         assert exchange is not None
-        if whole is None or send_whole(call, self.leg, exchange, whole) is not None:
+        if whole is None or send_whole(call, leg, exchange, whole) is not None:
             return False
-        self._leave(None)
-        call.succeeded(self.leg)
+        self._step_out()
+        breaker = leg.deployment.breaker
+        if breaker.failures:
+            breaker.succeeded()
+        call.succeeded(leg)
         return True
 
     def _rung(self) -> None:
@@ -213,7 +219,7 @@ class Attempt(msgspec.Struct, eq=False):
         assert account.origin is not None, "an account without an origin is never asked"
         if found is None:
             if not self._head:
-                self._write(exchange)
+                self._head, self._parts = upstream_request(self._call, account, exchange)
             self._watch(time.monotonic())
             head, parts, self._parts = self._head, self._parts, ()
             return await pool.request(account.origin, head, parts, connect_timeout=timeout)
@@ -259,9 +265,6 @@ class Attempt(msgspec.Struct, eq=False):
             self._failure = failure_of(Cause.REJECTED)._replace(message=error.message)
         return self._exchange
 
-    def _write(self, exchange: Exchange) -> None:
-        self._head, self._parts = upstream_request(self._call, self.leg.account, exchange)
-
     def _watch(self, now: float) -> None:
         """The request is about to be written."""
         call, timeouts = self._call, self.leg.timeouts
@@ -278,19 +281,21 @@ class Attempt(msgspec.Struct, eq=False):
         self._parts = ()
         call.told = client_answer_headers(headers)
         call.is_answering = 200 <= response.status < 300
-        return None if b"content-encoding" in headers or not call.is_answering else response.whole()
+        return None if b"content-encoding" in headers or not call.is_answering else response.whole
 
     def _enter(self, now: float) -> None:
         leg = self.leg
         breaker = leg.deployment.breaker
         self.is_under_way = True
-        self._is_probe = not breaker.is_admitting and breaker.enter(now)
+        if not breaker.is_admitting:
+            self._is_probe = breaker.enter(now)
         leg.account.load.in_flight += 1
         leg.series.in_flight += 1
 
     def _leave(self, failure: Failure | None) -> None:
         """It has ended with that, for which the deployment may have to answer."""
         self._step_out()
+        self._call.responder.on_writable = None
         breaker = self.leg.deployment.breaker
         if failure is None:
             breaker.succeeded()
@@ -302,6 +307,7 @@ class Attempt(msgspec.Struct, eq=False):
     def _leave_untold(self) -> None:
         """It has ended without saying anything about the deployment."""
         self._step_out()
+        self._call.responder.on_writable = None
         self.leg.deployment.breaker.left(is_probe=self._is_probe)
 
     def _step_out(self) -> None:
@@ -310,7 +316,6 @@ class Attempt(msgspec.Struct, eq=False):
         leg.account.load.in_flight -= 1
         leg.series.in_flight -= 1
         call.alarm.rest()
-        call.responder.on_writable = None
 
 
 def _cause_of(error: HttpClientError) -> Cause:

@@ -52,7 +52,6 @@ class Leg:
         "headers",
         "insertion",
         "price",
-        "problem",
         "role",
         "series",
         "timeouts",

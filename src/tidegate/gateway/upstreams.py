@@ -60,7 +60,7 @@ class Account:
         self.problem = problem
         self.headers = _account_headers(provider, secret)
         self._base_path = urlsplit(provider.base_url).path.rstrip("/")
-        self._heads: dict[tuple[str, Headers], tuple[bytes, bytes]] = {}
+        self._heads: dict[str, tuple[Headers, bytes, bytes]] = {}
 
     def head(self, path: str, headers: tuple[tuple[bytes, bytes], ...], length: int, extra: Headers = ()) -> bytes:
         """Request line and headers of one request; all but its length is built once per path.
@@ -70,12 +70,12 @@ class Account:
         """
         if extra:
             return self._build(path, (*headers, *extra), length)
-        halves = self._heads.get((path, headers))
-        if halves is None:
+        halves = self._heads.get(path)
+        if halves is None or halves[0] is not headers:
             marked = self._build(path, headers, _MARK)
             before, _, after = marked.partition(b"%d" % _MARK)
-            halves = self._heads[path, headers] = before, after
-        return b"%b%d%b" % (halves[0], length, halves[1])
+            halves = self._heads[path] = headers, before, after
+        return b"%b%d%b" % (halves[1], length, halves[2])
 
     def _build(self, path: str, headers: Headers, length: int) -> bytes:
         assert self.origin is not None, "an account with a problem is never asked"

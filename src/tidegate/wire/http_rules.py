@@ -68,7 +68,8 @@ ANSWER_HEADERS = frozenset(
 UPSTREAM_REQUEST_ID = b"x-upstream-request-id"
 
 _TRACE = (b"traceparent", b"tracestate")
-_SOUGHT = frozenset((*_TRACE, *(name for names in REQUEST_HEADERS.values() for name in names)))
+SOUGHT = frozenset((*_TRACE, *(name for names in REQUEST_HEADERS.values() for name in names)))
+"""Client headers any of which may go upstream; a request without them brings nothing but what every one brings."""
 _SENT_ANYWAY = ((b"anthropic-version", b"2023-06-01"),)
 _TRACE_CONTEXT = re.compile(rb"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
@@ -99,7 +100,7 @@ def upstream_request_headers(headers: Mapping[bytes, bytes], client: Dialect, up
         client: the dialect of the client's endpoint.
         upstream: the provider's dialect.
     """
-    if _SOUGHT.isdisjoint(headers):
+    if SOUGHT.isdisjoint(headers):
         return ()
     names = REQUEST_HEADERS[client] if client == upstream else ()
     if _TRACE_CONTEXT.fullmatch(headers.get(b"traceparent", b"")):

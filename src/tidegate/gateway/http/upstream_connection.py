@@ -248,7 +248,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._known = status, headers
         self._head_bytes = 1
         self._is_done = self._is_keep_alive = True
-        response = UpstreamResponse(status, headers, self.is_reused, self, [body], len(body), True)
+        response = UpstreamResponse(status, headers, self.is_reused, self, [body], len(body), body, True)
         if self._is_sending:
             self._wake_writer()
             self.close()

@@ -36,16 +36,13 @@ class UpstreamResponse(msgspec.Struct, eq=False):
     _connection: UpstreamConnection
     _held: list[bytes]
     _held_bytes: int = 0
+    whole: bytes | None = None
     is_complete: bool = False
     is_delimited: bool = True
     is_paused: bool = False
     _on_data: Callable[[bytes], None] | None = None
     _waiter: asyncio.Future[None] | None = None
     _error: HttpClientError | None = None
-
-    def whole(self) -> bytes | None:
-        """The body if it came in one piece with its head and nobody has read it yet, as most do; else ``None``."""
-        return self._held[0] if self.is_complete and len(self._held) == 1 else None
 
     async def read(self, limit: int) -> bytes:
         """The whole body, of at most ``limit`` bytes.
