@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
@@ -18,6 +17,7 @@ from tidegate.delivery.evidence.verdicts import Baseline, MetricVerdict
 from tidegate.delivery.experiments.progress import Experiment, Removal
 from tidegate.delivery.gates import GateResult
 from tidegate.delivery.mirroring import Mirroring
+from tidegate.delivery.phase import PauseReason, Phase, SubPhase
 from tidegate.delivery.release_spec import ReleaseSpec
 from tidegate.delivery.snapshot import CANDIDATE, STABLE, TOTAL_WEIGHT
 from tidegate.stats.verdict import Verdict
@@ -42,56 +42,6 @@ __all__ = [
     "new_release",
     "promoted_arm",
 ]
-
-
-class Phase(StrEnum):
-    """Where a release is. *Paused* is no phase but an overlay, so that rollback rules stay armed."""
-
-    PENDING = "pending"
-    GATING = "gating"
-    PROGRESSING = "progressing"
-    PROMOTING = "promoting"
-    DRAINING = "draining"
-    ROLLING_BACK = "rolling_back"
-    SUCCEEDED = "succeeded"
-    ROLLED_BACK = "rolled_back"
-    REJECTED = "rejected"
-    SUPERSEDED = "superseded"
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether nothing but a retry leads out of it."""
-        return self in _TERMINAL
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it holds the service's one place for a running release."""
-        return self not in _TERMINAL and self is not Phase.PENDING
-
-
-_TERMINAL = frozenset({Phase.SUCCEEDED, Phase.ROLLED_BACK, Phase.REJECTED, Phase.SUPERSEDED})
-
-
-class SubPhase(StrEnum):
-    """Where a traffic step (or the bake of promoting) is; an approve step is only ``WAITING``."""
-
-    APPLYING = "applying"
-    VERIFYING = "verifying"
-    SOAKING = "soaking"
-    JUDGING = "judging"
-    WAITING = "waiting"
-
-
-class PauseReason(StrEnum):
-    """Why a release does not go forward; several may hold at once."""
-
-    MANUAL = "manual"
-    STEP_PAUSE = "step_pause"
-    INCONCLUSIVE = "inconclusive"
-    NO_DATA = "no_data"
-    AWAIT_APPROVAL = "await_approval"
-    FREEZE = "freeze"
-    UNVERIFIED = "unverified"
 
 
 class StepWindow(msgspec.Struct, frozen=True, kw_only=True):
