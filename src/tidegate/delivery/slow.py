@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 
-from tidegate.delivery.evidence.metrics import METRICS, Quantity, metric_name
+from tidegate.delivery.evidence.measures import Quantity
+from tidegate.delivery.evidence.metrics import METRICS, metric_name
 from tidegate.delivery.release import STABLE, Phase, ReleaseState
 from tidegate.delivery.release_spec import GuardrailSpec, ReleaseSpec
 from tidegate.delivery.snapshot import SlowAfter

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from tidegate.delivery.evidence.metrics import Harm, Quotient, metric_name, metric_of
+from tidegate.delivery.evidence.measures import Quotient
+from tidegate.delivery.evidence.metrics import Harm, metric_name, metric_of
 from tidegate.delivery.experiments.effects import ArmEffect, arm_effect
 from tidegate.delivery.experiments.progress import Experiment
 from tidegate.delivery.experiments.standings import is_void, rounds_of

@@ -8,7 +8,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Rate, metric_name, metric_of
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity, Rate
+from tidegate.delivery.evidence.metrics import metric_name, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline
 from tidegate.delivery.release_spec import GuardrailSpec

@@ -12,16 +12,8 @@ from typing import Any
 import msgspec
 
 from tidegate.delivery import drift
-from tidegate.delivery.evidence.metrics import (
-    FEEDBACK,
-    JUDGE,
-    METRICS,
-    Harm,
-    Kind,
-    Metric,
-    Quantity,
-    metric_of,
-)
+from tidegate.delivery.evidence.measures import Quantity
+from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, METRICS, Harm, Kind, Metric, metric_of
 from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_spec import GuardrailSpec

@@ -23,17 +23,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from tidegate.delivery.evidence.exceeding import Since
-from tidegate.delivery.evidence.metrics import (
-    QUANTILES,
-    Quantity,
-    Quotient,
-    Rate,
-    Score,
-    estimate_of,
-    metric_name,
-    metric_of,
-    samples_of,
-)
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity, Quotient, Rate, Score
+from tidegate.delivery.evidence.metrics import estimate_of, metric_name, metric_of, samples_of
 from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.release import Baseline

@@ -14,7 +14,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Quotient, Rate, Score, estimate_of, metric_of
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity, Quotient, Rate, Score
+from tidegate.delivery.evidence.metrics import estimate_of, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.quantities import Comparison
 from tidegate.delivery.release_spec import GuardrailSpec

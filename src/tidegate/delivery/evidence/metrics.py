@@ -20,18 +20,16 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tidegate.delivery.evidence import opinions
+from tidegate.delivery.evidence.measures import QUANTILES, Measure, Quantity, Quotient, Rate, Score
 from tidegate.delivery.evidence.opinions import MICRO, Opinions
 from tidegate.delivery.evidence.showing import show_in_unit
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.evidence.votes import WIN_RATE
 from tidegate.delivery.observation import FAILURES, Outcome
 from tidegate.delivery.release_spec import GuardrailSpec
-from tidegate.stats.comparison import Tail
 from tidegate.stats.distribution import Distribution
-from tidegate.stats.ratio import Ratio
 
 FEEDBACK, JUDGE = opinions.FEEDBACK, opinions.JUDGE
-QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
 
 
 class Kind(StrEnum):
@@ -49,60 +47,6 @@ class Harm(StrEnum):
     INCREASE = "increase"
     DECREASE = "decrease"
     EITHER = "change"
-
-
-class Rate(NamedTuple):
-    """A share of requests.
-
-    Attributes:
-        events: requests with the harmful event.
-        trials: requests that could have it.
-        is_of_good: the metric itself is the share without the event.
-        outcomes: those that are the event; empty where something else is.
-    """
-
-    events: Callable[[Summary], int]
-    trials: Callable[[Summary], int]
-    is_of_good: bool = False
-    outcomes: frozenset[Outcome] = frozenset()
-
-
-class Quantity(NamedTuple):
-    """A quantity per request.
-
-    Attributes:
-        of: its distribution.
-        scale: integer units in one unit of the metric.
-        failures: requests that count as above any value.
-        still_open: least values of requests that have not ended.
-    """
-
-    of: Callable[[Summary], Distribution]
-    scale: float
-    failures: Callable[[Summary], int] = lambda _: 0
-    still_open: Callable[[Summary], Distribution] = lambda _: Distribution()
-
-    def tail(self, summary: Summary) -> Tail:
-        """Its values, failures above all of them, and open requests as far as they came."""
-        return Tail(self.of(summary) + self.still_open(summary), self.failures(summary))
-
-
-class Quotient(NamedTuple):
-    """A ratio of two sums; ``scale`` turns it into the metric's unit."""
-
-    of: Callable[[Summary], Ratio]
-    scale: float
-
-
-class Score(NamedTuple):
-    """Numbers somebody gave, in integer parts of ``1 / scale``."""
-
-    of: Callable[[Summary], Distribution]
-    scale: float
-
-
-Measure = Rate | Quantity | Quotient | Score
-"""How the values of a metric are taken from counts."""
 
 
 class Metric(NamedTuple):
@@ -287,7 +231,6 @@ JUDGE_MEANING = (
     "the mean of the scores from 0 to 1 that a judge gave to kept answers, of pairs a win as 1 and a tie as one half; "
     "the first verdict of each unit counts"
 )
-
 
 WIN_RATE_METRIC = Metric(
     WIN_RATE,

@@ -23,7 +23,8 @@ import msgspec
 
 from tidegate.delivery.evidence.analysis import judge_guardrails
 from tidegate.delivery.evidence.comparisons import Concurrent, Side, sides_of, tolerated_ratio
-from tidegate.delivery.evidence.metrics import Kind, Rate, estimate_of, metric_name, metric_of, show_value
+from tidegate.delivery.evidence.measures import Rate
+from tidegate.delivery.evidence.metrics import Kind, estimate_of, metric_name, metric_of, show_value
 from tidegate.delivery.evidence.pair_counts import MICRO, PairCounts, PairedSums
 from tidegate.delivery.evidence.reasons import REASONS
 from tidegate.delivery.evidence.rules import finite, unreadable

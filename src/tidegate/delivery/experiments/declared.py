@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from tidegate.delivery.evidence.checks import check_metric, check_stat, with_stat
-from tidegate.delivery.evidence.metrics import Harm, Quotient, metric_of
+from tidegate.delivery.evidence.measures import Quotient
+from tidegate.delivery.evidence.metrics import Harm, metric_of
 from tidegate.delivery.experiments.bandit.declared import BanditSpec
 from tidegate.delivery.experiments.bandit.rewards import objective_of
 from tidegate.delivery.experiments.interleave_declared import (

@@ -16,7 +16,8 @@ from operator import add
 from typing import NamedTuple
 
 from tidegate.delivery.evidence.exceeding import Since
-from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, QUANTILES, Quantity, Quotient, Rate, Score, metric_of
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity, Quotient, Rate, Score
+from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, metric_of
 from tidegate.delivery.evidence.rounds import Round
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.progress import Threshold

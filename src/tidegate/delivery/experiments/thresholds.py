@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from tidegate.delivery.evidence.exceeding import Since
-from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, metric_name, metric_of
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity
+from tidegate.delivery.evidence.metrics import metric_name, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.progress import Experiment, Threshold
 from tidegate.delivery.facts import StepCounts

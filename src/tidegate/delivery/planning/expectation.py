@@ -8,17 +8,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from tidegate.delivery.evidence.baselines import MINIMUM_BASELINE
-from tidegate.delivery.evidence.metrics import (
-    FEEDBACK,
-    JUDGE,
-    METRICS,
-    Measure,
-    Quantity,
-    Quotient,
-    Rate,
-    Score,
-    metric_of,
-)
+from tidegate.delivery.evidence.measures import Measure, Quantity, Quotient, Rate, Score
+from tidegate.delivery.evidence.metrics import FEEDBACK, JUDGE, METRICS, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.planning.assumed import AssumedMean, AssumedQuantity, AssumeSpec
 from tidegate.delivery.planning.expected import Expectation, Expected, ExpectedMean, ExpectedQuantity, ExpectedRate

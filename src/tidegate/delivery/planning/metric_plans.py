@@ -10,7 +10,8 @@ import math
 
 import msgspec
 
-from tidegate.delivery.evidence.metrics import Quantity, Rate, metric_name, metric_of
+from tidegate.delivery.evidence.measures import Quantity, Rate
+from tidegate.delivery.evidence.metrics import metric_name, metric_of
 from tidegate.delivery.planning.expected import Expectation, ExpectedMean, ExpectedRate
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import MetricPlan

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Rate, metric_name, metric_of
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity, Rate
+from tidegate.delivery.evidence.metrics import metric_name, metric_of
 from tidegate.delivery.experiments.differences import is_said
 from tidegate.delivery.experiments.effects import margin
 from tidegate.delivery.planning.expected import Expectation, Expected, ExpectedMean, ExpectedQuantity, ExpectedRate

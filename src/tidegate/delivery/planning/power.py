@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from tidegate.delivery.evidence.comparisons import MINIMUM_EVENTS
-from tidegate.delivery.evidence.metrics import QUANTILES, Quantity, Rate, metric_of
+from tidegate.delivery.evidence.measures import QUANTILES, Quantity, Rate
+from tidegate.delivery.evidence.metrics import metric_of
 from tidegate.delivery.planning.questions import Question
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import bernoulli

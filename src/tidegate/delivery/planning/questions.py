@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tidegate.delivery.evidence.comparisons import FREQUENT, MINIMUM_EVENTS
-from tidegate.delivery.evidence.metrics import QUANTILES
+from tidegate.delivery.evidence.measures import QUANTILES
 from tidegate.delivery.planning.expected import Expectation, ExpectedMean, ExpectedQuantity, ExpectedRate
 from tidegate.delivery.release_spec import GuardrailSpec
 from tidegate.stats import bernoulli

@@ -11,7 +11,8 @@ import re
 
 import msgspec
 
-from tidegate.delivery.evidence.metrics import METRICS, QUANTILES, Rate
+from tidegate.delivery.evidence.measures import QUANTILES, Rate
+from tidegate.delivery.evidence.metrics import METRICS
 from tidegate.delivery.planning.expected import Expectation, ExpectedMean
 from tidegate.delivery.planning.forecast import Forecast
 from tidegate.delivery.planning.planned import Proposal, ProposedStep

@@ -14,7 +14,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from tidegate.delivery.evidence.metrics import FEEDBACK, METRICS, Harm, Quantity, Quotient, Rate, Score, metric_of
+from tidegate.delivery.evidence.measures import Quantity, Quotient, Rate, Score
+from tidegate.delivery.evidence.metrics import FEEDBACK, METRICS, Harm, metric_of
 from tidegate.delivery.evidence.summary import Summary
 from tidegate.delivery.experiments.bandit.declared import RewardSpec
 from tidegate.delivery.facts import StepCounts
