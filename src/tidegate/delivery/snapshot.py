@@ -2,7 +2,7 @@
 
 A snapshot is immutable and whole: a gateway swaps one for the next and never edits it. It is also what
 lies on a gateway's disk, so it carries references to secrets (``env:NAME``, ``file:PATH``,
-``memory:NAME``), never a secret; literals travel beside it in :class:`Secrets` and stay in memory.
+``memory:NAME``), never a secret; literals travel beside it (:class:`LinkMessage`) and stay in memory.
 
 The link between the two halves (JSON lines and msgpack over HTTP, control's side under ``/link/v1``):
 

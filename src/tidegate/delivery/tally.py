@@ -1,7 +1,7 @@
 """What users got in one stretch of time: additive integers, small enough to keep for a year.
 
 A tally answers the questions of an operator's overview (how many, how many failed, how fast, how dear), not those
-of a release's statistics: these rest on :class:`~tidegate.delivery.summary.Summary`. Times are histograms of eight
+of a release's statistics: these rest on :class:`~tidegate.delivery.evidence.summary.Summary`. Times are histograms of eight
 buckets to the doubling, which is OpenTelemetry's exponential histogram at scale 3: the buckets of
 :mod:`tidegate.stats.distribution`, four in one, so a quantile is known to within 9 %.
 """

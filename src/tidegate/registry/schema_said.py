@@ -26,7 +26,7 @@ feedback = sa.Table(
     sa.Column("category", sa.Text, nullable=True),  # "yes" and "no" for those
     sa.Column("comment", sa.Text, nullable=False),
     sa.Column("demonstration", sa.Text, nullable=False),
-    sa.Column("standing", sa.Text, nullable=False),  # registry.feedback.FeedbackStanding
+    sa.Column("standing", sa.Text, nullable=False),  # FeedbackStanding
     # what the request's observation said, once it is known
     sa.Column("release", sa.Text, nullable=False),
     sa.Column("attempt", sa.Integer, nullable=False),
