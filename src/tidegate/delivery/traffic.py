@@ -144,7 +144,6 @@ def targeted_arms(route: ServiceRoute) -> tuple[tuple[str, Arms], ...]:
 
 def unit_of(
     kind: UnitKind,
-    *,
     header: str | None,
     conversation: str | None,
     user: str | None,

@@ -10,7 +10,7 @@ from tidegate.gateway.failure import Failure, failure_of, failure_of_fault
 from tidegate.gateway.http.client import HttpClientError, UpstreamResponse
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import Cause
-from tidegate.wire.json_format import format_kept
+from tidegate.wire.json_format import ASKING, format_kept
 from tidegate.wire.surprisal import read_surprisal
 from tidegate.wire.upstream_errors import status_of_error_in_answer
 
@@ -30,7 +30,8 @@ def send_whole(call: Call, leg: Leg, exchange: Exchange, body: bytes) -> Failure
     if not answer.is_whole:
         return _failure_told_in(exchange, body)
     call.answer = answer
-    call.keeps_format = format_kept(call.kind, call.body, answer.body)
+    if not ASKING.isdisjoint(call.body.fields):
+        call.keeps_format = format_kept(call.kind, call.body, answer.body)
     if call.facts.wants_logprobs:
         answer.surprisal = read_surprisal(answer.body)
     call.served = leg

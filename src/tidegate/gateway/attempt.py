@@ -31,7 +31,7 @@ from tidegate.gateway.rescue import Cause, is_benching
 from tidegate.gateway.stream_delivery import StreamDelivery, break_off
 from tidegate.gateway.upstream_request import upstream_request
 from tidegate.wire.exchange import Exchange, open_exchange
-from tidegate.wire.http_rules import client_answer_headers, retry_after_seconds
+from tidegate.wire.http_rules import ANSWER_HEADERS, client_answer_headers, retry_after_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -279,7 +279,7 @@ class Attempt(msgspec.Struct, eq=False):
         """Note what the head says; gives the body if all of it is here and needs nothing done to it."""
         call, headers = self._call, response.headers
         self._parts = ()
-        call.told = client_answer_headers(headers)
+        call.told = () if ANSWER_HEADERS.isdisjoint(headers) else client_answer_headers(headers)
         call.is_answering = 200 <= response.status < 300
         return None if b"content-encoding" in headers or not call.is_answering else response.whole
 

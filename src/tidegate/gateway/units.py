@@ -31,7 +31,7 @@ def unit_for(
     if route.route.derive_conversation and not conversation and not user:
         conversation = opening_of(body)
     named = header[:LONGEST_UNIT].decode("latin-1") if header else None
-    return unit_of(route.route.unit, header=named, conversation=conversation, user=user, request_id=request_id)
+    return unit_of(route.route.unit, named, conversation, user, request_id)
 
 
 def user_turns(body: JsonObject) -> int:

@@ -72,7 +72,8 @@ _WHERE: dict[Kind, tuple[tuple[str, bool], ...]] = {
     Kind.RESPONSES: (("text", True),),
     Kind.MESSAGES: (("output_format", False), ("output_config", True)),
 }
-_ASKING = frozenset({"tools", *(name for places in _WHERE.values() for name, _ in places)})
+ASKING = frozenset({"tools", *(name for places in _WHERE.values() for name, _ in places)})
+"""Fields one of which a request has that asks for a form."""
 
 
 def wants_json(kind: Kind, request: JsonObject) -> bool:
@@ -98,7 +99,7 @@ def format_kept(kind: Kind, request: JsonObject, answer: bytes) -> int:
         kind: of the endpoint; ``request`` and ``answer`` are in its dialect.
         answer: the whole body.
     """
-    if _ASKING.isdisjoint(request.fields):
+    if ASKING.isdisjoint(request.fields):
         return UNKNOWN
     is_wanted = wants_json(kind, request)
     if kind not in _WHERE or not (is_wanted or "tools" in request.fields):

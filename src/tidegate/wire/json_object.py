@@ -22,9 +22,11 @@ class JsonObject(msgspec.Struct, eq=False):
     Attributes:
         fields: key -> raw value, in the sender's order. The values are views: they keep the body alive, and
             a ``bytearray`` body cannot be resized while they do.
+        size: bytes of the whole.
     """
 
     fields: dict[str, msgspec.Raw]
+    size: int
 
     @classmethod
     def parse(cls, body: bytes | bytearray) -> JsonObject:
@@ -45,9 +47,10 @@ class JsonObject(msgspec.Struct, eq=False):
             raise MalformedBodyError("the body must be a JSON object") from None
         except msgspec.DecodeError as error:
             raise MalformedBodyError(f"the body is not valid JSON: {error}") from None
-        if len(body) != _compact_length(fields):
+        size = len(body)
+        if size != _compact_length(fields):
             _refuse_duplicates(body, fields)
-        return cls(fields)
+        return cls(fields, size)
 
 
 def _check_utf8(body: bytes | bytearray) -> None:

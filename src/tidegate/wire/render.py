@@ -25,7 +25,7 @@ from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.field_plan import FieldPlan, is_worth_remembering
 from tidegate.wire.kinds import Kind
 from tidegate.wire.prepared import KNOWN_KEYS
-from tidegate.wire.splice import Piece, assemble, is_null, put_first, splice_messages
+from tidegate.wire.splice import SMALL_BODY, Piece, assemble, is_null, put_first, splice_messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,7 +55,8 @@ def render_request(
     plan = prepared.plans.get(tuple(fields)) or _new_plan(fields, prepared)
     if not plan.holds_for(fields):
         plan = _plan_by_value(fields, prepared)
-    return assemble(plan.pieces(fields, inserted))
+    pieces = plan.pieces(fields, inserted)
+    return [b"".join(pieces)] if body.size <= SMALL_BODY else assemble(pieces)
 
 
 def _new_plan(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) -> FieldPlan:

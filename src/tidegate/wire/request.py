@@ -68,7 +68,13 @@ _TIDEGATE = msgspec.json.Decoder(_Tidegate | None).decode
 _CONVERSATION = msgspec.json.Decoder(str | _ConversationRef | None).decode
 
 _RESPONSES = Kind.RESPONSES  # reading a member through its class is slow
-_CAPS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+_CAPS = ("max_completion_tokens", "max_output_tokens")
+_RARE = frozenset(
+    (
+        *("stream_options", *_CAPS, "n", "logprobs", "tidegate", "metadata"),
+        *("previous_response_id", "conversation"),  # of the Responses API
+    )
+)
 
 
 def read_request(kind: Kind, body: JsonObject) -> RequestFacts:
@@ -85,6 +91,17 @@ def read_request(kind: Kind, body: JsonObject) -> RequestFacts:
     facts = RequestFacts(model=model)
     if "stream" in fields:
         facts.stream = bool(_read(fields, "stream", _BOOLEAN))
+    if "max_tokens" in fields:
+        facts.max_output_tokens = _read(fields, "max_tokens", _COUNT)
+    if not _RARE.isdisjoint(fields):
+        _read_rare(kind, fields, facts)
+    if "user" in fields:
+        facts.user = _read(fields, "user", _STRING) or facts.user
+    return facts
+
+
+def _read_rare(kind: Kind, fields: dict[str, msgspec.Raw], facts: RequestFacts) -> None:
+    """What most requests do not bring."""
     if "stream_options" in fields:
         options = _read(fields, "stream_options", _STREAM_OPTIONS)
         facts.wants_usage = bool(options and options.include_usage)
@@ -100,18 +117,10 @@ def read_request(kind: Kind, body: JsonObject) -> RequestFacts:
     if "tidegate" in fields:
         own = _read(fields, "tidegate", _TIDEGATE)
         facts.variables = own.variables if own else None
-    _read_identity(kind, fields, facts)
-    return facts
-
-
-def _read_identity(kind: Kind, fields: dict[str, msgspec.Raw], facts: RequestFacts) -> None:
-    """Who asks, and in which conversation."""
     if "metadata" in fields:
         facts.metadata = _read(fields, "metadata", _OBJECT) or {}
         facts.conversation = _identifier(facts.metadata, "conversation_id")
         facts.user = _identifier(facts.metadata, "user_id")
-    if "user" in fields:
-        facts.user = _read(fields, "user", _STRING) or facts.user
     if kind is _RESPONSES:
         if "previous_response_id" in fields:
             facts.previous_response_id = _read(fields, "previous_response_id", _STRING)

@@ -13,7 +13,8 @@ Piece = bytes | memoryview | msgspec.Raw
 SystemPolicy = Literal["prepend", "replace", "keep"]
 
 SYSTEM_ROLES = frozenset({"system", "developer"})
-_SMALL_BODY = 1 << 16
+SMALL_BODY = 1 << 16
+"""Up to so many bytes a body is joined, whatever is put in."""
 _SMALL_PIECE = 1 << 12
 _LIST_START = re.compile(rb"\[[ \t\n\r]*(\]?)")
 
@@ -68,7 +69,11 @@ def splice_messages(
 
 
 def put_first(field: str, raw: msgspec.Raw, first: bytes) -> list[Piece]:
-    """The list with ``first`` (one or several values) before its own; its bytes are a view."""
+    """The list with ``first`` (one or several values) before its own; many bytes of it are a view."""
+    if len(raw) <= _SMALL_PIECE:  # a copy costs less than a match and a view
+        own = bytes(raw)
+        if own.startswith(b"[{"):
+            return [b"[", first, b",", own[1:]]
     start = _LIST_START.match(raw)
     if start is None:
         raise MalformedBodyError(f"the field {field!r} must be a list", where=field)
@@ -90,7 +95,7 @@ def join_list(items: list[Piece]) -> list[Piece]:
 
 def assemble(pieces: list[Piece]) -> list[bytes | memoryview]:
     """What is handed to the socket: a small body as one buffer, a large one as views between small joins."""
-    if sum(map(len, pieces)) <= _SMALL_BODY:
+    if sum(map(len, pieces)) <= SMALL_BODY:
         return [b"".join(pieces)]
     parts: list[bytes | memoryview] = []
     small: list[Piece] = []

@@ -6,7 +6,6 @@ Two comparisons of memory then tell as much as a split and a look-up per line.
 from __future__ import annotations
 
 _CHANCES = 8
-_LONGEST_LENGTH = 18  # digits
 _NOTHING = b"\0"  # begins no head
 _NAME = b"\r\ncontent-length: "
 
@@ -48,14 +47,11 @@ class Habit:
 
     def body_of(self, data: bytes) -> bytes | None:
         """The body, if ``data`` is nothing else than one whole message with the head that was learned."""
-        if not data.startswith(self._before):
+        before = self._before
+        if not data.startswith(before):
             return None
-        start, after = self._start, self._after
-        end = data.find(b"\r", start, start + _LONGEST_LENGTH + 1)
-        if not data.startswith(after, end):  # nor does it where there is no end: the last byte alone is not ``after``
-            return None
-        length, body = data[start:end], data[end + len(after) :]
-        if not length.isdigit() or int(length) != len(body):
+        head, _, body = data.partition(self._after)  # it holds the empty line, which no head has before its end
+        if head != b"%b%d" % (before, len(body)):
             return None
         self._chances = _CHANCES
         return body

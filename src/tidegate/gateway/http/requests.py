@@ -8,6 +8,8 @@ llhttp lets pass although two readers could understand it differently is refused
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 import httptools
 import msgspec
@@ -61,9 +63,18 @@ class Request(msgspec.Struct, eq=False):
         """The target after ``?``, or empty."""
         return str(self.target.partition(b"?")[2], "ascii")
 
-    def again(self, body: bytes | bytearray = b"") -> Request:
-        """An ordinary request with the same head but for the length of its body."""
-        return Request(self.method, self.target, self.path, self.headers, True, False, self.is_plain, body)
+    def again(self) -> Callable[[bytes | bytearray], Request]:
+        """Makes requests with the same head but for the length of their body."""
+        return partial(
+            Request,
+            self.method,
+            self.target,
+            self.path,
+            self.headers,
+            self.is_keep_alive,
+            self.is_http10,
+            self.is_plain,
+        )
 
 
 class RequestReader:
@@ -81,6 +92,7 @@ class RequestReader:
         "_headers",
         "_held",
         "_known",
+        "_known_path",
         "_last_host",
         "_last_line",
         "_limits",
@@ -103,7 +115,8 @@ class RequestReader:
         self._headers: dict[bytes, bytes] = {}
         self._target = b""
         self._habit = Habit()
-        self._known: Request | None = None  # whose head is the habit
+        self._known: Callable[[bytes | bytearray], Request]  # makes one whose head is the habit
+        self._known_path = ""
         self._last_host: bytes | None = None
         self._last_line: bytes | None = None  # a request line that llhttp and our rules have accepted
         self.path = ""
@@ -145,11 +158,11 @@ class RequestReader:
         """
         if self._request is not None or self._at != len(self._held) or len(data) > self._limits.body_bytes:
             return None
-        body, known = self._habit.body_of(data), self._known
-        if body is None or known is None:
+        body = self._habit.body_of(data)
+        if body is None:
             return None
-        self.path = known.path
-        return known.again(body)
+        self.path = self._known_path
+        return self._known(body)
 
     def next_request(self) -> Request | None:
         """The next whole request, or None until more bytes arrive.
@@ -210,8 +223,8 @@ class RequestReader:
     def _read_head(self, head: bytes) -> tuple[Request, bytes | None]:
         """The request that begins with ``head``, and the length it announces."""
         length = self._habit.length_in(head)
-        if length is not None and self._known is not None:
-            return self._known.again(), length
+        if length is not None:
+            return self._known(b""), length
         limits = self._limits
         if len(head) > limits.head_bytes:
             raise self._head_too_large()
@@ -234,7 +247,7 @@ class RequestReader:
         is_plain = is_keep_alive and not is_http10 and method != b"HEAD"
         request = Request(method, target, path, headers, is_keep_alive, is_http10, is_plain)
         if is_ordinary and _UNREPEATED.isdisjoint(headers) and self._habit.learn(head):
-            self._known = request.again()  # without the body, which it must not hold while the connection is idle
+            self._known, self._known_path = request.again(), path
         return request, length
 
     def _judge_head(self, head: bytes) -> tuple[bytes, bytes, dict[bytes, bytes], bool]:

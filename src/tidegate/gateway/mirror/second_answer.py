@@ -244,7 +244,7 @@ def _text(call: Call, observation: Observation, recording: Recording) -> str | N
 def _second_call(call: Call, plan: MirrorPlan, responder: object) -> Call:
     """The same request for the candidate: body, facts and headers are shared, never copied."""
     first = call.request
-    request = first.again(first.body)
+    request = first.again()(first.body)
     request.received_at = first.received_at
     made = SecondCall(
         call.gateway,
