@@ -168,3 +168,41 @@ async def test_a_connection_between_two_requests_does_not_hold_the_last_one(benc
             await reader.readuntil(whole_chat())
         await until(lambda: traced() < LARGE // 4)
         writer.close()
+
+
+@pytest.mark.parametrize("is_reused", [False, True])
+async def test_what_is_asked_is_held_once_while_its_answer_is_waited_for(bench, traced, is_reused):
+    """It is written anew for the upstream, and what was written is not held."""
+    count, size, seen, gone = 32, 60_000, [], 0
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(whole_chat())
+
+    async def serve(reader, writer):
+        nonlocal gone
+        try:
+            while True:
+                seen.append(len((await read_request(reader))[1]))
+                if seen[-1] < size:
+                    await until(lambda: len(seen) == count)  # so that each has a connection of its own
+                    writer.write(head + whole_chat())
+        finally:
+            gone += 1
+
+    async def ask(length):
+        reader, writer = await asyncio.open_connection("127.0.0.1", bench.server.port)
+        writer.write(request_of(length, stream=length == size))
+        return reader, writer
+
+    async with serving(serve) as url:
+        bench.provide("sim", url)
+        bench.publish(service())
+        if is_reused:
+            for reader, writer in [await ask(10) for _ in range(count)]:
+                await reader.readuntil(whole_chat())
+                writer.close()
+            seen.clear()
+        writers = [(await ask(size))[1] for _ in range(count)]
+        await until(lambda: len(seen) == count)
+        await until(lambda: traced() < 1.85 * count * size)
+        for writer in writers:
+            writer.close()
+        await until(lambda: gone == count)

@@ -55,8 +55,7 @@ class Attempt(msgspec.Struct, eq=False):
     leg: Leg
     is_under_way: bool = False
     _is_probe: bool = False
-    _head: bytes = b""
-    _parts: Sequence[bytes | memoryview] = ()
+    _unsent: tuple[bytes, Sequence[bytes | memoryview]] | None = None  # written, but no connection was idle
     _exchange: Exchange | None = None
     _failure: Failure | None = None
     _found: UpstreamResponse | BaseException | None = None  # what came while no coroutine was there
@@ -76,12 +75,12 @@ class Attempt(msgspec.Struct, eq=False):
         if exchange is None or exchange.local_answer is not None:
             return False
         account = leg.account
-        head, parts = self._head, self._parts = upstream_request(call, account, exchange)
-        if len(parts) > 1 or len(parts[0]) > JOIN_LIMIT:
-            return False
+        head, parts = written = upstream_request(call, account, exchange)
         assert account.origin is not None, "an account without an origin is never asked"
-        connection = call.gateway.pool.take(account.origin)
+        is_small = len(parts) == 1 and len(parts[0]) <= JOIN_LIMIT
+        connection = call.gateway.pool.take(account.origin) if is_small else None
         if connection is None:
+            self._unsent = written
             return False
         now = time.monotonic()
         self._connection = connection
@@ -218,14 +217,19 @@ class Attempt(msgspec.Struct, eq=False):
             return found
         assert account.origin is not None, "an account without an origin is never asked"
         if found is None:
-            if not self._head:
-                self._head, self._parts = upstream_request(self._call, account, exchange)
             self._watch(time.monotonic())
-            head, parts, self._parts = self._head, self._parts, ()
-            return await pool.request(account.origin, head, parts, connect_timeout=timeout)
+            return await pool.request(account.origin, *self._written(exchange), connect_timeout=timeout)
         if isinstance(found, ConnectionLostError) and not found.has_bytes:  # closed while it was idle
-            return await pool.request_anew(account.origin, self._head, self._parts, connect_timeout=timeout)
+            self._exchange = None  # it has handed its body over
+            again = self._opened()
+            assert again is not None, "it was rendered before"
+            return await pool.request_anew(account.origin, *self._written(again), connect_timeout=timeout)
         raise found
+
+    def _written(self, exchange: Exchange) -> tuple[bytes, Sequence[bytes | memoryview]]:
+        """Head and body, handed over: while an answer is waited for, nobody holds what was sent."""
+        unsent, self._unsent = self._unsent, None
+        return unsent or upstream_request(self._call, self.leg.account, exchange)
 
     async def _refused(self, exchange: Exchange, response: UpstreamResponse) -> Failure:
         """The upstream answered with something else than 2xx."""
@@ -278,7 +282,6 @@ class Attempt(msgspec.Struct, eq=False):
     def _take_head(self, response: UpstreamResponse) -> bytes | None:
         """Note what the head says; gives the body if all of it is here and needs nothing done to it."""
         call, headers = self._call, response.headers
-        self._parts = ()
         call.told = () if ANSWER_HEADERS.isdisjoint(headers) else client_answer_headers(headers)
         call.is_answering = 200 <= response.status < 300
         return None if b"content-encoding" in headers or not call.is_answering else response.whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 
 from tidegate.gateway.http.dialling import Dialler
 from tidegate.gateway.http.faults import ConnectionLostError
@@ -44,9 +44,9 @@ class Pool:
         """Idle connections to all origins."""
         return sum(map(len, self._idle.values()))
 
-    async def request(
+    def request(
         self, origin: Origin, head: bytes, parts: Sequence[bytes | memoryview], *, connect_timeout: float = 2.0
-    ) -> UpstreamResponse:
+    ) -> Coroutine[None, None, UpstreamResponse]:
         """Send one request and wait for the head of its answer; cancelling closes the connection.
 
         A reused connection that dies before any byte of an answer had been closed by the upstream while
@@ -64,13 +64,19 @@ class Pool:
             ProtocolError: the answer is not acceptable HTTP/1.1.
         """
         connection = self.take(origin)
-        if connection is not None:
-            try:
-                return await connection.exchange(head, parts)
-            except ConnectionLostError as error:
-                if error.has_bytes:
-                    raise
-        return await self.request_anew(origin, head, parts, connect_timeout=connect_timeout)
+        if connection is None:
+            return self.request_anew(origin, head, parts, connect_timeout=connect_timeout)
+        return self._request_again_if_lost(connection, head, parts, connect_timeout)
+
+    async def _request_again_if_lost(
+        self, connection: UpstreamConnection, head: bytes, parts: Sequence[bytes | memoryview], connect_timeout: float
+    ) -> UpstreamResponse:
+        try:
+            return await connection.exchange(head, parts)
+        except ConnectionLostError as error:
+            if error.has_bytes:
+                raise
+        return await self.request_anew(connection.origin, head, parts, connect_timeout=connect_timeout)
 
     async def request_anew(
         self, origin: Origin, head: bytes, parts: Sequence[bytes | memoryview], *, connect_timeout: float = 2.0
@@ -79,7 +85,9 @@ class Pool:
         connection = UpstreamConnection(self._keep, origin)
         await self._dialler.dial(origin, connection, connect_timeout)
         connection.opened_at = self._wheel.read()
-        return await connection.exchange(head, parts)
+        answer = connection.exchange(head, parts)
+        del head, parts  # it is waited for long, and they are held by whoever sends them
+        return await answer
 
     def close(self) -> None:
         """Close idle connections now and busy ones when their answer is complete."""

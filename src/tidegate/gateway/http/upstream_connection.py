@@ -115,6 +115,7 @@ class UpstreamConnection(asyncio.Protocol):
                 self._transport.write(b"".join((head, *parts)))
             else:
                 await self._send_slices(head, parts)
+            del head, parts  # sent: they are not held while the upstream thinks
             return await waiter
         except BaseException:
             self.abandon()
