@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tidegate.api.transactions import tried
-from tidegate.controller.applying import Applying, Change, Outcome
+from tidegate.controller.applying import Applying, DeclaredChange, DeclaredChanges
 from tidegate.controller.control import Control
 from tidegate.controller.declared import Declared, read_declared
 from tidegate.documents import Document
@@ -28,9 +28,9 @@ async def apply_documents(
     *,
     actor: str,
     source: Source = "api",
-    allow: Callable[[Change], None] = lambda _: None,
+    allow: Callable[[DeclaredChange], None] = lambda _: None,
     dry_run: bool = False,
-) -> tuple[Change, ...]:
+) -> tuple[DeclaredChange, ...]:
     """Make the database say what the documents say, all of them or none; returns what became of each.
 
     Args:
@@ -45,7 +45,7 @@ async def apply_documents(
     async with control.state.read() as connection:
         declared = await with_prompts(connection, read_declared(documents))
 
-    async def change(connection: AsyncConnection) -> Outcome:
+    async def change(connection: AsyncConnection) -> DeclaredChanges:
         applying = Applying(
             connection, control.allowance, actor=actor, at=control.clock.now(), source=source, allow=allow
         )

@@ -40,7 +40,7 @@ _REMEMBERED_RELEASES = 20
 _APPLIED = "applied"
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
+class DeclaredChange(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one declared thing; ``detail`` has one line for each change."""
 
     kind: Kind
@@ -54,14 +54,14 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         return self.action in {"created", "updated"}
 
 
-class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+class DeclaredChanges(msgspec.Struct, frozen=True, kw_only=True):
     """What became of everything.
 
     Attributes:
         secrets: ``memory:NAME`` -> literal credential, for the process to hold.
     """
 
-    changes: tuple[Change, ...]
+    changes: tuple[DeclaredChange, ...]
     secrets: dict[str, str] = {}
 
 
@@ -82,7 +82,7 @@ class Applying:
         actor: str,
         at: datetime,
         source: Source = "api",
-        allow: Callable[[Change], None] = lambda _: None,
+        allow: Callable[[DeclaredChange], None] = lambda _: None,
     ) -> None:
         self._connection = connection
         self._allowance = allowance
@@ -92,7 +92,7 @@ class Applying:
         self._allow = allow
         self._secrets: dict[str, str] = {}
 
-    async def apply(self, declared: Declared) -> Outcome:
+    async def apply(self, declared: Declared) -> DeclaredChanges:
         """Write what differs; artifacts of the bundles are the caller's to store.
 
         Raises:
@@ -108,26 +108,26 @@ class Applying:
         for change in changes:
             if change.is_effective:
                 self._allow(change)
-        return Outcome(changes=tuple(changes), secrets=self._secrets)
+        return DeclaredChanges(changes=tuple(changes), secrets=self._secrets)
 
-    async def _provider(self, name: str, spec: ProviderSpec) -> Change:
+    async def _provider(self, name: str, spec: ProviderSpec) -> DeclaredChange:
         before = await find_provider(self._connection, name)
         made = await put_provider(self._connection, name, spec, actor=self._actor, at=self._at)
         self._secrets |= {f"memory:{held}": literal for held, literal in made.secrets.items()}
         stored = msgspec.structs.replace(spec, api_key=credential_reference(name, spec.api_key)[0])
         return _change("Provider", name, None if before is None else before.spec, stored)
 
-    async def _keys(self, declared: tuple[DeclaredKey, ...]) -> list[Change]:
+    async def _keys(self, declared: tuple[DeclaredKey, ...]) -> list[DeclaredChange]:
         changes = []
         names = {key.name for key in declared}
         if self._source == "configuration":  # first, so that a secret may move from one name to another
             for known in await list_keys(self._connection):
                 if known.source == "configuration" and known.name not in names:
                     await revoke_key(self._connection, known.name, actor=self._actor, at=self._at)
-                    changes.append(Change(kind="Key", name=known.name, action="updated", detail=("revoked",)))
+                    changes.append(DeclaredChange(kind="Key", name=known.name, action="updated", detail=("revoked",)))
         return changes + [await self._key(key) for key in declared]
 
-    async def _key(self, key: DeclaredKey) -> Change:
+    async def _key(self, key: DeclaredKey) -> DeclaredChange:
         before = await find_key(self._connection, key.name)
         is_changed = await put_key(
             self._connection,
@@ -141,9 +141,9 @@ class Applying:
             at=self._at,
         )
         action: Action = "unchanged" if not is_changed else "created" if before is None else "updated"
-        return Change(kind="Key", name=key.name, action=action)
+        return DeclaredChange(kind="Key", name=key.name, action=action)
 
-    async def _service(self, declared: DeclaredService) -> list[Change]:
+    async def _service(self, declared: DeclaredService) -> list[DeclaredChange]:
         before = await find_service(self._connection, declared.name)
         await put_service(self._connection, declared.name, declared.spec, actor=self._actor, at=self._at)
         changed = _change("Service", declared.name, None if before is None else before.spec, declared.spec)
@@ -151,43 +151,43 @@ class Applying:
             return [changed]
         return [changed, await self._stable(declared.name, declared.stable)]
 
-    async def _stable(self, name: str, content: BundleContent) -> Change:
+    async def _stable(self, name: str, content: BundleContent) -> DeclaredChange:
         service = await get_service(self._connection, name)
         if service.stable is not None:
             return await self._compared(service, service.stable, content)
         unfinished = await unfinished_of(self._connection, name)
         if unfinished:
             waits = f"release {unfinished[0].id} is about to give {name} its first version"
-            return Change(kind="Bundle", name=f"{name}@stable", action="differs", detail=(waits,))
+            return DeclaredChange(kind="Bundle", name=f"{name}@stable", action="differs", detail=(waits,))
         is_first = await latest_version(self._connection, name) is None
         wanted = Wanted(service=name, number=content.number or (FIRST if is_first else None))
         pushed = await register_content(self._connection, content, wanted, actor=self._actor, at=self._at)
         await set_first_stable(self._connection, name, pushed.ref, actor=self._actor, at=self._at)
         detail = (f"{pushed.ref} is what {name} serves now", *pushed.warnings)
-        return Change(kind="Bundle", name=pushed.ref, action="created", detail=detail)
+        return DeclaredChange(kind="Bundle", name=pushed.ref, action="created", detail=detail)
 
-    async def _compared(self, service: Service, stable: str, content: BundleContent) -> Change:
+    async def _compared(self, service: Service, stable: str, content: BundleContent) -> DeclaredChange:
         running = await get_version(self._connection, stable)
         if running.digest == content.digest:
-            return Change(kind="Bundle", name=stable, action="unchanged")
+            return DeclaredChange(kind="Bundle", name=stable, action="unchanged")
         told = (
             f"the stable version {stable} stays; push this content and release it to change what users get",
             *lines(difference(running.bundle, content.bundle))[:_MOST_LINES],
         )
-        return Change(kind="Bundle", name=f"{service.name}@stable", action="differs", detail=told)
+        return DeclaredChange(kind="Bundle", name=f"{service.name}@stable", action="differs", detail=told)
 
-    async def _judge(self, name: str, spec: JudgeSpec) -> Change:
+    async def _judge(self, name: str, spec: JudgeSpec) -> DeclaredChange:
         before = await find_judge(self._connection, name)
         await put_judge(self._connection, name, spec, actor=self._actor, at=self._at)
         return _change("Judge", name, before, spec)
 
-    async def _bundle(self, content: BundleContent) -> Change:
+    async def _bundle(self, content: BundleContent) -> DeclaredChange:
         pushed = await register_content(self._connection, content, Wanted(), actor=self._actor, at=self._at)
         action: Action = "created" if pushed.created else "unchanged"
         detail = tuple(line for line in (pushed.reason, *pushed.warnings) if line)
-        return Change(kind="Bundle", name=pushed.ref, action=action, detail=detail)
+        return DeclaredChange(kind="Bundle", name=pushed.ref, action=action, detail=detail)
 
-    async def _release(self, spec: ReleaseSpec) -> Change:
+    async def _release(self, spec: ReleaseSpec) -> DeclaredChange:
         """A file that is applied again and again starts its release once, whatever became of it."""
         version = await resolve(self._connection, named_version(spec), spec.service)
         arms = variants_of(spec)  # an experiment's winner may have become its candidate
@@ -200,27 +200,27 @@ class Applying:
         for row in known:
             if msgspec.structs.replace(row.spec, version=spec.version) == spec:
                 detail = f"release {row.id} of {version.ref} is {row.phase}"
-                return Change(kind="Release", name=row.id, action="unchanged", detail=(detail,))
+                return DeclaredChange(kind="Release", name=row.id, action="unchanged", detail=(detail,))
         if not arms and (await get_service(self._connection, spec.service)).stable == version.ref:
             detail = f"{version.ref} is the stable version already"
-            return Change(kind="Release", name=version.ref, action="unchanged", detail=(detail,))
+            return DeclaredChange(kind="Release", name=version.ref, action="unchanged", detail=(detail,))
         row = await accept_release(
             self._connection, spec, self._allowance, actor=self._actor, reason=_APPLIED, now=self._at
         )
-        return Change(kind="Release", name=row.id, action="created", detail=(f"{row.candidate} is on its way",))
+        return DeclaredChange(kind="Release", name=row.id, action="created", detail=(f"{row.candidate} is on its way",))
 
 
-def _change(kind: Kind, name: str, before: Any, after: Any) -> Change:
+def _change(kind: Kind, name: str, before: Any, after: Any) -> DeclaredChange:
     """Compare two specs field by field."""
     if before is None:
-        return Change(kind=kind, name=name, action="created")
+        return DeclaredChange(kind=kind, name=name, action="created")
     old, new = (msgspec.to_builtins(each, enc_hook=encode_quantity) for each in (before, after))
     detail = tuple(
         f"{field}: {_shown(old.get(field))} → {_shown(new.get(field))}"
         for field in sorted({*old, *new})
         if old.get(field) != new.get(field)
     )
-    return Change(kind=kind, name=name, action="updated" if detail else "unchanged", detail=detail)
+    return DeclaredChange(kind=kind, name=name, action="updated" if detail else "unchanged", detail=detail)
 
 
 def _shown(value: Any) -> str:

@@ -42,7 +42,7 @@ class Sorted(NamedTuple):
         return {first_key(row) for rows in self.window.values() for row in rows if not row.has_own_unit}
 
 
-class Change(NamedTuple):
+class CountsChange(NamedTuple):
     """What a batch adds to the counts of one key, and what it takes out of them."""
 
     added: Counted
@@ -57,7 +57,7 @@ class Folded(NamedTuple):
         firsts: requests by which units count from now on.
     """
 
-    counts: dict[CountKey, Change]
+    counts: dict[CountKey, CountsChange]
     firsts: dict[FirstKey, First]
 
 
@@ -122,7 +122,7 @@ def _by_key(firsts: Iterable[First]) -> dict[CountKey, list[First]]:
     return found
 
 
-def _change(rows: Sorted, key: CountKey, now: list[First], before: list[First], is_compared: Test) -> Change:
+def _change(rows: Sorted, key: CountKey, now: list[First], before: list[First], is_compared: Test) -> CountsChange:
     """Of one key: its rows, and the first requests of units as they are now and as far as they replace others."""
     window = rows.window.get(key, [])
     alone = [row for row in window if row.has_own_unit]
@@ -131,7 +131,7 @@ def _change(rows: Sorted, key: CountKey, now: list[First], before: list[First], 
     compared = _compared([row for row in alone if is_compared(row)], now)
     is_all = not before and len(compared.rows) == len(window) and compared.units == within.added.units
     counted, replaced = within if is_all else add_up(*compared), add_up(*_compared([], before))
-    return Change(
+    return CountsChange(
         Counted(early.added, within.added, counted.added + replaced.removed),
         Counted(early.removed, within.removed + Summary(units=len(before)), counted.removed + replaced.added),
     )

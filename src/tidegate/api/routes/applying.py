@@ -13,7 +13,7 @@ from tidegate.api.caller import Caller
 from tidegate.api.plane import Behind, Operator
 from tidegate.api.replies import answers, reply, told
 from tidegate.api.routes.providers import held_in_memory
-from tidegate.controller.applying import Change
+from tidegate.controller.applying import DeclaredChange
 from tidegate.documents import Document
 from tidegate.shapes.versions import Applied, AppliedChange
 
@@ -61,6 +61,6 @@ async def apply(plane: Behind, caller: Operator, body: ApplyBody) -> Response:
     )
 
 
-def _allow(caller: Caller, change: Change) -> None:
+def _allow(caller: Caller, change: DeclaredChange) -> None:
     if change.kind in {"Provider", "Key"}:
         caller.need("administer")
