@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidegate.delivery.bundle import Bundle, PromptSpec, RoutingSpec, TimeoutsSpec
-from tidegate.delivery.differences import Change, FileChange, base_of, difference, lines
+from tidegate.delivery.differences import FieldChange, FileChange, base_of, difference, lines
 from tidegate.delivery.quantities import Seconds
 from tidegate.wire.insertion import Message
 
@@ -77,7 +77,7 @@ def test_it_reads_like_a_review():
         FileChange("tests/old.json", "removed", 7, None),
         FileChange("weights/a.bin", "changed", 1500, 2_000_000),
     )
-    assert found.routing == (Change("routing.timeouts.connect", None, 2.0),)
+    assert found.routing == (FieldChange("routing.timeouts.connect", None, 2.0),)
     assert lines(found) == [
         'model: "openai/gpt-4.1" → "openai/gpt-5"',
         "--- a/prompt/system.txt",
@@ -99,7 +99,7 @@ def test_it_reads_like_a_review():
 
 def test_true_is_not_one():
     before, after = (Bundle(model="a/b", safety={"on": value}) for value in (1, True))
-    assert difference(before, after).safety == (Change("safety.on", 1, True),)
+    assert difference(before, after).safety == (FieldChange("safety.on", 1, True),)
 
 
 def test_becoming_a_template_is_a_difference():

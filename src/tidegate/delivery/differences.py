@@ -17,7 +17,7 @@ _DATED = re.compile(r"[-@](?:\d{4}-\d{2}-\d{2}|\d{8})$")
 _MISSING: Any = None
 
 
-class Change(msgspec.Struct, frozen=True):
+class FieldChange(msgspec.Struct, frozen=True):
     """One value; ``None`` stands for *not set* on either side.
 
     Attributes:
@@ -49,16 +49,16 @@ class BundleDifference(msgspec.Struct, frozen=True, kw_only=True):
         card: unified diff of the model card.
     """
 
-    model: Change | None = None
-    base_model: Change | None = None
+    model: FieldChange | None = None
+    base_model: FieldChange | None = None
     system: tuple[str, ...] = ()
-    prompt: tuple[Change, ...] = ()
+    prompt: tuple[FieldChange, ...] = ()
     few_shot_added: tuple[Message, ...] = ()
     few_shot_removed: tuple[Message, ...] = ()
-    generation: tuple[Change, ...] = ()
-    safety: tuple[Change, ...] = ()
-    routing: tuple[Change, ...] = ()
-    requirements: tuple[Change, ...] = ()
+    generation: tuple[FieldChange, ...] = ()
+    safety: tuple[FieldChange, ...] = ()
+    routing: tuple[FieldChange, ...] = ()
+    requirements: tuple[FieldChange, ...] = ()
     card: tuple[str, ...] = ()
     files: tuple[FileChange, ...] = ()
 
@@ -138,7 +138,7 @@ def difference(
     """
     added, removed = _few_shot(before.prompt.few_shot, after.prompt.few_shot)
     return BundleDifference(
-        model=Change("model", before.model, after.model) if before.model != after.model else None,
+        model=FieldChange("model", before.model, after.model) if before.model != after.model else None,
         base_model=_base_models(before_lineage, after_lineage),
         system=_text_diff(before.prompt.system, after.prompt.system, "prompt/system.txt"),
         prompt=(*_policy(before, after), *_variables(before, after)),
@@ -182,9 +182,9 @@ def base_of(model: str) -> str:
     return _DATED.sub("", name)
 
 
-def _base_models(before: Lineage | None, after: Lineage | None) -> Change | None:
+def _base_models(before: Lineage | None, after: Lineage | None) -> FieldChange | None:
     old, new = (lineage.base_model if lineage else None for lineage in (before, after))
-    return Change("base_model", old, new) if old and new and old != new else None
+    return FieldChange("base_model", old, new) if old and new and old != new else None
 
 
 def _text_diff(before: str | None, after: str | None, name: str) -> tuple[str, ...]:
@@ -207,17 +207,17 @@ def _few_shot(
     return tuple(added), tuple(removed)
 
 
-def _policy(before: Bundle, after: Bundle) -> tuple[Change, ...]:
+def _policy(before: Bundle, after: Bundle) -> tuple[FieldChange, ...]:
     old, new = before.prompt.system_policy, after.prompt.system_policy
-    return (Change("prompt.system_policy", old, new),) if old != new else ()
+    return (FieldChange("prompt.system_policy", old, new),) if old != new else ()
 
 
-def _variables(before: Bundle, after: Bundle) -> tuple[Change, ...]:
+def _variables(before: Bundle, after: Bundle) -> tuple[FieldChange, ...]:
     """Variables as ``{"default": …}`` or ``{"required": true}``, so that *not declared* stays apart."""
     was_template, is_template = before.prompt.variables is not None, after.prompt.variables is not None
-    template = (Change("prompt.is_template", was_template, is_template),) if was_template != is_template else ()
+    template = (FieldChange("prompt.is_template", was_template, is_template),) if was_template != is_template else ()
     return template + tuple(
-        Change(f"prompt.variables.{name}", _declared(before, name), _declared(after, name))
+        FieldChange(f"prompt.variables.{name}", _declared(before, name), _declared(after, name))
         for name in sorted({*(before.prompt.variables or {}), *(after.prompt.variables or {})})
         if _declared(before, name) != _declared(after, name)
     )
@@ -234,10 +234,10 @@ def _is_optional(declared: dict[str, Any] | None) -> bool:
     return declared is None or "required" not in declared
 
 
-def _changes(prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Change, ...]:
+def _changes(prefix: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[FieldChange, ...]:
     old, new = dict(_flat(prefix, before)), dict(_flat(prefix, after))
     return tuple(
-        Change(field, old.get(field, _MISSING), new.get(field, _MISSING))
+        FieldChange(field, old.get(field, _MISSING), new.get(field, _MISSING))
         for field in sorted({*old, *new})
         if field not in old or field not in new or not _is_same(old[field], new[field])
     )
