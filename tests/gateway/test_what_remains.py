@@ -8,7 +8,6 @@ import contextlib
 import gc
 import json
 import tracemalloc
-from collections import Counter
 from collections.abc import Callable, Iterator
 
 import httpx2
@@ -29,22 +28,24 @@ OF_A_REQUEST = (Attempt, Call, StreamDelivery, ChatRelay, Timeout, UpstreamRespo
 OF_A_CONNECTION = (Connection, Request, UpstreamConnection)
 
 
+Alive = Callable[..., set[str]]
+
+
 @pytest.fixture
-def no_collector() -> Iterator[None]:
+def alive() -> Iterator[Alive]:
+    """Names the given kinds of which something is there that was not there before; nothing is collected meanwhile."""
     gc.collect()
+    before = [thing for thing in gc.get_objects() if type(thing) in OF_A_REQUEST + OF_A_CONNECTION]
+    known = set(map(id, before))
     gc.disable()
-    yield
+    yield lambda *kinds: {
+        type(thing).__name__ for thing in gc.get_objects() if type(thing) in kinds and id(thing) not in known
+    }
     gc.enable()
 
 
-def alive(*kinds: type) -> dict[str, int]:
-    found = Counter(type(thing) for thing in gc.get_objects())
-    return {kind.__name__: found[kind] for kind in kinds if found[kind]}
-
-
-@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_whole_answer(bench, simulate, stream):
+async def test_a_whole_answer(bench, simulate, alive, stream):
     bench.provide("sim", await simulate())
     bench.publish(service())
     for _ in range(3):
@@ -55,9 +56,8 @@ async def test_a_whole_answer(bench, simulate, stream):
     await until(lambda: not alive(*OF_A_CONNECTION))
 
 
-@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("behaviour", [{"token_seconds": 60.0}, {"first_token_seconds": 60.0}], ids=["mid", "before"])
-async def test_a_client_that_leaves(bench, simulate, behaviour):
+async def test_a_client_that_leaves(bench, simulate, alive, behaviour):
     sim = await simulate({"stable-model": {"answer": "one two", **behaviour}})
     bench.provide("sim", sim)
     bench.publish(service())
@@ -71,7 +71,6 @@ async def test_a_client_that_leaves(bench, simulate, behaviour):
     await until(lambda: not alive(*OF_A_REQUEST, *OF_A_CONNECTION))
 
 
-@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize(
     "fault",
     [
@@ -85,7 +84,7 @@ async def test_a_client_that_leaves(bench, simulate, behaviour):
     ids=lambda fault: "-".join(fault.values()),
 )
 @pytest.mark.parametrize("stream", [True, False])
-async def test_an_upstream_that_fails(bench, simulate, fault, stream):
+async def test_an_upstream_that_fails(bench, simulate, alive, fault, stream):
     sim = await simulate({"stable-model": {"answer": "one two three four five", "faults": [fault]}})
     bench.provide("sim", sim)
     bench.publish(service())
@@ -97,8 +96,7 @@ async def test_an_upstream_that_fails(bench, simulate, fault, stream):
     await until(lambda: not alive(*OF_A_REQUEST, *OF_A_CONNECTION))
 
 
-@pytest.mark.usefixtures("no_collector")
-async def test_an_upstream_that_cannot_be_reached(bench, closed_port):
+async def test_an_upstream_that_cannot_be_reached(bench, closed_port, alive):
     bench.provide("sim", closed_port)
     bench.publish(service())
     assert (await bench.chat(stream=True)).status_code == 502
