@@ -29,6 +29,12 @@ def test_the_same_head_with_another_length_is_recognised(body):
     assert learned().length_in(head) == length
 
 
+@pytest.mark.parametrize("data", [b"", b"\0", b"\0\0", b"\0" + b"12" + b"\0", HEAD + b"xy"])
+def test_before_anything_was_learned_nothing_is_recognised(data):
+    assert Habit().body_of(data) is None
+    assert Habit().length_in(data + b"\r\n\r\n") is None
+
+
 @pytest.mark.parametrize(
     "data",
     [

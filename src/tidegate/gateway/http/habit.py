@@ -6,7 +6,7 @@ Two comparisons of memory then tell as much as a split and a look-up per line.
 from __future__ import annotations
 
 _CHANCES = 8
-_NOTHING = b"\0"  # begins no head
+_NOTHING = b"\0"  # neither begins nor ends a head
 _NAME = b"\r\ncontent-length: "
 
 
@@ -17,7 +17,7 @@ class Habit:
 
     def __init__(self) -> None:
         self._before = _NOTHING
-        self._after = b""
+        self._after = _NOTHING
         self._start = len(_NOTHING)  # of the length
         self._chances = _CHANCES
 
