@@ -20,39 +20,32 @@ if TYPE_CHECKING:
 
 def account(call: Call) -> None:
     """Record the request: exactly one observation if its service is known, and telemetry always."""
-    try:
-        _account(call)
-    finally:
-        if call.reservation is not None:  # we failed before it was trued up
-            release(call.reservation)
-
-
-def _account(call: Call) -> None:
-    now = time.monotonic()
+    duration = time.monotonic() - call.request.received_at
     outcome = call.outcome or Outcome.INTERNAL_ERROR
-    received_at = call.request.received_at
-    duration = now - received_at
-    gateway, arm, route, served = call.gateway, call.arm, call.route, call.served
+    gateway, arm, route = call.gateway, call.arm, call.route
     gateway.overdue.end(call)
-    telemetry = gateway.telemetry
-    series = arm.series if arm is not None else telemetry.series(route.name if route else "", "", "")
+    series = arm.series if arm is not None else gateway.telemetry.series(route.name if route else "", "", "")
     series.outcomes[outcome] += 1
     series.duration.add(duration)
     if call.fallbacks:
         series.fallbacks += call.fallbacks
     if call.own_seconds:
-        telemetry.overhead.add(call.own_seconds)
+        gateway.telemetry.overhead.add(call.own_seconds)
     if route is None:
         return
-    if call.transcript is not None:
-        gateway.content.end(call, call.transcript)
-    observation, first_token, pace = observation_of(call, outcome, duration)
-    if served is not None:
-        _count_answer(served.series, observation, first_token, pace)
-    gateway.observer.record(observation)
-    if call.reservation is not None:
-        settle(call.reservation, observation)
-        call.reservation = None
+    try:
+        if call.transcript is not None:
+            gateway.content.end(call, call.transcript)
+        observation, first_token, pace = observation_of(call, outcome, duration)
+        if call.served is not None:
+            _count_answer(call.served.series, observation, first_token, pace)
+        gateway.observer.record(observation)
+        if call.reservation is not None:
+            settle(call.reservation, observation)
+            call.reservation = None
+    finally:
+        if call.reservation is not None:  # we failed before it was trued up
+            release(call.reservation)
     if route.pins is not None:
         route.pins.remember(call)
     if call.copy is not None:

@@ -85,20 +85,17 @@ async def _waiting(call: Call, rest: Awaitable[None]) -> None:
     except Exception as error:
         _fail(call, error)
     finally:
-        _record(call)
+        call.gateway.alarms.give_back(call.alarm)
+        RECORD(call)
 
 
 def _finish(call: Call) -> None:
     """A request that was nobody's task has ended."""
     try:
-        _record(call)
+        call.gateway.alarms.give_back(call.alarm)
+        RECORD(call)
     finally:
         call.client.finish()
-
-
-def _record(call: Call) -> None:
-    call.gateway.alarms.give_back(call.alarm)
-    RECORD(call)
 
 
 def _fail(call: Call, error: Exception) -> None:
