@@ -84,6 +84,18 @@ async def test_a_connection_may_be_idle_for_so_long_after_each_answer_and_no_lon
     assert sent.is_ended
 
 
+async def test_a_connection_that_comes_while_the_wheel_sleeps_has_all_its_time():
+    hand = HandWheel()
+    hand.stand_still(1000.0)
+    connection, sent = served(hand)
+    connection.data_received(GET[:5])
+    await hand.advance(0.4)
+    connection.data_received(GET[5:])
+    hand.stand_still(0.05)
+    await hand.advance(0.9)
+    assert not sent.is_ended
+
+
 @pytest.mark.parametrize(("beginning", "part"), [(GET[:5], b"headers"), (POST[:-1], b"body")])
 async def test_the_rest_of_a_request_has_its_own_time_whatever_the_connection_waited_before(beginning, part):
     hand = HandWheel()

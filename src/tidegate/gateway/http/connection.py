@@ -313,9 +313,9 @@ class Connection(asyncio.Protocol):
     def _be_idle(self) -> None:
         """Wait for the next request. A deadline set for something else does: it will find out for how long still."""
         self._phase = _IDLE
-        self._idle_since = self._wheel.now
         if self._deadline.due is NEVER:
             self._deadline.set(self.server.idle_seconds)
+        self._idle_since = self._wheel.now  # which is right only while a deadline is set
 
     def _await_more(self) -> None:
         """A part of a request is here: bound the time for the rest."""
