@@ -219,6 +219,7 @@ FORMS = st.tuples(st.booleans(), st.booleans())
 
 
 @QUIETLY
+@example([("insert", 0.0552978515625, 0.0, b"\x00")], (False, False), [])
 @given(mutations(), FORMS, CUTS)
 def test_a_mutated_answer_never_passes_for_whole(shared_gateway: Running, upstream, changes, form, cuts):
     check_answer(shared_gateway, upstream, changes, form, cuts)

@@ -36,6 +36,8 @@ async def test_a_request_and_its_answer(pool, upstream):
         b"HTTP/1.1 200 OK\r\nx: a\r\n b\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nx: %b\r\n\r\n" % (b"a" * 200_000),
         b"HTTP/1.1 200 OK\ncontent-length: 0\n\n",
+        b"HTTP/1.1 200 O\0K\r\ncontent-length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\x1b\r\ncontent-length: 0\r\n\r\n",
         b"hello\r\n",
         b"\r\n" + OK,
         b"\n" + OK,

@@ -7,6 +7,7 @@ a connection with a byte too many is closed, never pooled: that byte would begin
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import cast
@@ -24,6 +25,7 @@ from tidegate.gateway.http.origin import Origin
 from tidegate.gateway.http.plain_heads import split_answer
 from tidegate.gateway.http.upstream_response import UpstreamResponse
 
+_REASON = re.compile(rb"[\t -~\x80-\xff]*")
 _HEAD_LIMIT = 131_072
 _INTERIM_LIMIT = 10
 _WRITE_PIECE = 262_144
@@ -308,6 +310,11 @@ class UpstreamConnection(asyncio.Protocol):
         if self._is_done:
             raise ProtocolError("bytes follow the upstream's answer")
         self._headers: dict[bytes, bytes] = {}
+
+    def on_status(self, reason: bytes) -> None:
+        """Called by the parser, which takes any byte for a reason."""
+        if _REASON.fullmatch(reason) is None:
+            raise ProtocolError("the upstream's status line contains a control character")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser."""
