@@ -1,6 +1,6 @@
 """A sender's last ordinary head, cut where its length stands: the next one often differs in nothing else.
 
-Two comparisons of memory then tell as much as a split and a look-up per line.
+One cut and one comparison then tell as much as a split and a look-up per line.
 """
 
 from __future__ import annotations
