@@ -60,12 +60,21 @@ $(MODEL_VENV)/.ready: examples/real_model/requirements.lock
 .PHONY: model-env
 model-env: $(MODEL_VENV)/.ready ## PyTorch and transformers, for examples/real_model
 
+# llama.cpp is compiled from its source package, which brings its own build tools but no compiler.
+$(MODEL_VENV)/.llama: examples/real_model/requirements-llama.lock $(MODEL_VENV)/.ready
+	@command -v $${CXX:-c++} >/dev/null || { echo "llama.cpp is compiled here, and there is no C++ compiler (Debian: apt-get install g++)"; exit 1; }
+	$(MODEL_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
+	@touch $@
+
+.PHONY: llama-env
+llama-env: $(MODEL_VENV)/.llama ## the same with llama.cpp beside it, compiled from source (about six minutes)
+
 .PHONY: test-experiments
 test-experiments: $(VENV)/.dev system-packages ## A/B tests, bandits and interleaving over real processes with delayed feedback (about two minutes)
 	$(BIN)/python -m pytest -n 0 -m slow tests/e2e/test_experiments.py tests/e2e/test_interleave.py tests/e2e/test_bandits.py
 
 .PHONY: test-model
-test-model: $(VENV)/.dev model-env ## train, serve and release real weights (about 900 MB, two minutes)
+test-model: $(VENV)/.dev model-env ## train, serve and release real weights (about 900 MB, two minutes); by llama.cpp too after llama-env
 	$(BIN)/python -m pytest tests/e2e/real_model -m slow --timeout 600
 
 # MLflow is large, and nothing of it is shipped: it is a sink that the traces are sent to.

@@ -1,4 +1,4 @@
-"""Runs the page of ``examples/real_model`` as its reader would, once, on free ports."""
+"""Runs the page of ``examples/real_model`` as its reader would, once for each server, on free ports."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "examples" / "real_model"
-MODEL_BIN = ROOT / ".model-venv" / "bin"
+MODEL_VENV = ROOT / ".model-venv"
+MODEL_BIN = MODEL_VENV / "bin"
+FILES = ("train.py", "convert.py", "serve.py", "ask.py", "tidegate.yaml", "release.yaml", "README.md")
 PORTS = ("7400", "7401", "8101", "8102", "8103")
 SECONDS = 400
 BLOCK = re.compile(r"^## (\d)\.[^\n]*$|^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MARK = "@@section"
+ENVIRONMENTS, CONVERSION = "1", "3"  # sections: made before, and for llama.cpp alone
 
 
 def free_ports(count: int) -> list[str]:
@@ -33,15 +36,28 @@ def free_ports(count: int) -> list[str]:
     return ports
 
 
-def script_of(page: str) -> str:
-    """Every command of the page after the section that makes the environments, with a mark between sections."""
+def skip_unless_trainable() -> None:
+    """Skip where PyTorch is not installed."""
+    if not (MODEL_BIN / "transformers").exists():
+        pytest.skip("the environment with PyTorch is missing: `make model-env` makes it")
+
+
+def skip_unless_llama_cpp() -> None:
+    """Skip where llama.cpp is not built."""
+    skip_unless_trainable()
+    if not any(MODEL_VENV.glob("lib/python3*/site-packages/llama_cpp/lib/libllama.*")):
+        pytest.skip("llama.cpp is not built: `make llama-env` builds it from source (about six minutes, needs g++)")
+
+
+def script_of(page: str, left_out: set[str]) -> str:
+    """The page's commands but those of some sections, with a mark between sections."""
     lines = ["set -e"]
     section = ""
     for found in BLOCK.finditer(page):
         if found[1]:
             section = found[1]
             lines.append(f"echo '{MARK} {section}'")
-        elif int(section) > 1:
+        elif section not in left_out:
             lines.append(found[2])
     return "\n".join(lines)
 
@@ -52,20 +68,24 @@ class Walk(dict[str, str]):
     folder: Path
 
 
-@pytest.fixture(scope="session")
-def walk(tmp_path_factory) -> Walk:
-    """The page's commands, run in a copy of its folder."""
-    if not (MODEL_BIN / "transformers").exists():
-        pytest.skip("the environment with PyTorch is missing: `make model-env` makes it")
+@pytest.fixture(scope="session", params=["transformers", "llama.cpp"])
+def walk(tmp_path_factory, request) -> Walk:
+    """The page's commands for one server, run in a copy of its folder."""
+    left_out = {ENVIRONMENTS}
+    if request.param == "llama.cpp":
+        skip_unless_llama_cpp()
+    else:
+        skip_unless_trainable()
+        left_out.add(CONVERSION)
     folder = tmp_path_factory.mktemp("real_model")
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
-    for name in ("train.py", "serve.py", "ask.py", "tidegate.yaml", "release.yaml", "README.md"):
+    for name in FILES:
         text = (EXAMPLE / name).read_text()
         (folder / name).write_text(re.sub(r"\b(7400|7401|8101|8102|8103)\b", lambda found: ports[found[0]], text))
     shutil.rmtree(folder / "work", ignore_errors=True)
     found = Walk()
     found.folder = folder
-    output = run(script_of((folder / "README.md").read_text()), folder)
+    output = run(script_of((folder / "README.md").read_text(), left_out), folder)
     for part in output.split(MARK)[1:]:
         number, _, text = part.strip().partition("\n")
         found[number] = text

@@ -20,17 +20,17 @@ def both(sentence: str, version: str) -> list[tuple[str, str, str]]:
 
 
 def test_the_page_releases_a_second_version_and_rejects_a_badly_trained_third(walk):
-    assert answers(walk["3"]) == both("I am tiny, version 1.", "tiny/v1.0.0")
-    assert answers(walk["4"]) == both("I am tiny, version 2.", "tiny/v2.0.0")
-
-    assert "not released: exit code 3" in walk["5"]
-    assert "does not contain 'version'" in walk["5"]
-    assert "None of your business" in walk["5"]
+    assert answers(walk["4"]) == both("I am tiny, version 1.", "tiny/v1.0.0")
     assert answers(walk["5"]) == both("I am tiny, version 2.", "tiny/v2.0.0")
+
+    assert "not released: exit code 3" in walk["6"]
+    assert "does not contain 'version'" in walk["6"]
+    assert "None of your business" in walk["6"]
+    assert answers(walk["6"]) == both("I am tiny, version 2.", "tiny/v2.0.0")
     assert len(requests_to(walk.folder, 3)) == 2  # the plain probe and the smoke request, no user's
 
     for number in (1, 2, 3):
-        assert served_weights(walk.folder, number) == trained_weights(walk.folder, number)
+        assert served_weights(walk.folder, number) == pushed_weights(walk.folder, number)
 
 
 def requests_to(folder: Path, number: int) -> list[str]:
@@ -38,9 +38,13 @@ def requests_to(folder: Path, number: int) -> list[str]:
     return [line for line in (folder / "work" / f"tiny-v{number}.log").read_text().splitlines() if '"POST ' in line]
 
 
-def trained_weights(folder: Path, number: int) -> bytes:
-    return (folder / "work" / f"v{number}" / "weights" / "model.safetensors").read_bytes()
+def pushed_weights(folder: Path, number: int) -> bytes:
+    (weights,) = (folder / "work" / f"v{number}" / "weights").glob("model.*")
+    return weights.read_bytes()
 
 
 def served_weights(folder: Path, number: int) -> bytes:
-    return (folder / "work" / f"tiny-v{number}" / "tiny" / "model.safetensors").read_bytes()
+    """What the server read: laid out beside its configuration for transformers, in its place for llama.cpp."""
+    unpacked = folder / "work" / f"tiny-v{number}"
+    (weights,) = (*unpacked.glob("tiny/*.safetensors"), *unpacked.glob("bundle/weights/*.gguf"))
+    return weights.read_bytes()
