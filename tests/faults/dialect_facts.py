@@ -141,11 +141,14 @@ POINTS: tuple[Point, ...] = (
     ),
     Point(
         "Quirks of servers",
-        "Recorded as each of them sends: reasoning of vLLM, no `[DONE]` of llama.cpp, parallel calls that share an "
-        "index, usage in every chunk, behind the finish or in odd places, comments of OpenRouter, errors midway.",
+        "Recorded as each of them sends: reasoning of vLLM, no `[DONE]` of `transformers serve`, a `[DONE]` of "
+        "llama.cpp's Python server behind an answer that it cut off, parallel calls that share an index, usage in "
+        "every chunk, behind the finish, in odd places or nowhere, comments of OpenRouter, errors midway.",
         (
             TO_MESSAGES + "test_every_stream_is_valid_for_the_sdk",
             TO_MESSAGES + "test_a_stream_without_done_is_complete_by_its_finish_reason",
+            TO_MESSAGES + "test_done_without_a_finish_reason_ends_nothing_if_the_body_broke_off",
+            TO_MESSAGES + "test_a_stream_without_usage_is_whole_all_the_same",
             TO_MESSAGES + "test_calls_that_share_index_zero_stay_apart_and_get_ids_anthropic_takes",
             TO_MESSAGES + "test_usage_in_every_chunk_is_the_last_one_not_the_sum",
             TO_MESSAGES + "test_an_older_vllm_error_object_is_an_error_too",

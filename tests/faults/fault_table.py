@@ -148,6 +148,8 @@ def _cuts() -> Iterator[Row]:
     raw = "is_cut_while_ending_by_closing"
     yield _whole("cut where only the close delimits", _NONSENSE, "upstream_error", raw=raw)
     yield _streamed("cut where only the close delimits", _CUT_OFF, "truncated", raw=raw)
+    raw = "says_done_and_breaks_off"
+    yield _streamed("cut behind a `[DONE]` too early", _CUT_OFF, "truncated", raw=raw, dialects=("openai",))
 
 
 def _contents() -> Iterator[Row]:

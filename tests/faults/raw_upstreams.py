@@ -139,6 +139,15 @@ async def is_cut_while_ending_by_closing(reader: asyncio.StreamReader, writer: a
     await writer.drain()
 
 
+async def says_done_and_breaks_off(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Half a stream, ``[DONE]`` and no last chunk: llama.cpp's Python server drops one answer for the next like this."""
+    await read_request(reader)
+    half = chat_events(is_finished=False) + b"data: [DONE]\n\n"
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+    writer.write(head + b"%x\r\n%b\r\n" % (len(half), half))
+    await writer.drain()
+
+
 async def announces_two_lengths(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """An answer that two readers would cut differently."""
     line, body = await read_request(reader)

@@ -71,10 +71,12 @@ EVENTS: tuple[Point, ...] = (
     Point(
         "What is an end",
         "`[DONE]`, `message_stop`, `response.completed`, `response.incomplete`, or a finish reason of every choice "
-        "asked for; a missing terminator is supplied. A body that ends without any of them is a truncation.",
+        "asked for; a missing terminator is supplied. A body that ends without any of them is a truncation, and so is one "
+        "that breaks off behind a `[DONE]` without a finish reason.",
         (
             CHAT + "TestEnds::test_neither_terminator_nor_finish_reason_is_a_truncation",
             CHAT + "TestEnds::test_a_missing_terminator_is_supplied_behind_a_finish_reason",
+            CHAT + "TestEnds::test_a_terminator_without_a_finish_reason_counts_if_the_body_ends_in_order",
             MESSAGES + "test_neither_message_stop_nor_stop_reason_is_a_truncation",
             RESPONSES + "test_an_end_without_a_terminal_event_is_a_truncation",
             RESPONSES + "test_an_incomplete_response_is_an_end_with_its_reason",
@@ -85,6 +87,7 @@ EVENTS: tuple[Point, ...] = (
             "ended early, after content",
             "terminator missing behind a finish reason",
             "cut where only the close delimits",
+            "cut behind a `[DONE]` too early",
             "empty answer",
         ),
     ),

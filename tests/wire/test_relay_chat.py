@@ -58,7 +58,7 @@ def test_chunking_changes_neither_output_nor_state(stream, tail, cuts, strips):
 
 @given(st.lists(EVENTS.filter(lambda item: item not in (ERROR, DONE)), max_size=8))
 def test_without_stripping_whole_events_pass_byte_for_byte(events):
-    stream = b"".join(events) + DONE
+    stream = b"".join(events) + chunk(finish()) + DONE
     assert relay_all(ChatRelay(), [stream]) == stream
 
 
@@ -186,6 +186,21 @@ class TestEnds:
         assert (
             relay_all(relay, [chunk(text("a")) + DONE + chunk(text("b")), chunk(text("c"))]) == chunk(text("a")) + DONE
         )
+
+    @pytest.mark.parametrize("before", [[ROLE], [ROLE, chunk(text("a"))]])
+    @pytest.mark.parametrize("is_cut", [False, True])
+    def test_a_terminator_without_a_finish_reason_counts_if_the_body_ends_in_order(self, before, is_cut):
+        relay = ChatRelay()
+        assert b"".join(map(relay.feed, [*before, DONE])) == b"".join(before)
+        assert relay.end(is_cut=is_cut) == (b"" if is_cut else DONE)
+        assert relay.is_complete is not is_cut
+        assert relay.end() == b""
+
+    def test_a_body_that_breaks_off_behind_its_finish_reason_is_whole(self):
+        relay = ChatRelay()
+        relay.feed(chunk(text("a")) + chunk(finish()))
+        assert relay.end(is_cut=True) == DONE
+        assert relay.is_complete
 
     def test_every_choice_must_finish(self):
         relay = ChatRelay()

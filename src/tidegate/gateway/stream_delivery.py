@@ -69,7 +69,7 @@ class StreamDelivery:
         Raises:
             CancelledError: the client left, or a timer ran out.
         """
-        is_readable = True
+        is_readable, is_cut = True, False
         telemetry = self._call.gateway.telemetry
         telemetry.open_streams += 1
         try:
@@ -77,11 +77,13 @@ class StreamDelivery:
             await self._response.stream_to(self._on_data)
         except UnreadableCodingError:
             is_readable = False
-        except (HttpClientError, _Stop):
-            pass  # the relay knows how far it came
+        except HttpClientError:
+            is_cut = True  # the relay knows how far it came
+        except _Stop:
+            pass
         finally:
             telemetry.open_streams -= 1
-        return self._conclude(is_readable=is_readable)
+        return self._conclude(self._relay.end(is_cut=is_cut), is_readable=is_readable)
 
     def _on_data(self, data: bytes) -> None:
         passed = self._feed(data if self._decode is None else self._decode(data))
@@ -137,10 +139,9 @@ class StreamDelivery:
         self._alarm.active_at = time.monotonic()
         self._response.resume()
 
-    def _conclude(self, *, is_readable: bool) -> Failure | None:
+    def _conclude(self, tail: bytes, *, is_readable: bool) -> Failure | None:
         """The upstream's body ended, in whatever way."""
         relay = self._relay
-        tail = relay.end()
         if self._call.transcript is not None:
             self._call.transcript.add(tail)
         if relay.fault is not None:

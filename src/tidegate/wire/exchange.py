@@ -26,7 +26,8 @@ class StreamRelay(Told, Protocol):
     Attributes:
         has_content: a content event was seen: the attempt is committed. Role-only and empty deltas,
             ``message_start``, pings and comments are not content.
-        is_complete: a terminator or finish reason was seen; ``False`` after ``end()`` is a truncation.
+        is_complete: a finish reason or terminator was seen; ``False`` after ``end()`` is a truncation. A ``[DONE]``
+            without a finish reason counts if the body ends in order.
         fault: an error event inside the stream. Before content nothing of it is given out; after content
             it is given out in the client's dialect, and nothing behind it.
     """
@@ -39,8 +40,8 @@ class StreamRelay(Told, Protocol):
         """What may be passed on after these bytes: whole events only."""
         ...
 
-    def end(self) -> bytes:
-        """The upstream's body ended: what is still to be passed on."""
+    def end(self, *, is_cut: bool = False) -> bytes:
+        """The upstream's body ended, or broke off: what is still to be passed on."""
         ...
 
 

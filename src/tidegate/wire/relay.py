@@ -25,6 +25,7 @@ class EventRelay(ABC):
     __slots__ = (
         "_is_between",
         "_is_closed",
+        "_is_unconfirmed",
         "_splitter",
         "answer_id",
         "content_events",
@@ -53,7 +54,8 @@ class EventRelay(ABC):
         self.answer_id = ""
         self.is_refused = False
         self.is_filtered = False
-        self._is_closed = False  # a terminator or fault was given out: nothing may follow
+        self._is_closed = False  # a terminator or fault came: nothing may follow
+        self._is_unconfirmed = False  # the terminator that came counts if the body ends in order
         self._is_between = False  # no half event waits in the splitter
         self._splitter = BlockSplitter()
 
@@ -75,13 +77,18 @@ class EventRelay(ABC):
             if not self._is_closed:
                 yield self._take(block)
 
-    def end(self) -> bytes:
-        """The upstream's body ended: what is still to be passed on."""
-        if self._is_closed:
-            return b""
-        rest = self._splitter.rest().rstrip(b"\r\n")
-        given = self._take_last(rest + b"\n\n") if rest else b""
+    def end(self, *, is_cut: bool = False) -> bytes:
+        """The upstream's body ended, or broke off: what is still to be passed on."""
+        given = b"" if self._is_closed else self._take_rest()
+        if self._is_unconfirmed and not is_cut:
+            self.is_complete, self._is_closed = True, False
+        self._is_unconfirmed = False
         return given + self._close()
+
+    def _await_end(self) -> bytes:
+        """Keep back a terminator without a finish reason: a server that cuts an answer off may send one, too."""
+        self._is_closed = self._is_unconfirmed = True
+        return b""
 
     def _close(self) -> bytes:
         missing = self._terminator() if self.is_complete and not self._is_closed else b""
@@ -93,6 +100,10 @@ class EventRelay(ABC):
         if data is None:
             data = block_data(block)
         return block if data is None else self._follow(data, block)
+
+    def _take_rest(self) -> bytes:
+        rest = self._splitter.rest().rstrip(b"\r\n")
+        return self._take_last(rest + b"\n\n") if rest else b""
 
     def _take_last(self, block: bytes) -> bytes:
         """A last event without its blank line: taken if it is whole, dropped and counted if it was cut."""

@@ -104,6 +104,8 @@ class ChatRelay(EventRelay):
         self.is_complete = len(self._finished) >= self._choices and self._finished >= self._seen
 
     def _done(self, block: bytes) -> bytes:
+        if not self._finished:
+            return self._await_end()
         self.is_complete = True
         self._is_closed = True
         return block

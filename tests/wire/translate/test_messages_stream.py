@@ -91,10 +91,34 @@ def test_usage_in_every_chunk_is_the_last_one_not_the_sum():
 
 def test_a_stream_without_done_is_complete_by_its_finish_reason():
     relay = _relay()
-    answer = message(relayed(relay, recorded("openai/llamacpp_no_done")))
+    answer = message(relayed(relay, recorded("openai/transformers_no_done")))
     assert relay.is_complete
-    assert answer.stop_reason == "max_tokens"
-    assert answer.usage.output_tokens == 1
+    assert (_text(answer), answer.stop_reason) == ("I am tiny, version 1.", "end_turn")
+    assert answer.usage.output_tokens == 8
+
+
+def test_a_stream_without_usage_is_whole_all_the_same():
+    relay = _relay()
+    answer = message(relayed(relay, recorded("openai/llama_cpp_python")))
+    assert (_text(answer), answer.stop_reason) == ("I am tiny, version 1.", "end_turn")
+    assert relay.is_complete
+    assert relay.usage is None
+
+
+def test_done_without_a_finish_reason_ends_nothing_if_the_body_broke_off():
+    relay = _relay()
+    out = relay.feed(recorded("openai/llama_cpp_python_cut_off"))
+    assert b"tiny" in out
+    assert relay.end(is_cut=True) == b""
+    assert not relay.is_complete
+    assert_valid_order(out, is_complete=False)
+
+
+def test_done_without_a_finish_reason_is_the_end_of_a_whole_body():
+    relay = _relay()
+    answer = message(relayed(relay, recorded("openai/llama_cpp_python_cut_off")))
+    assert answer.stop_reason == "end_turn"
+    assert relay.is_complete
 
 
 def test_a_comment_is_a_ping():
@@ -103,9 +127,8 @@ def test_a_comment_is_a_ping():
 
 
 def test_the_first_finish_reason_counts():
-    stream = (
-        recorded("openai/llamacpp_no_done") + b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
-    )
+    told = b'data: {"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"length"}]}\n\n'
+    stream = told + told.replace(b"length", b"stop")
     assert message(relayed(_relay(), stream)).stop_reason == "max_tokens"
 
 

@@ -37,8 +37,7 @@ class MessagesStream(TranslatingRelay):
 
     def _translate(self, data: bytes) -> bytes:
         if data.strip() == b"[DONE]":
-            self.is_complete = True
-            return self._close()
+            return self._close() if self.is_complete else self._await_end()
         reply = decode_chat_reply(data)
         if reply.error or reply.object == "error":
             return self._report(reply.error or msgspec.json.decode(data))
