@@ -19,6 +19,9 @@ from tidegate.shapes.services import Preview
 from tidegate.wire.exchange import open_exchange
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import KINDS_BY_PATH
+from tidegate.wire.reasoning.destination import destination
+from tidegate.wire.reasoning.marks import mark_of
+from tidegate.wire.reasoning.returning import returned
 from tidegate.wire.request import read_request
 
 
@@ -59,6 +62,9 @@ def preview_of(table: Snapshot, variant: VariantRoute, path: str, request: Mappi
         raise InvalidInputError(f"{path!r} is no endpoint of the gateway", where="path", remedy=f"known are {known}")
     provider = _provider(table, variant)
     body = JsonObject.parse(msgspec.json.encode(request))
+    if provider.dialect == kind.dialect:
+        mark = mark_of(provider.base_url, provider.maker)
+        body = returned(kind, body, destination(kind, variant.insertion, mark, is_home=True))
     exchange = open_exchange(kind, body, read_request(kind, body), variant.insertion, provider.dialect)
     is_sent = exchange.local_answer is None
     return Preview(

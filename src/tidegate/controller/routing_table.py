@@ -139,6 +139,7 @@ def _provider(stored: StoredProvider) -> Provider:
         prices={model: price.price() for model, price in spec.prices.items()},
         ca_file=spec.ca_file,
         max_in_flight=spec.max_in_flight,
+        maker=spec.maker,
     )
 
 

@@ -37,7 +37,8 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     ``api_key`` is what the file says: ``${NAME}``, ``${file:PATH}`` or a literal. The registry only ever
     stores it as a reference (``env:``, ``file:``, ``memory:``). ``server_metrics`` is the address of the Prometheus
-    page of a model server of one's own (vLLM, SGLang, llama.cpp, TGI), whose load control then tells.
+    page of a model server of one's own (vLLM, SGLang, llama.cpp, TGI), whose load control then tells. Providers of one
+    ``maker`` take back each other's reasoning and signatures; without a name those with the same ``base_url`` do.
     """
 
     dialect: Literal["openai", "anthropic"]
@@ -47,6 +48,7 @@ class ProviderSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     prices: dict[str, PriceSpec] = {}
     ca_file: str | None = None
     max_in_flight: int = 0
+    maker: str = ""
     server_metrics: str | None = None
 
 

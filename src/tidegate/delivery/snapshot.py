@@ -64,6 +64,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         prices: by model, ``*`` for the rest; a model without a price costs *unknown*, never zero.
         ca_file: PEM bundle that replaces the system's trust store for this provider.
         max_in_flight: requests at once to this provider from one gateway; 0 means no bound.
+        maker: whose reasoning it takes back, with others of the same name; empty: that of its own ``base_url``.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, Price] = {}
     ca_file: str | None = None
     max_in_flight: int = 0
+    maker: str = ""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):

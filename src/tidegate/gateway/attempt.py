@@ -28,6 +28,7 @@ from tidegate.gateway.http.client import (
     UpstreamResponse,
 )
 from tidegate.gateway.rescue import Cause, is_benching
+from tidegate.gateway.returned_body import returned_body
 from tidegate.gateway.stream_delivery import StreamDelivery, break_off
 from tidegate.gateway.upstream_request import upstream_request
 from tidegate.wire.exchange import Exchange, open_exchange
@@ -255,11 +256,12 @@ class Attempt(msgspec.Struct, eq=False):
         try:
             self._exchange = open_exchange(
                 call.kind,
-                call.body,
+                returned_body(call, leg) if call.sorts_reasoning else call.body,
                 call.facts,
                 leg.insertion,
                 leg.account.dialect,
-                created=call.started_at_us // 1_000_000,
+                leg.account.mark,
+                call.started_at_us,
             )
         except CallerError as error:
             where = f" ({error.where})" if error.where else ""

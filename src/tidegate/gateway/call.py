@@ -44,6 +44,8 @@ class Call(msgspec.Struct, eq=False):
         arm: *assign*: the variant the unit belongs to, or the one an operator forced.
         has_own_unit: the unit is this request alone.
         propensity: basis points with which it was chosen; 0 when forced, for nothing was chosen.
+        sorts_reasoning: *read*, or whoever asks somebody else than the first: the body may hold reasoning that the one who
+            is asked did not make.
         order: *reflect*: who is asked, in order of rescue.
         assigned_outcome: outcome of the first attempt at ``arm``; ``None`` while it is not known.
         served: who answers, set when the answer begins.
@@ -80,6 +82,7 @@ class Call(msgspec.Struct, eq=False):
     waited_us: int = 0
     is_forced: bool = False
     has_own_unit: bool = False
+    sorts_reasoning: bool = False
     is_answering: bool = False
     barred: frozenset[Deployment] = frozenset()  # not asked again for this request
     is_unrenderable: bool = False  # the variant assigned could not be written for its deployment
@@ -117,6 +120,11 @@ class Call(msgspec.Struct, eq=False):
     def span_attempt(self) -> int:
         """Which span of the request an upstream is told (:func:`tidegate.delivery.trace.span_of`)."""
         return self.attempts
+
+    @property
+    def home(self) -> bytes:
+        """The mark of whoever the request is sent to first: reasoning without a mark is taken for theirs."""
+        return self.order[0].account.mark
 
     @property
     def is_sent(self) -> bool:

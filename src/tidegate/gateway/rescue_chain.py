@@ -72,6 +72,7 @@ def _attempt_at(call: Call, leg: Leg) -> Attempt:
     call.attempts += 1
     if leg is not call.arm.order[0]:
         call.fallbacks += 1
+        call.sorts_reasoning = True
     return Attempt(call, leg)
 
 

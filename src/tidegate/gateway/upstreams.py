@@ -15,6 +15,7 @@ from tidegate.delivery.snapshot import BreakerState, Provider
 from tidegate.errors import TidegateError
 from tidegate.gateway.breaker import Breaker
 from tidegate.gateway.http.client import Origin, request_head
+from tidegate.wire.reasoning.marks import mark_of
 
 ResolveSecret = Callable[[str, Mapping[str, str]], str]
 """Gives the secret behind ``env:NAME``, ``file:PATH`` or ``memory:NAME`` (from the literals that came with
@@ -47,10 +48,11 @@ class Account:
     Attributes:
         origin: where to connect; ``None`` when ``problem`` says why it cannot be used.
         headers: credential and the provider's extra headers.
+        mark: of whoever reasons there, put on what it signs (:mod:`tidegate.wire.reasoning`).
         problem: one sentence for operators, ``""`` when all is well.
     """
 
-    __slots__ = ("_base_path", "_heads", "dialect", "headers", "load", "name", "origin", "problem")
+    __slots__ = ("_base_path", "_heads", "dialect", "headers", "load", "mark", "name", "origin", "problem")
 
     def __init__(self, provider: Provider, load: Load, secret: str | None, origin: Origin | None, problem: str) -> None:
         self.name = provider.name
@@ -58,6 +60,7 @@ class Account:
         self.load = load
         self.origin = origin
         self.problem = problem
+        self.mark = mark_of(provider.base_url, provider.maker)
         self.headers = _account_headers(provider, secret)
         self._base_path = urlsplit(provider.base_url).path.rstrip("/")
         self._heads: dict[str, tuple[Headers, bytes, bytes]] = {}

@@ -12,6 +12,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         credential: reference to the key (``env:NAME``, ``file:PATH``, ``memory:NAME``), never the key.
+        maker: whose reasoning it takes back, where a name says so.
         server_metrics: where its model server tells its load.
         prices: by model, USD per million tokens as decimal text: ``{input, output, cached?}``.
         warnings: a key that control holds in memory only, or no longer holds.
@@ -25,6 +26,7 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     prices: dict[str, dict[str, str]]
     ca_file: str | None
     max_in_flight: int
+    maker: str = ""
     server_metrics: str | None = None
     updated_at: datetime
     warnings: tuple[str, ...] = ()

@@ -9,11 +9,13 @@ import msgspec
 
 from tidegate.wire.answer import Answer
 from tidegate.wire.kinds import Kind
+from tidegate.wire.reasoning.marking import BLOCKS, DETAILS, ITEMS, Path, marked, places
 from tidegate.wire.usage import OpenAIUsage, read_anthropic_usage, read_openai_usage
 
 
 class _Message(msgspec.Struct, gc=False):
     refusal: Any = None
+    reasoning_details: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -73,19 +75,27 @@ _EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
 _MESSAGE = msgspec.json.Decoder(_AnthropicMessage)
 _TOKEN_COUNT = msgspec.json.Decoder(_TokenCount)
 _RESPONSE = msgspec.json.Decoder(_Response)
+_PLAIN = _Message()
+_THINKING, _ENCRYPTED = b'thinking"', b'"encrypted_content"'
 
 
-def read_answer(kind: Kind, body: bytes) -> Answer:
-    """Read a 2xx body in the dialect of ``kind``; what is not of its shape is not ``is_whole``."""
+def read_answer(kind: Kind, body: bytes, mark: bytes = b"") -> Answer:
+    """Read a 2xx body in the dialect of ``kind``; what is not of its shape is not ``is_whole``.
+
+    Args:
+        kind: of the endpoint.
+        body: the upstream's bytes.
+        mark: put on what its reasoning has signed; empty: nothing is.
+    """
     try:
         if not body.isascii():
             str(body, "utf-8")  # the fields stepped over are not checked by their decoder
-        return _READERS[kind](body)
+        return _READERS[kind](body, mark)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return Answer(body=body, is_whole=False)
 
 
-def _read_completion(body: bytes) -> Answer:
+def _read_completion(body: bytes, mark: bytes) -> Answer:
     told: _Completion | _OddCompletion
     try:
         told = _COMPLETION.decode(body)
@@ -95,8 +105,10 @@ def _read_completion(body: bytes) -> Answer:
         usage = read_openai_usage(told.usage)
     is_refused = is_filtered = False
     for choice in told.choices:
-        if choice.message is not None and choice.message.refusal:
-            is_refused = True
+        if choice.message != _PLAIN and choice.message is not None:
+            is_refused = is_refused or bool(choice.message.refusal)
+            if choice.message.reasoning_details:
+                body, mark = _with_marks(body, DETAILS, mark), b""  # those of all choices at once
         if choice.finish_reason == "content_filter":
             is_filtered = True
     if not told.choices:
@@ -105,15 +117,15 @@ def _read_completion(body: bytes) -> Answer:
     return Answer(body, usage, finish_reason, told.model or "", is_refused, is_filtered)
 
 
-def _read_embeddings(body: bytes) -> Answer:
+def _read_embeddings(body: bytes, _mark: bytes) -> Answer:
     told = _EMBEDDINGS.decode(body)
     return Answer(body=body, usage=read_openai_usage(told.usage), model=told.model or "", is_whole=bool(told.data))
 
 
-def _read_message(body: bytes) -> Answer:
+def _read_message(body: bytes, mark: bytes) -> Answer:
     told = _MESSAGE.decode(body)
     return Answer(
-        body=body,
+        body=_with_marks(body, BLOCKS, mark) if _THINKING in body else body,
         usage=read_anthropic_usage(told.usage),
         finish_reason=told.stop_reason or "",
         model=told.model or "",
@@ -121,16 +133,16 @@ def _read_message(body: bytes) -> Answer:
     )
 
 
-def _read_token_count(body: bytes) -> Answer:
+def _read_token_count(body: bytes, _mark: bytes) -> Answer:
     _TOKEN_COUNT.decode(body)  # a count, not tokens that anybody pays: no usage
     return Answer(body=body)
 
 
-def _read_response(body: bytes) -> Answer:
+def _read_response(body: bytes, mark: bytes) -> Answer:
     told = _RESPONSE.decode(body)
     reason = told.incomplete_details.reason if told.incomplete_details is not None else None
     return Answer(
-        body=body,
+        body=_with_marks(body, ITEMS, mark) if _ENCRYPTED in body else body,
         usage=read_openai_usage(told.usage),
         finish_reason=reason or told.status or "",
         model=told.model or "",
@@ -146,7 +158,11 @@ def _has_refusal(content: Any) -> bool:
     return any(isinstance(part, dict) and part.get("type") == "refusal" for part in parts)
 
 
-_READERS: dict[Kind, Callable[[bytes], Answer]] = {
+def _with_marks(body: bytes, path: Path, mark: bytes) -> bytes:
+    return marked(body, places(body, path), mark) if mark else body
+
+
+_READERS: dict[Kind, Callable[[bytes, bytes], Answer]] = {
     Kind.CHAT: _read_completion,
     Kind.COMPLETIONS: _read_completion,
     Kind.EMBEDDINGS: _read_embeddings,

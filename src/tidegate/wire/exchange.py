@@ -87,7 +87,13 @@ class Exchange(Protocol):
 
 
 def open_exchange(
-    kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion, dialect: Dialect, *, created: int = 0
+    kind: Kind,
+    body: JsonObject,
+    facts: RequestFacts,
+    insertion: Insertion,
+    dialect: Dialect,
+    mark: bytes = b"",
+    started_at_us: int = 0,
 ) -> Exchange:
     """Render a request for an upstream of ``dialect``.
 
@@ -97,7 +103,8 @@ def open_exchange(
         facts: read from it.
         insertion: the version's share.
         dialect: the upstream's.
-        created: the request's time in seconds since the epoch, told to OpenAI clients where the upstream
+        mark: of the upstream's provider, put on the reasoning of its answers; empty: they stay as they are.
+        started_at_us: the request's time in microseconds since the epoch, told to OpenAI clients where the upstream
             tells none.
 
     Raises:
@@ -106,7 +113,7 @@ def open_exchange(
             variable is missing.
     """
     if DIALECTS[kind] == dialect:
-        return open_passthrough(kind, body, facts, insertion)
+        return open_passthrough(kind, body, facts, insertion, mark)
     from tidegate.wire.translate import open_translated  # noqa: PLC0415 - few gateways ever translate
 
-    return open_translated(kind, body, facts, insertion, dialect, created=created)
+    return open_translated(kind, body, facts, insertion, dialect, created=started_at_us // 1_000_000)

@@ -28,6 +28,7 @@ HEADERS: dict[str, tuple[tuple[bytes, bytes], ...]] = {
     "anthropic": (_JSON, (b"anthropic-version", b"2023-06-01")),
 }
 """What each dialect needs upstream; a client's own ``anthropic-version`` goes before ours."""
+_WAYS = {kind: (UPSTREAM_PATHS[kind], HEADERS[DIALECTS[kind]]) for kind in Kind}
 
 
 class PassThrough(msgspec.Struct, eq=False):
@@ -38,6 +39,7 @@ class PassThrough(msgspec.Struct, eq=False):
     _kind: Kind
     _facts: RequestFacts
     _parts: list[bytes | memoryview]
+    _mark: bytes = b""
     local_answer: ClassVar[bytes | None] = None  # the upstream answers
 
     def request_parts(self) -> list[bytes | memoryview]:
@@ -48,23 +50,27 @@ class PassThrough(msgspec.Struct, eq=False):
     def stream(self) -> EventRelay:
         """A fresh relay."""
         if self._kind is Kind.MESSAGES:
-            return MessagesRelay()
+            return MessagesRelay(self._mark)
         if self._kind is Kind.RESPONSES:
-            return ResponsesRelay()
+            return ResponsesRelay(self._mark)
         relay = ScoredChatRelay if self._facts.wants_logprobs else ChatRelay
-        return relay(strips_usage=not self._facts.wants_usage, choices=self._facts.choices)
+        return relay(self._mark, strips_usage=not self._facts.wants_usage, choices=self._facts.choices)
 
     def answer(self, body: bytes) -> Answer:
-        """Read a whole 2xx answer; its bytes are the client's."""
-        return read_answer(self._kind, body)
+        """Read a whole 2xx answer; its bytes are the client's, but for the mark of who reasoned."""
+        return read_answer(self._kind, body, self._mark)
 
     def error(self, status: int, body: bytes) -> UpstreamFault:
         """Read a reply that is not 2xx."""
         return read_error(DIALECTS[self._kind], status, body)
 
 
-def open_passthrough(kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion) -> PassThrough:
+def open_passthrough(
+    kind: Kind, body: JsonObject, facts: RequestFacts, insertion: Insertion, mark: bytes = b""
+) -> PassThrough:
     """Render a request for an upstream of the client's own dialect.
+
+    Args: as of :func:`tidegate.wire.exchange.open_exchange`.
 
     Raises:
         MalformedBodyError: a field that the version touches has the wrong shape, or a template variable is
@@ -72,4 +78,5 @@ def open_passthrough(kind: Kind, body: JsonObject, facts: RequestFacts, insertio
         OperatorError: the version's prompt is no valid template.
     """
     parts = render_request(kind, body, facts, prepare(kind, insertion))
-    return PassThrough(UPSTREAM_PATHS[kind], HEADERS[DIALECTS[kind]], kind, facts, parts)
+    path, headers = _WAYS[kind]
+    return PassThrough(path, headers, kind, facts, parts, mark)

@@ -84,12 +84,11 @@ def prepare(kind: Kind, insertion: Insertion) -> PreparedInsertion:
     Raises:
         OperatorError: the version's prompt is no valid template.
     """
-    key = (id(insertion), kind)
-    known = _PREPARED.get(key)
-    if known is not None:
-        return known[1]
-    if len(_PREPARED) >= _MAX_PREPARED:
-        _PREPARED.clear()
-    prepared = PreparedInsertion(kind, insertion)
-    _PREPARED[key] = (insertion, prepared)
-    return prepared
+    try:
+        return _PREPARED[id(insertion), kind][1]  # nearly always
+    except KeyError:
+        if len(_PREPARED) >= _MAX_PREPARED:
+            _PREPARED.clear()
+        prepared = PreparedInsertion(kind, insertion)
+        _PREPARED[id(insertion), kind] = (insertion, prepared)
+        return prepared

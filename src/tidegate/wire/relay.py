@@ -20,12 +20,16 @@ class EventRelay(ABC):
 
     A subclass follows the events of one endpoint; each event is decoded once into a few fields, which
     costs less than it takes to find out by scanning that it could be skipped.
+
+    Args:
+        mark: put on what the upstream's reasoning has signed; empty: nothing is.
     """
 
     __slots__ = (
         "_is_between",
         "_is_closed",
         "_is_unconfirmed",
+        "_mark",
         "_splitter",
         "answer_id",
         "content_events",
@@ -42,7 +46,8 @@ class EventRelay(ABC):
     kind: ClassVar[Kind]
     surprisal: Surprisal = NOTHING
 
-    def __init__(self) -> None:
+    def __init__(self, mark: bytes = b"") -> None:
+        self._mark = mark
         self.has_content = False
         self.content_events = 0
         self.finish_reason = ""

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidegate.wire.kinds import Kind
+from tidegate.wire.reasoning.marking import DELTA_DETAILS, OF_DETAILS, marked, marked_block, places
 from tidegate.wire.relay import EventRelay
 from tidegate.wire.surprisal import NOTHING, read_surprisal
 from tidegate.wire.usage import read_openai_usage
@@ -16,6 +17,8 @@ DONE = b"data: [DONE]\n\n"
 _USAGE_NULL = b',"usage":null'
 _NONE: AbstractSet[int] = frozenset()
 _FIRST: AbstractSet[int] = frozenset((0,))
+Detail = tuple[int, int | None, str]
+"""One value in a stream: index of its choice, index of its entry if that has one, name of its field."""
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -23,6 +26,7 @@ class _Delta(msgspec.Struct, gc=False):
     refusal: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
+    reasoning_details: Any = None
     tool_calls: Any = None
     function_call: Any = None
     audio: Any = None
@@ -50,16 +54,19 @@ class ChatRelay(EventRelay):
     """Follows chat and completion chunks.
 
     Args:
+        mark: as of :class:`EventRelay`.
         strips_usage: the gateway asked for usage and the client did not: the chunk that only tells usage
             is kept back and ``usage`` is cut from the others.
         choices: asked for; a choice that never began is as unfinished as one that was cut.
     """
 
-    __slots__ = ("_choices", "_finished", "_seen", "_strips_usage")
+    __slots__ = ("_choices", "_details", "_finished", "_marked_details", "_seen", "_strips_usage")
     kind: ClassVar[Kind] = Kind.CHAT
 
-    def __init__(self, *, strips_usage: bool = False, choices: int = 1) -> None:
-        super().__init__()
+    def __init__(self, mark: bytes = b"", *, strips_usage: bool = False, choices: int = 1) -> None:
+        super().__init__(mark)
+        self._details: list[Detail] | None = None  # of the event under way, whose values may be opaque
+        self._marked_details: set[Detail] = set()
         self._strips_usage = strips_usage
         self._choices = choices
         self._seen = self._finished = _NONE
@@ -74,6 +81,8 @@ class ChatRelay(EventRelay):
         if chunk.choices:
             for choice in chunk.choices:
                 self._follow_choice(choice)
+        if self._details is not None:
+            data, block = self._with_marks(data, block)
         if not self.model and chunk.model:
             self.model = chunk.model
         usage = chunk.usage
@@ -94,8 +103,24 @@ class ChatRelay(EventRelay):
             self.content_events += 1
             if delta is not None and delta.refusal:
                 self.is_refused = True
+            if delta is not None and delta.reasoning_details and self._mark:
+                self._details = [*(self._details or ()), *_opaque(index, delta.reasoning_details)]
         if choice.finish_reason:
             self._finish(index, choice.finish_reason)
+
+    def _with_marks(self, data: bytes, block: bytes) -> tuple[bytes, bytes]:
+        """The event with our mark on opaque values; of one in several pieces the first has it."""
+        details, self._details = self._details or [], None
+        found = places(data, DELTA_DETAILS)
+        if len(found) != len(details):
+            return data, block
+        fresh = []
+        for place, detail in zip(found, details, strict=True):
+            if detail not in self._marked_details:
+                fresh.append(place)
+            if detail[1] is not None:
+                self._marked_details.add(detail)
+        return marked(data, fresh, self._mark), marked_block(block, data, fresh, self._mark)
 
     def _finish(self, index: int, reason: str) -> None:
         self.finish_reason = self.finish_reason or reason
@@ -119,8 +144,8 @@ class ScoredChatRelay(ChatRelay):
 
     __slots__ = ("surprisal",)
 
-    def __init__(self, *, strips_usage: bool = False, choices: int = 1) -> None:
-        super().__init__(strips_usage=strips_usage, choices=choices)
+    def __init__(self, mark: bytes = b"", *, strips_usage: bool = False, choices: int = 1) -> None:
+        super().__init__(mark, strips_usage=strips_usage, choices=choices)
         self.surprisal = NOTHING
 
     def _follow(self, data: bytes, block: bytes) -> bytes:
@@ -142,10 +167,23 @@ def _has_other_content(delta: _Delta) -> bool:
         delta.tool_calls
         or delta.reasoning_content
         or delta.reasoning
+        or delta.reasoning_details
         or delta.refusal
         or delta.function_call
         or delta.audio
     )
+
+
+def _opaque(choice: int, details: Any) -> list[Detail]:
+    """The opaque values among a delta's ``reasoning_details``, in their order."""
+    entries = details if isinstance(details, list) else []
+    return [
+        (choice, index if isinstance(index := entry.get("index"), int) else None, name)
+        for entry in entries
+        if isinstance(entry, dict)
+        for name in OF_DETAILS
+        if isinstance(value := entry.get(name), str) and value
+    ]
 
 
 def _without_usage(data: bytes, block: bytes) -> bytes:

@@ -7,11 +7,15 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidegate.wire.kinds import Kind
+from tidegate.wire.reasoning.marking import DELTA, STARTED_BLOCK, Path, marked_block, places
 from tidegate.wire.relay import EventRelay
 from tidegate.wire.usage import read_anthropic_usage
 
 STOP = b'event: message_stop\ndata: {"type":"message_stop"}\n\n'
 _TEXT_BLOCKS = frozenset({"text", "thinking"})
+_TEXT_DELTAS = frozenset({"text_delta", "thinking_delta", None})
+"""Content when they are not empty; JSON fragments, citations and signatures always are."""
+_THINKING = frozenset({"thinking", "redacted_thinking"})
 
 
 class _Delta(msgspec.Struct, gc=False):
@@ -45,10 +49,17 @@ _EVENT = msgspec.json.Decoder(_Event).decode
 
 
 class MessagesRelay(EventRelay):
-    """Follows the events of one Anthropic message."""
+    """Follows the events of one Anthropic message.
 
-    __slots__ = ()
+    Args: as of :class:`EventRelay`.
+    """
+
+    __slots__ = ("_is_marked",)
     kind: ClassVar[Kind] = Kind.MESSAGES
+
+    def __init__(self, mark: bytes = b"") -> None:
+        super().__init__(mark)
+        self._is_marked = False  # the block under way: of a signature in several pieces the first is
 
     def _follow(self, data: bytes, block: bytes) -> bytes:
         try:
@@ -57,12 +68,14 @@ class MessagesRelay(EventRelay):
             return self._malformed(data, block)
         kind = event.type
         if kind == "content_block_delta":
-            if event.delta is not None and _is_content(event.delta):
+            delta = event.delta
+            if delta is not None and (delta.text or delta.thinking or delta.type not in _TEXT_DELTAS):
                 self.has_content = True
                 self.content_events += 1
+                if delta.type == "signature_delta":
+                    return self._marked(data, block, DELTA)
         elif kind == "content_block_start":
-            if event.content_block is not None and _starts_content(event.content_block):
-                self._content()
+            return self._start(event.content_block, data, block)
         elif kind == "message_delta":
             self._follow_message_delta(event)
         elif kind == "message_start" and event.message is not None:
@@ -75,6 +88,21 @@ class MessagesRelay(EventRelay):
             return self._fail(event.error, block)
         return block
 
+    def _start(self, started: _Block | None, data: bytes, block: bytes) -> bytes:
+        self._is_marked = False
+        if started is not None and _starts_content(started):
+            self._content()
+        is_thinking = started is not None and started.type in _THINKING
+        return self._marked(data, block, STARTED_BLOCK) if is_thinking else block
+
+    def _marked(self, data: bytes, block: bytes, path: Path) -> bytes:
+        """The event with our mark on its opaque value, if it has one and its block none yet."""
+        if self._is_marked or not self._mark:
+            return block
+        found = places(data, path)
+        self._is_marked = bool(found)
+        return marked_block(block, data, found, self._mark)
+
     def _follow_message_delta(self, event: _Event) -> None:
         self.usage = read_anthropic_usage(event.usage, self.usage)
         reason = event.delta.stop_reason if event.delta is not None else None
@@ -85,15 +113,6 @@ class MessagesRelay(EventRelay):
 
     def _terminator(self) -> bytes:
         return STOP
-
-
-def _is_content(delta: _Delta) -> bool:
-    """Text and thinking count when they are not empty; JSON fragments, citations, signatures always."""
-    if delta.type == "text_delta":
-        return bool(delta.text)
-    if delta.type == "thinking_delta":
-        return bool(delta.thinking)
-    return delta.type is not None
 
 
 def _starts_content(block: _Block) -> bool:

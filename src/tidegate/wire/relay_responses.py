@@ -7,11 +7,14 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidegate.wire.kinds import Kind
+from tidegate.wire.reasoning.marking import ITEM, LAST_ITEMS, Path, marked_block, places
 from tidegate.wire.relay import EventRelay
 from tidegate.wire.usage import read_openai_usage
 
 _TERMINALS = frozenset({"response.completed", "response.incomplete"})
 _PLAIN_ITEMS = frozenset({"message", "reasoning"})
+_ITEM_EVENTS = frozenset({"response.output_item.added", "response.output_item.done"})
+_ENCRYPTED = b'"encrypted_content"'
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -61,14 +64,23 @@ class ResponsesRelay(EventRelay):
             self.content_events += 1
             if kind == "response.refusal.delta":
                 self.is_refused = True
-        elif kind == "response.output_item.added":
-            if event.item is not None and event.item.type not in _PLAIN_ITEMS:
+        elif kind in _ITEM_EVENTS:
+            if event.item is not None and event.item.type == "reasoning":
+                return self._marked(data, block, ITEM)
+            if event.item is not None and event.item.type not in _PLAIN_ITEMS and kind.endswith(".added"):
                 self._content()  # a tool call is content from its name on
         elif kind in {"response.failed", "error"} or event.error:
             return self._fail(self._told(event), block)
         elif event.response is not None:
             self._follow_response(kind, event.response)
+            return self._marked(data, block, LAST_ITEMS)
         return block
+
+    def _marked(self, data: bytes, block: bytes, path: Path) -> bytes:
+        """The event with our mark on encrypted reasoning, if it has any."""
+        if _ENCRYPTED not in data or not self._mark:
+            return block
+        return marked_block(block, data, places(data, path), self._mark)
 
     def _follow_response(self, kind: str, response: _Response) -> None:
         self.model = response.model or self.model

@@ -25,6 +25,7 @@ from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.field_plan import FieldPlan, is_worth_remembering
 from tidegate.wire.kinds import Kind
 from tidegate.wire.prepared import KNOWN_KEYS
+from tidegate.wire.reasoning.messages_history import NO_THINKING
 from tidegate.wire.splice import SMALL_BODY, Piece, assemble, is_null, put_first, splice_messages
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _new_plan(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) -> Fi
     names, plans = tuple(fields), prepared.plans
     if "thinking" in fields:
         return _plan_by_value(fields, prepared)
-    plan = _plan(names, prepared)
+    plan = _plan(names, prepared, prepared.dropped)
     if is_worth_remembering(names):
         if len(plans) >= _MOST_PLANS:
             plans.clear()
@@ -78,13 +79,16 @@ def _plan_by_value(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) 
     names = tuple(
         name for name, raw in fields.items() if generation.names.get(name) not in generation.pieces or not is_null(raw)
     )
-    return _plan(names, prepared, is_thinking=_is_thinking(fields, prepared))
+    dropped = prepared.dropped - {"thinking"} if fields.get("thinking") is NO_THINKING else prepared.dropped
+    return _plan(names, prepared, dropped, is_thinking=_is_thinking(fields, prepared))
 
 
-def _plan(names: tuple[str, ...], prepared: PreparedInsertion, *, is_thinking: bool = False) -> FieldPlan:
-    """What to make of fields that have values."""
+def _plan(
+    names: tuple[str, ...], prepared: PreparedInsertion, dropped: frozenset[str], *, is_thinking: bool = False
+) -> FieldPlan:
+    """What to make of fields that have values, those of ``dropped`` apart."""
     generation = prepared.generation
-    kept = {name: KNOWN_KEYS.get(name) or _key(name) for name in names if name not in prepared.dropped}
+    kept = {name: KNOWN_KEYS.get(name) or _key(name) for name in names if name not in dropped}
     given = {generation.names.get(name) for name in kept}
     if is_thinking:
         given |= {"temperature", "top_p", "top_k"}  # Anthropic refuses them beside thinking

@@ -37,7 +37,7 @@ async def read_provider(plane: Behind, caller: Reader, name: str) -> Response:
 
 @router.put("/providers/{name}", responses=answers(Provider, "The provider as it is now."))
 async def put_provider(plane: Behind, caller: Admin, name: str, spec: Annotated[dict[str, Any], Body()]) -> Response:
-    """Create or replace a provider: dialect, base_url, api_key, headers, prices, ca_file, max_in_flight, server_metrics.
+    """Create or replace a provider: dialect, base_url, api_key, headers, prices, ca_file, max_in_flight, maker, server_metrics.
 
     `${NAME}` and `${file:PATH}` as api_key are resolved where the gateways run. A literal key is held in memory
     only, and must be given again when control starts anew.
@@ -126,6 +126,7 @@ def _provider(plane: Plane, stored: providers.StoredProvider) -> Provider:
         ca_file=spec.ca_file,
         server_metrics=spec.server_metrics,
         max_in_flight=spec.max_in_flight,
+        maker=spec.maker,
         updated_at=stored.updated_at,
         warnings=_lost(plane, stored),
     )

@@ -44,6 +44,13 @@ _READABLE = frozenset({Outcome.OK, Outcome.REFUSED, Outcome.FILTERED})
 class SecondCall(Call):
     """A request once more; upstreams hang their spans below one of its own."""
 
+    _home: bytes = b""
+
+    @property
+    def home(self) -> bytes:
+        """Whom the user's own is sent to first."""
+        return self._home
+
     @property
     def span_attempt(self) -> int:
         """Not that of the user's first attempt, whose request id it shares."""
@@ -258,5 +265,6 @@ def _second_call(call: Call, plan: MirrorPlan, responder: object) -> Call:
     )
     made.principal, made.body, made.facts, made.route = call.principal, call.body, call.facts, call.route
     made.arm, made.order, made.unit_hash = plan.arm, plan.arm.order, call.unit_hash
+    made._home, made.sorts_reasoning = call.home, True  # noqa: SLF001 - its own
     made.is_forced = True  # its failures cut nobody off: control judges them
     return made

@@ -1,0 +1,61 @@
+"""Where an attempt goes, and what becomes there of a part with an opaque value."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tidegate.wire.insertion import Insertion
+from tidegate.wire.kinds import Kind
+from tidegate.wire.reasoning.marks import split_mark
+from tidegate.wire.reasoning.spans import Edit, Member
+
+
+class Destination(NamedTuple):
+    """Where an attempt goes.
+
+    Attributes:
+        mark: of the provider that is asked.
+        is_home: parts without a mark are taken for its own.
+        thinks: the version that is asked there has thinking enabled by itself.
+    """
+
+    mark: bytes
+    is_home: bool
+    thinks: bool = False
+
+    def fate(self, value: Any) -> Fate:
+        """What becomes of a part whose opaque value this is; anything but marked text has no mark."""
+        found = split_mark(value)
+        if found is None:
+            return Fate.KEPT if self.is_home else Fate.LEFT
+        return Fate.UNMARKED if found.mark.encode() == self.mark else Fate.LEFT
+
+    def unmarking(self, text: memoryview, member: Member, value: str) -> Edit:
+        """The edit that takes the mark off ``value``: by the bytes, wherever they are written as we wrote them."""
+        start, end = member.value
+        after = start + 1 + len(self.mark)
+        if text[start + 1 : after] == self.mark:
+            return Edit(start + 1, after)
+        return Edit(start, end, msgspec.json.encode(value[len(self.mark) :]))
+
+
+def destination(kind: Kind, insertion: Insertion, mark: bytes, *, is_home: bool) -> Destination:
+    """Where a request of ``kind`` goes that is rendered with ``insertion`` for the provider of ``mark``."""
+    setting: Any = insertion.generation.get("thinking") if kind is Kind.MESSAGES else None
+    return Destination(mark, is_home, isinstance(setting, dict) and setting.get("type") == "enabled")
+
+
+class Fate(Enum):
+    """What becomes of a part: it goes as it is, it goes without its mark, or it stays behind."""
+
+    KEPT = auto()
+    UNMARKED = auto()
+    LEFT = auto()
+
+
+def places_left(fates: list[Fate]) -> list[int]:
+    """Which of the parts stay behind."""
+    return [place for place, fate in enumerate(fates) if fate is Fate.LEFT]
