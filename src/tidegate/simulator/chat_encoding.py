@@ -113,6 +113,8 @@ def _choice_deltas(place: int, choice: Choice, behaviour: Behaviour) -> Iterator
         yield delta({}), False
     for token in choice.reasoning:
         yield delta({"reasoning_content": token}), True
+    if choice.reasoning and choice.signing_key:
+        yield delta({"reasoning_details": _details(choice)}), False
     field = "refusal" if choice.finish == "refusal" else "content"
     for token in choice.tokens:
         yield delta({field: token}, written=(token,)), True
@@ -151,13 +153,19 @@ def _message(choice: Choice) -> dict[str, Any]:
         "refusal": choice.text if is_refusal else None,
     }
     if choice.reasoning:
-        message["reasoning_content"] = "".join(choice.reasoning)
+        message["reasoning_content"] = choice.thought
+        if choice.signing_key:
+            message["reasoning_details"] = _details(choice)
     if choice.calls:
         message["tool_calls"] = [
             {"id": f"call_{call.id}", "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in choice.calls
         ]
     return message
+
+
+def _details(choice: Choice) -> list[dict[str, Any]]:
+    return [{"type": "reasoning.text", "text": choice.thought, "signature": choice.signature, "index": 0}]
 
 
 def _finish(choice: Choice) -> str:

@@ -20,7 +20,6 @@ _STOP_REASONS = {
     "content_filter": "refusal",
     "refusal": "refusal",
 }
-_SIGNATURE = "c2ltdWxhdGVk"
 
 
 def messages_document(reply: Reply, behaviour: Behaviour) -> dict[str, Any]:
@@ -58,7 +57,7 @@ def _streamed_blocks(choice: Choice) -> Iterator[tuple[dict[str, Any], list[dict
     if choice.reasoning:
         deltas = [{"type": "thinking_delta", "thinking": token} for token in choice.reasoning]
         opening: dict[str, Any] = {"type": "thinking", "thinking": "", "signature": ""}
-        yield opening, [*deltas, {"type": "signature_delta", "signature": _SIGNATURE}]
+        yield opening, [*deltas, {"type": "signature_delta", "signature": choice.signature}]
     if choice.tokens:
         yield {"type": "text", "text": ""}, [{"type": "text_delta", "text": token} for token in choice.tokens]
     for call in choice.calls:
@@ -69,7 +68,7 @@ def _streamed_blocks(choice: Choice) -> Iterator[tuple[dict[str, Any], list[dict
 def _blocks(choice: Choice) -> list[dict[str, Any]]:
     blocks: list[dict[str, Any]] = []
     if choice.reasoning:
-        blocks.append({"type": "thinking", "thinking": "".join(choice.reasoning), "signature": _SIGNATURE})
+        blocks.append({"type": "thinking", "thinking": choice.thought, "signature": choice.signature})
     if choice.tokens:
         blocks.append({"type": "text", "text": choice.text})
     for call in choice.calls:

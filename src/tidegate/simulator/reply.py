@@ -12,6 +12,7 @@ from tidegate.simulator.chance import Dice
 from tidegate.simulator.faults import AnyFault, ContentFilter, Refusal, Truncate
 from tidegate.simulator.scenario import Behaviour
 from tidegate.simulator.schema_instance import schema_instance
+from tidegate.simulator.signed_reasoning import signature_of
 from tidegate.simulator.templates import render
 from tidegate.simulator.verdict import verdict_on
 
@@ -42,6 +43,17 @@ class Choice(msgspec.Struct, frozen=True, kw_only=True):
     finish: Finish = "stop"
     surprisal: float | None = None
     """``-log p`` of each token, where it was asked for and the model tells."""
+    signing_key: str = ""
+
+    @property
+    def thought(self) -> str:
+        """The reasoning as one text."""
+        return "".join(self.reasoning)
+
+    @property
+    def signature(self) -> str:
+        """Of the reasoning."""
+        return signature_of(self.signing_key, self.thought)
 
     @property
     def text(self) -> str:
@@ -109,6 +121,7 @@ def compose_reply(
 
 
 def _scored(choice: Choice, ask: Ask, behaviour: Behaviour, dice: Dice) -> Choice:
+    choice = msgspec.structs.replace(choice, signing_key=behaviour.signing_key)
     if not ask.has_logprobs_wish or behaviour.surprisal is None:
         return choice
     return msgspec.structs.replace(choice, surprisal=max(0.0, dice.draw(behaviour.surprisal)))

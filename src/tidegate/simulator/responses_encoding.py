@@ -76,8 +76,9 @@ def _items(reply: Reply) -> list[dict[str, Any]]:
     choice = reply.choices[0]
     items: list[dict[str, Any]] = []
     if choice.reasoning:
-        summary = [{"type": "summary_text", "text": "".join(choice.reasoning)}]
-        items.append({"id": f"rs_{reply.id}", "type": "reasoning", "status": "completed", "summary": summary})
+        summary = [{"type": "summary_text", "text": choice.thought}]
+        item: dict[str, Any] = {"id": f"rs_{reply.id}", "type": "reasoning", "status": "completed", "summary": summary}
+        items.append(item | ({"encrypted_content": choice.signature} if choice.signing_key else {}))
     if choice.tokens or not choice.calls:
         part = {"type": "output_text", "text": choice.text, "annotations": [], "logprobs": []}
         if choice.finish == "refusal":

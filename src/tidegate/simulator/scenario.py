@@ -103,6 +103,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     answer: str | tuple[str, ...] = "{{ model }} heard: {{ user }}"
     choose: Literal["cycle", "random"] = "cycle"
     reasoning: str = ""
+    signing_key: str = ""
+    """Signs reasoning, and refuses a history with reasoning that another key has signed."""
     tokens: Spread | None = None
     """Bring answers to this length by repeating or cutting; None: as written."""
     tool_calls: tuple[ScriptedCall, ...] = ()

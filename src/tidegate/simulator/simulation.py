@@ -23,6 +23,7 @@ from tidegate.simulator.reply import Reply, compose_reply
 from tidegate.simulator.roster import Roster, Turn
 from tidegate.simulator.scenario import Behaviour, Scenario
 from tidegate.simulator.script import Fields, Script, Wait, plain
+from tidegate.simulator.signed_reasoning import check_history
 from tidegate.simulator.stream_script import Pace, StreamPlan, stream_script
 from tidegate.simulator.whole_script import headless_script, whole_script
 
@@ -106,6 +107,7 @@ class Simulation:
             )
             raise Rejection(404, message, code="model_not_found", param="model")
         _check_limits(ask, turn, now)
+        check_history(ask, turn.behaviour.signing_key)
         dice = Dice(self.scenario.seed, ask.model, turn.ordinal)
         fault = striking_fault(
             turn.behaviour.faults,
