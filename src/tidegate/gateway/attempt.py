@@ -31,6 +31,7 @@ from tidegate.gateway.rescue import Cause, is_benching
 from tidegate.gateway.returned_body import returned_body
 from tidegate.gateway.stream_delivery import StreamDelivery, break_off
 from tidegate.gateway.upstream_request import upstream_request
+from tidegate.plain_struct import plainly_set
 from tidegate.wire.exchange import Exchange, open_exchange
 from tidegate.wire.http_rules import ANSWER_HEADERS, client_answer_headers, retry_after_seconds
 
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 MOST_ERROR_BYTES = 65_536
 
 
+@plainly_set
 class Attempt(msgspec.Struct, eq=False):
     """One attempt between breaker, load and timers: every way out sets all of them right.
 

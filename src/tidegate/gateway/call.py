@@ -11,6 +11,7 @@ from tidegate.delivery.observation import Outcome
 from tidegate.gateway.http.heads import Block, header_block
 from tidegate.gateway.refusals import JSON
 from tidegate.gateway.rescue import is_hard, outcome_of
+from tidegate.plain_struct import plainly_set
 from tidegate.wire.kinds import DIALECTS
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 Header = tuple[bytes, bytes]
 
 
+@plainly_set
 class Call(msgspec.Struct, eq=False):
     """State of one request. The first group is set on arrival, the others by the stages named.
 

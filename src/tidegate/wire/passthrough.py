@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from tidegate.plain_struct import plainly_set
 from tidegate.wire.answers import read_answer
 from tidegate.wire.kinds import DIALECTS, UPSTREAM_PATHS, Kind
 from tidegate.wire.prepared import prepare
@@ -31,6 +32,7 @@ HEADERS: dict[str, tuple[tuple[bytes, bytes], ...]] = {
 _WAYS = {kind: (UPSTREAM_PATHS[kind], HEADERS[DIALECTS[kind]]) for kind in Kind}
 
 
+@plainly_set
 class PassThrough(msgspec.Struct, eq=False):
     """A :class:`tidegate.wire.exchange.Exchange` with an upstream of the client's own dialect."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 import msgspec
 
+from tidegate.plain_struct import plainly_set
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import Kind
@@ -18,6 +19,7 @@ MOST = 2**31 - 1
 """Of what a client counts (tokens of an answer, answers): more than any model gives, and sums of it stay finite."""
 
 
+@plainly_set
 class RequestFacts(msgspec.Struct, kw_only=True):
     """What routing, limits and observation must know of a request.
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from tests.gateway.http.upstreams import CHUNKED, OK, Peer, send
 
 from tidegate.gateway.http.client import Origin, ProtocolError, UpstreamConnection, request_head
+from tidegate.gateway.http.writes import WriteBatch
 
 
 async def test_a_request_and_its_answer(pool, upstream):
@@ -128,7 +129,9 @@ def test_any_split_of_an_answer_gives_the_same_body(pieces, is_chunked, data):
 
     async def run():
         kept = []
-        connection = UpstreamConnection(kept.append, Origin.from_url("http://a"))
+        connection = UpstreamConnection(
+            kept.append, Origin.from_url("http://a"), WriteBatch(asyncio.get_running_loop())
+        )
         connection.connection_made(Wire())
         exchange = asyncio.ensure_future(connection.exchange(b"head", ()))
         await asyncio.sleep(0)

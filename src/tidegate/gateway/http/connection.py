@@ -32,6 +32,7 @@ from tidegate.gateway.http.requests import Request, RequestReader
 from tidegate.gateway.http.responder import Responder
 from tidegate.gateway.http.stall import Stall
 from tidegate.gateway.http.timers import NEVER
+from tidegate.gateway.http.writes import Writer
 
 if TYPE_CHECKING:
     from tidegate.gateway.http.server import Server
@@ -79,6 +80,7 @@ class Connection(asyncio.Protocol):
         "_task",
         "_transport",
         "_wheel",
+        "_writer",
         "beginnings",
         "is_write_paused",
         "server",
@@ -113,6 +115,7 @@ class Connection(asyncio.Protocol):
         """Start serving."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=131_072)
+        self._writer = Writer(self.server.writes, self._transport)
         self._loop = asyncio.get_running_loop()
         if self.server.add(self):
             self._be_idle()
@@ -145,6 +148,7 @@ class Connection(asyncio.Protocol):
         does, what waits for an upstream is cancelled.
         """
         if self._phase is not _SERVING:
+            self._writer.flush()  # the transport closes now, and knows of nothing that is held
             return False
         self._half_closed = True
         self._deadline.set(0.0)
@@ -190,12 +194,12 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Write, unless the client left."""
         if self._phase is _SERVING:
-            self._transport.write(data)
+            self._writer.write(data)
 
     def writelines(self, pieces: Sequence[bytes]) -> None:
         """Write without joining, unless the client left."""
         if self._phase is _SERVING:
-            self._transport.writelines(pieces)
+            self._writer.write_through(pieces)
 
     def break_off(self, *, is_flushed: bool) -> None:
         """Close in the middle of an answer; unflushed, by a reset, which nobody takes for its end."""
@@ -328,7 +332,7 @@ class Connection(asyncio.Protocol):
                 self._deadline.set(self._limits.body_seconds)
             if reader.is_continue_wanted:
                 reader.is_continue_wanted = False
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+                self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         elif self._phase is _IDLE and reader.held:
             self._deadline.set(self._limits.head_seconds)
         else:
@@ -368,7 +372,7 @@ class Connection(asyncio.Protocol):
     def _refuse(self, refusal: RefusalError) -> None:
         headers, body = self.server.render_error(self._reader.path, refusal.status, refusal.code, refusal.message)
         framing = b"content-length: %d\r\nconnection: close\r\n\r\n" % len(body)
-        self._transport.write(b"".join((self.beginnings[refusal.status], header_block(headers), framing, body)))
+        self._writer.write(b"".join((self.beginnings[refusal.status], header_block(headers), framing, body)))
         self._linger()
 
     def _say_goodbye(self) -> None:
@@ -381,7 +385,7 @@ class Connection(asyncio.Protocol):
     def _linger(self, seconds: float = _LINGER_SECONDS) -> None:
         self._phase = _LINGERING
         if self._transport.can_write_eof():
-            self._transport.write_eof()
+            self._writer.write_eof()
         if self._is_read_paused:
             self._is_read_paused = False
             self._transport.resume_reading()
@@ -391,4 +395,4 @@ class Connection(asyncio.Protocol):
         """Flush what is written, then close; a client that takes nothing is cut off."""
         self._phase = _LINGERING
         self._deadline.set(self._limits.stall_seconds)
-        self._transport.close()
+        self._writer.close()

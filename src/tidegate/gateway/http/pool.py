@@ -11,6 +11,7 @@ from tidegate.gateway.http.origin import Origin
 from tidegate.gateway.http.timers import Wheel
 from tidegate.gateway.http.upstream_connection import UpstreamConnection
 from tidegate.gateway.http.upstream_response import UpstreamResponse
+from tidegate.gateway.http.writes import WriteBatch
 
 _SWEEP_SECONDS = 1.0
 
@@ -34,6 +35,7 @@ class Pool:
         self._max_idle = max_idle
         self._idle: dict[Origin, deque[UpstreamConnection]] = {}
         self._dialler = Dialler(wheel)
+        self._writes = WriteBatch(wheel.loop)
         self._sweeping = wheel.deadline(self._sweep)
         self._is_sweeping = False
         self._is_closed = False
@@ -82,7 +84,7 @@ class Pool:
         self, origin: Origin, head: bytes, parts: Sequence[bytes | memoryview], *, connect_timeout: float = 2.0
     ) -> UpstreamResponse:
         """The same on a fresh connection, whatever lies idle."""
-        connection = UpstreamConnection(self._keep, origin)
+        connection = UpstreamConnection(self._keep, origin, self._writes)
         await self._dialler.dial(origin, connection, connect_timeout)
         connection.opened_at = self._wheel.read()
         answer = connection.exchange(head, parts)

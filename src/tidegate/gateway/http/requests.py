@@ -19,6 +19,7 @@ from tidegate.gateway.http.habit import Habit
 from tidegate.gateway.http.limits import Limits
 from tidegate.gateway.http.plain_heads import split_head
 from tidegate.gateway.http.refusal import RefusalError, body_too_large, malformed
+from tidegate.plain_struct import plainly_set
 
 _HOST = re.compile(rb"[0-9A-Za-z.\-_~:\[\]%!$&'()*+,;=]*")
 _OTHER_VERSION = re.compile(rb"[A-Z]{1,32} [^ \r\n]+ HTTP/(?!1\.[01]\r\n)[0-9.]+\r\n")
@@ -31,6 +32,7 @@ _UNREPEATED = frozenset((b"connection", b"expect"))
 _OWN_PREFIX = b"x-tidegate-"
 
 
+@plainly_set
 class Request(msgspec.Struct, eq=False):
     """One whole request.
 

@@ -9,6 +9,7 @@ import msgspec
 
 from tidegate.gateway.http.heads import Block, Headers, header_block
 from tidegate.gateway.http.requests import Request
+from tidegate.plain_struct import plainly_set
 
 if TYPE_CHECKING:
     from tidegate.gateway.http.connection import Connection
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _JOIN_LIMIT = 65_536  # up to here one joined write is cheaper than a vector of three
 
 
+@plainly_set
 class Responder(msgspec.Struct, eq=False):
     """Writes one answer. Calls after the client left are ignored; the handler is being cancelled then.
 

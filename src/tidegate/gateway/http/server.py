@@ -14,6 +14,7 @@ from tidegate.gateway.http.limits import Limits
 from tidegate.gateway.http.requests import Request
 from tidegate.gateway.http.responder import Responder
 from tidegate.gateway.http.timers import Wheel
+from tidegate.gateway.http.writes import WriteBatch
 
 __all__ = ["Handler", "Headers", "Limits", "RenderError", "Request", "Responder", "Server", "listen"]
 
@@ -45,6 +46,7 @@ class Server:
         self.render_error = render_error
         self.wheel = wheel
         self.beginnings = Beginnings(wheel)
+        self.writes = WriteBatch(wheel.loop)
         self.is_draining = False
         self.idle_seconds = limits.idle_seconds
         self._connections: set[Connection] = set()

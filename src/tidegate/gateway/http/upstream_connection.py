@@ -23,7 +23,8 @@ from tidegate.gateway.http.faults import (
 from tidegate.gateway.http.habit import Habit
 from tidegate.gateway.http.origin import Origin
 from tidegate.gateway.http.plain_heads import split_answer
-from tidegate.gateway.http.upstream_response import UpstreamResponse
+from tidegate.gateway.http.upstream_response import UpstreamResponse, settle
+from tidegate.gateway.http.writes import WriteBatch, Writer
 
 _REASON = re.compile(rb"[\t -~\x80-\xff]*")
 _HEAD_LIMIT = 131_072
@@ -67,6 +68,8 @@ class UpstreamConnection(asyncio.Protocol):
         "_response",
         "_transport",
         "_writable",
+        "_writer",
+        "_writes",
         "idle_since",
         "is_open",
         "is_reused",
@@ -75,10 +78,11 @@ class UpstreamConnection(asyncio.Protocol):
         "origin",
     )
 
-    def __init__(self, on_idle: Callable[[UpstreamConnection], None], origin: Origin) -> None:
+    def __init__(self, on_idle: Callable[[UpstreamConnection], None], origin: Origin, writes: WriteBatch) -> None:
         self._loop = asyncio.get_running_loop()
         self._on_idle = on_idle
         self.origin = origin
+        self._writes = writes
         self._pieces: list[bytes] = []
         self.on_body = self._pieces.append  # called by the parser, without a frame of Python
         self._habit = Habit()
@@ -102,7 +106,7 @@ class UpstreamConnection(asyncio.Protocol):
     def send(self, request: bytes, on_head: OnHead) -> None:
         """Send a request that is one piece; nobody waits, ``on_head`` is called when the head of its answer is there."""
         self._expect(on_head)
-        self._transport.write(request)
+        self._writer.write(request)
 
     async def exchange(self, head: bytes, parts: Sequence[bytes | memoryview]) -> UpstreamResponse:
         """Send a request; returns when the head of its answer has arrived.
@@ -111,10 +115,10 @@ class UpstreamConnection(asyncio.Protocol):
             ConnectionLostError, ProtocolError: see there. Cancelled or failed, the connection is closed.
         """
         waiter: asyncio.Future[UpstreamResponse] = self._loop.create_future()
-        self._expect(partial(_settle, waiter))
+        self._expect(partial(settle, waiter))
         try:
             if sum(map(len, parts)) <= JOIN_LIMIT:
-                self._transport.write(b"".join((head, *parts)))
+                self._writer.write(b"".join((head, *parts)))
             else:
                 await self._send_slices(head, parts)
             del head, parts  # sent: they are not held while the upstream thinks
@@ -160,11 +164,11 @@ class UpstreamConnection(asyncio.Protocol):
 
     async def _send_slices(self, head: bytes, parts: Sequence[bytes | memoryview]) -> None:
         self._is_sending = True
-        self._transport.write(head)
+        self._writer.write(head)
         for part in parts:
             view = memoryview(part)
             for at in range(0, len(view), _WRITE_PIECE):
-                self._transport.write(view[at : at + _WRITE_PIECE])
+                self._writer.write_through((view[at : at + _WRITE_PIECE],))
                 if self._is_write_paused:
                     await self._wait_writable()
                 if self._is_answered_early():
@@ -192,6 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The dialler has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=524_288)
+        self._writer = Writer(self._writes, self._transport)
         self._parser = httptools.HttpResponseParser(self)
         self.is_open = True
 
@@ -387,13 +392,3 @@ class UpstreamConnection(asyncio.Protocol):
             response.fail(error)
         self._wake_writer()
         self._tell(error if response is None else response)
-
-
-def _settle(waiter: asyncio.Future[UpstreamResponse], found: UpstreamResponse | HttpClientError) -> None:
-    """Wake the coroutine that waits for the head of an answer."""
-    if waiter.done():
-        return
-    if isinstance(found, HttpClientError):
-        waiter.set_exception(found)
-    else:
-        waiter.set_result(found)

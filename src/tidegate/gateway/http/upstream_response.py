@@ -159,3 +159,13 @@ class UpstreamResponse(msgspec.Struct, eq=False):
                 self._waiter.set_exception(error)
         elif isinstance(error, HttpClientError):
             self._error = error  # for whoever reads it later
+
+
+def settle(waiter: asyncio.Future[UpstreamResponse], found: UpstreamResponse | HttpClientError) -> None:
+    """Wake the coroutine that waits for the head of an answer."""
+    if waiter.done():
+        return
+    if isinstance(found, HttpClientError):
+        waiter.set_exception(found)
+    else:
+        waiter.set_result(found)
