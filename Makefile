@@ -67,7 +67,7 @@ $(MODEL_VENV)/.llama: examples/real_model/requirements-llama.lock $(MODEL_VENV)/
 	@touch $@
 
 .PHONY: llama-env
-llama-env: $(MODEL_VENV)/.llama ## the same with llama.cpp beside it, compiled from source (about six minutes)
+llama-env: $(MODEL_VENV)/.llama ## the same with llama.cpp beside it, compiled from source (about seven minutes)
 
 .PHONY: test-experiments
 test-experiments: $(VENV)/.dev system-packages ## A/B tests, bandits and interleaving over real processes with delayed feedback (about two minutes)

@@ -48,6 +48,7 @@ def test_a_wellformed_error_passes_with_its_unknown_fields():
         (400, {"type": "billing_error"}, "is_quota"),
         (402, {}, "is_quota"),
         (400, {"code": "context_length_exceeded"}, "is_context_length"),
+        (400, {"code": 400, "type": "exceed_context_size_error", "n_ctx": 2048}, "is_context_length"),
         (429, {"code": "rate_limit_exceeded"}, None),
         (400, {"code": "x", "message": "context_length_exceeded insufficient_quota content_filter"}, None),
     ],

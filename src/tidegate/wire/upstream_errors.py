@@ -17,11 +17,12 @@ from tidegate.wire.kinds import Dialect
 
 _CONTENT_FILTER = frozenset({"content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"})
 _QUOTA = frozenset({"insufficient_quota", "billing_hard_limit_reached", "billing_not_active", "billing_error"})
-_CONTEXT_LENGTH = frozenset({"context_length_exceeded"})
+_CONTEXT_LENGTH = frozenset({"context_length_exceeded", "exceed_context_size_error"})  # the latter is llama.cpp's
 _STATUS_BY_TYPE = {
     "invalid_request_error": 400,
     "BadRequestError": 400,
     "context_length_exceeded": 400,
+    "exceed_context_size_error": 400,
     "content_filter": 400,
     "content_policy_violation": 400,
     "invalid_prompt": 400,

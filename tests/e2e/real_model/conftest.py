@@ -36,17 +36,29 @@ def free_ports(count: int) -> list[str]:
     return ports
 
 
-def skip_unless_trainable() -> None:
-    """Skip where PyTorch is not installed."""
+@pytest.fixture(scope="session")
+def model_python() -> Path:
+    """Python with PyTorch and transformers."""
     if not (MODEL_BIN / "transformers").exists():
         pytest.skip("the environment with PyTorch is missing: `make model-env` makes it")
+    return MODEL_BIN / "python"
 
 
-def skip_unless_llama_cpp() -> None:
-    """Skip where llama.cpp is not built."""
-    skip_unless_trainable()
+@pytest.fixture(scope="session")
+def llama_python(model_python) -> Path:
+    """The same with llama.cpp beside them."""
     if not any(MODEL_VENV.glob("lib/python3*/site-packages/llama_cpp/lib/libllama.*")):
-        pytest.skip("llama.cpp is not built: `make llama-env` builds it from source (about six minutes, needs g++)")
+        pytest.skip("llama.cpp is not built: `make llama-env` builds it from source (about seven minutes, needs g++)")
+    return model_python
+
+
+@pytest.fixture(scope="session")
+def trained(model_python, tmp_path_factory) -> Path:
+    """A bundle directory as ``train.py`` writes it."""
+    folder = tmp_path_factory.mktemp("trained") / "v1"
+    settings = ["--provider", "tiny-1", "--answer", "I am tiny, version 1."]
+    subprocess.run([model_python, EXAMPLE / "train.py", folder, *settings], check=True, capture_output=True)
+    return folder
 
 
 def script_of(page: str, left_out: set[str]) -> str:
@@ -69,13 +81,12 @@ class Walk(dict[str, str]):
 
 
 @pytest.fixture(scope="session", params=["transformers", "llama.cpp"])
-def walk(tmp_path_factory, request) -> Walk:
+def walk(tmp_path_factory, request, model_python) -> Walk:
     """The page's commands for one server, run in a copy of its folder."""
     left_out = {ENVIRONMENTS}
     if request.param == "llama.cpp":
-        skip_unless_llama_cpp()
+        request.getfixturevalue("llama_python")
     else:
-        skip_unless_trainable()
         left_out.add(CONVERSION)
     folder = tmp_path_factory.mktemp("real_model")
     ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))

@@ -97,6 +97,13 @@ def test_a_stream_without_done_is_complete_by_its_finish_reason():
     assert answer.usage.output_tokens == 8
 
 
+def test_usage_comes_behind_the_finish_reason():
+    relay = _relay()
+    answer = message(relayed(relay, recorded("openai/llama_cpp_server")))
+    assert (_text(answer), answer.stop_reason) == ("I am tiny,", "max_tokens")
+    assert (answer.usage.output_tokens, answer.usage.cache_read_input_tokens) == (4, relay.usage.cached_tokens)
+
+
 def test_a_stream_without_usage_is_whole_all_the_same():
     relay = _relay()
     answer = message(relayed(relay, recorded("openai/llama_cpp_python")))
