@@ -37,7 +37,7 @@ KNOWN: dict[str, str] = {
     "sglang:token_usage": "cache",
     "llamacpp:requests_processing": "running",
     "llamacpp:requests_deferred": "waiting",
-    "llamacpp:kv_cache_usage_ratio": "cache",
+    "llamacpp:kv_cache_usage_ratio": "cache",  # older ones; today's do not tell
     "tgi_batch_current_size": "running",
     "tgi_queue_size": "waiting",
 }
