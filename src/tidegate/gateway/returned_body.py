@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tidegate.wire.kinds import DIALECTS
 from tidegate.wire.reasoning.destination import destination
-from tidegate.wire.reasoning.returning import may_hold_reasoning, returned
+from tidegate.wire.reasoning.returning import returned
 
 if TYPE_CHECKING:
     from tidegate.gateway.call import Call
@@ -21,7 +21,7 @@ def returned_body(call: Call, leg: Leg) -> JsonObject:
         MalformedBodyError: a message that has to be changed has a key twice.
     """
     account, kind = leg.account, call.kind
-    if account.dialect != DIALECTS[kind] or not may_hold_reasoning(kind, call.request.body):
+    if account.dialect != DIALECTS[kind]:
         return call.body
     is_home = account.mark == call.home
     return returned(kind, call.body, destination(kind, leg.insertion, account.mark, is_home=is_home))

@@ -16,7 +16,7 @@ from tidegate.gateway.table import ANYBODY, Principal, RoutingTable
 from tidegate.gateway.units import unit_for
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.json_object import JsonObject
-from tidegate.wire.reasoning.marks import OPENING, SIGN
+from tidegate.wire.reasoning.marks import SIGN, holds_marks
 from tidegate.wire.request import read_request
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read(call: Call) -> None:
         call.body = JsonObject.parse(call.request.body)
         call.facts = read_request(call.kind, call.body)
         if SIGN in call.request.body:
-            call.sorts_reasoning = OPENING in call.request.body
+            call.sorts_reasoning = holds_marks(call.request.body)
     except MalformedBodyError as error:
         where = f" ({error.where})" if error.where and error.where not in error.message else ""
         raise Refusal(400, error.code, f"{error.message}{where}") from None

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 from codecs import getincrementaldecoder
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from tidegate.wire.errors import MalformedBodyError
+
+if TYPE_CHECKING:
+    from tidegate.wire.splice import Piece
 
 _DECODE = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _KEY = re.compile(rb'[ \t\n\r]*("(?:[^"\\]|\\.)*")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
@@ -27,6 +31,10 @@ class JsonObject(msgspec.Struct, eq=False):
 
     fields: dict[str, msgspec.Raw]
     size: int
+
+    def finished(self, pieces: list[Piece]) -> list[Piece]:
+        """A large body rendered from this one, as it is sent."""
+        return pieces
 
     @classmethod
     def parse(cls, body: bytes | bytearray) -> JsonObject:

@@ -57,7 +57,7 @@ def render_request(
     if not plan.holds_for(fields):
         plan = _plan_by_value(fields, prepared)
     pieces = plan.pieces(fields, inserted)
-    return [b"".join(pieces)] if body.size <= SMALL_BODY else assemble(pieces)
+    return [b"".join(pieces)] if body.size <= SMALL_BODY else assemble(body.finished(pieces))
 
 
 def _new_plan(fields: dict[str, msgspec.Raw], prepared: PreparedInsertion) -> FieldPlan:

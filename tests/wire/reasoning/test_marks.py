@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tidegate.wire.reasoning.marks import OPENING, mark_of, split_mark
+from tidegate.wire.reasoning.marks import OPENING, holds_marks, mark_of, split_mark
 
 OURS = mark_of("https://api.anthropic.com")
 
@@ -61,3 +61,18 @@ def test_a_name_joins_and_parts_makers():
     assert mark_of("http://gpu-1:8000/v1", "qwen") == mark_of("http://gpu-2:8000/v1", "qwen")
     assert mark_of("https://api.openai.com/v1", "team-a") != mark_of("https://api.openai.com/v1", "team-b")
     assert mark_of("https://a.example", "https://b.example") != mark_of("https://b.example")
+
+
+@pytest.mark.parametrize(
+    ("body", "is_held"),
+    [
+        (b"plain", False),
+        (b"~ and ~tide", False),
+        (b'{"a":"~~tidegate.3fa9c1d2.x"}', True),
+        (b"~" * 5000, False),
+        (b"~" * 5000 + b"tidegate.", True),
+        (bytearray(b"~ ~tidegate."), True),
+    ],
+)
+def test_marks_are_seen_without_decoding(body, is_held):
+    assert holds_marks(body) is is_held

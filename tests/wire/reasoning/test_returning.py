@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.exchange import open_exchange
-from tidegate.wire.insertion import Insertion
+from tidegate.wire.insertion import Insertion, Message
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.destination import Destination, destination
 from tidegate.wire.reasoning.marks import mark_of
-from tidegate.wire.reasoning.returning import may_hold_reasoning, returned
+from tidegate.wire.reasoning.returning import MOST_COPIED, returned
 from tidegate.wire.request import read_request
 
 OURS, THEIRS = mark_of("https://ours.example"), mark_of("https://theirs.example")
@@ -299,23 +299,6 @@ class TestChat:
 def test_endpoints_without_history_have_nothing_to_return(kind):
     body = JsonObject.parse(b'{"prompt":"\\"reasoning\\"","input":"\\"reasoning\\""}')
     assert returned(kind, body, ABROAD) is body
-    assert not may_hold_reasoning(kind, b'"reasoning"')
-
-
-@pytest.mark.parametrize(
-    ("kind", "body", "is_seen"),
-    [
-        (Kind.MESSAGES, b'{"type":"redacted_thinking"}', True),
-        (Kind.MESSAGES, b'{"type" : "thinking"}', True),
-        (Kind.MESSAGES, b'{"type":"text"}', False),
-        (Kind.CHAT, b'{"reasoning_content":"x"}', True),
-        (Kind.CHAT, b'{"reasoning_details":[]}', True),
-        (Kind.RESPONSES, b'{"type":"reasoning"}', True),
-        (Kind.RESPONSES, b'{"type":"message"}', False),
-    ],
-)
-def test_reasoning_is_seen_without_decoding(kind, body, is_seen):
-    assert may_hold_reasoning(kind, body) is is_seen
 
 
 # ---- laws
@@ -371,3 +354,56 @@ def test_a_history_of_own_making_goes_back_byte_for_byte(turns, layout):
     sent = returned(Kind.MESSAGES, JsonObject.parse(marked), ABROAD)
     assert bytes(sent.fields["messages"]) == bytes(JsonObject.parse(made).fields["messages"])
     assert sent.size == len(made)
+
+
+# ---- large bodies
+
+PADDING = "x" * (MOST_COPIED + 1)
+VERSIONS = [
+    Insertion(model="m"),
+    Insertion(model="m", system="Be brief."),
+    Insertion(model="m", system="Be brief.", system_policy="replace"),
+    Insertion(model="m", system="Be brief.", system_policy="keep"),
+    Insertion(model="m", few_shot=(Message(role="user", content="1"), Message(role="assistant", content="2"))),
+]
+
+
+def rendered(kind: Kind, body: JsonObject, version: Insertion, dialect: Any) -> list[bytes | memoryview]:
+    return open_exchange(kind, body, read_request(kind, body), version, dialect).request_parts()
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=["plain", "prompt", "replace", "keep", "examples"])
+@pytest.mark.parametrize("kind", [Kind.CHAT, Kind.MESSAGES, Kind.RESPONSES])
+def test_a_large_history_is_changed_in_place_whatever_the_version_puts_in(kind, version):
+    padding = {"role": "user", "content": PADDING}
+    field, history = {
+        Kind.CHAT: ("messages", [USER, TestChat.spoken({"signature": ours("A")}), TestChat.spoken(reasoning="I")]),
+        Kind.MESSAGES: ("messages", [USER, assistant(thinking(ours("A")), said()), assistant(thinking(theirs("B")))]),
+        Kind.RESPONSES: ("input", [ASKED, TestResponses.item(ours("A")), TestResponses.item(theirs("B")), ASKED]),
+    }[kind]
+    large = {"model": "bot", field: [padding, *history, padding], "max_tokens": 5}
+    small = {"model": "bot", field: history, "max_tokens": 5}
+    to = destination(kind, version, OURS, is_home=False)
+    dialect = kind.dialect
+    parts = rendered(kind, returned(kind, JsonObject.parse(json.dumps(large).encode()), to), version, dialect)
+    sent = json.loads(b"".join(parts))
+    expected = json.loads(
+        b"".join(
+            rendered(
+                kind,
+                JsonObject.parse(
+                    json.dumps({**large, field: [padding, *fields_for(kind, to, small)[field], padding]}).encode()
+                ),
+                version,
+                dialect,
+            )
+        )
+    )
+    assert sent == expected
+    if not to.rebuilds:
+        assert max(len(part) for part in parts if isinstance(part, bytes)) < 1 << 16, "only views are large"
+
+
+def test_a_large_history_without_anything_to_change_is_the_clients_own():
+    body = JsonObject.parse(json.dumps({"messages": [{"role": "user", "content": PADDING + ours("x")}]}).encode())
+    assert returned(Kind.MESSAGES, body, Destination(OURS, is_home=False, rebuilds=False)) is body

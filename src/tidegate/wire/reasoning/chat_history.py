@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from tidegate.wire.reasoning.destination import Destination, Fate, places_left
+from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
 from tidegate.wire.reasoning.marking import OF_DETAILS
 from tidegate.wire.reasoning.marks import split_mark
-from tidegate.wire.reasoning.spans import Edit, Span, items, members, whole, without
+from tidegate.wire.reasoning.spans import Edit, Span, assistants, items, members, whole, without
 
 _TEXTS = ("reasoning_content", "reasoning")
 _DETAILS = "reasoning_details"
@@ -30,14 +30,16 @@ class _Turn(msgspec.Struct, gc=False):
     audio: msgspec.Raw = _NOTHING
 
 
-_TURNS = msgspec.json.Decoder(list[_Turn]).decode
+_TURN = msgspec.json.Decoder(_Turn).decode
 
 
-def read_chat(text: memoryview, to: Destination) -> Iterator[Edit]:
+def read_chat(text: memoryview, to: Destination) -> Sorting:
     """Plain reasoning of the assistant's messages, and its details; a message that had nothing else goes too."""
-    turns, spans = _TURNS(text), items(text, whole(text))
+    spans = items(text, whole(text))
+    edits: list[Edit] = []
     gone: list[int] = []
-    for place, turn in enumerate(turns):
+    for place in assistants(text, spans):
+        turn = _TURN(text[slice(*spans[place])])
         if turn.role != "assistant" or not (turn.reasoning_details or turn.reasoning_content or turn.reasoning):
             continue
         details = _Details(turn.reasoning_details, to)
@@ -46,8 +48,8 @@ def read_chat(text: memoryview, to: Destination) -> Iterator[Edit]:
         if not details.are_own and not details.has_own and _says_nothing_else(turn):
             gone.append(place)
             continue
-        yield from _edit_chat_turn(text, spans[place], details)
-    yield from without(spans, gone)
+        edits += _edits_of_turn(text, spans[place], details)
+    return Sorting([*edits, *without(spans, gone)])
 
 
 class _Details:
@@ -88,7 +90,7 @@ class _Details:
                         yield self._to.unmarking(text, found[name], entry[name])
 
 
-def _edit_chat_turn(text: memoryview, span: Span, details: _Details) -> Iterator[Edit]:
+def _edits_of_turn(text: memoryview, span: Span, details: _Details) -> Iterator[Edit]:
     found = members(text, span)
     dropped = set() if details.are_own else {name for name in (*_TEXTS, _DETAILS) if name in found}
     if details.are_own or details.has_own:

@@ -20,11 +20,13 @@ class Destination(NamedTuple):
         mark: of the provider that is asked.
         is_home: parts without a mark are taken for its own.
         thinks: the version that is asked there has thinking enabled by itself.
+        rebuilds: that version puts something between the client's messages, or takes some out.
     """
 
     mark: bytes
     is_home: bool
     thinks: bool = False
+    rebuilds: bool = True
 
     def fate(self, value: Any) -> Fate:
         """What becomes of a part whose opaque value this is; anything but marked text has no mark."""
@@ -45,7 +47,9 @@ class Destination(NamedTuple):
 def destination(kind: Kind, insertion: Insertion, mark: bytes, *, is_home: bool) -> Destination:
     """Where a request of ``kind`` goes that is rendered with ``insertion`` for the provider of ``mark``."""
     setting: Any = insertion.generation.get("thinking") if kind is Kind.MESSAGES else None
-    return Destination(mark, is_home, isinstance(setting, dict) and setting.get("type") == "enabled")
+    thinks = isinstance(setting, dict) and setting.get("type") == "enabled"
+    rebuilds = bool(insertion.few_shot) or insertion.system_policy != "prepend"
+    return Destination(mark, is_home, thinks, rebuilds)
 
 
 class Fate(Enum):
@@ -54,6 +58,17 @@ class Fate(Enum):
     KEPT = auto()
     UNMARKED = auto()
     LEFT = auto()
+
+
+class Sorting(NamedTuple):
+    """What has to change in a history.
+
+    Attributes:
+        is_bare: the assistant's last turn calls tools without the thinking that it began with.
+    """
+
+    edits: list[Edit]
+    is_bare: bool = False
 
 
 def places_left(fates: list[Fate]) -> list[int]:

@@ -16,6 +16,7 @@ SIGN: Final = b"~"
 """Rare in what people and programs write, and not in base64: to find that a body has none costs next to nothing."""
 OPENING: Final = SIGN + b"tidegate."
 
+_MOST_SIGNS = 1000  # beyond them the search for the whole is faster, which takes ten times as long as that for a byte
 _MARKED = re.compile(r"(~tidegate\.[0-9a-f]{8}\.)(.*)", re.DOTALL)
 
 
@@ -36,6 +37,16 @@ def mark_of(base_url: str, maker: str = "") -> bytes:
     parts = urlsplit(base_url)
     identity = f"maker:{maker}" if maker else f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
     return OPENING + sha256(identity.encode()).hexdigest()[:8].encode() + b"."
+
+
+def holds_marks(body: bytes | bytearray) -> bool:
+    """Whether anything in ``body`` looks like a mark: 100 MB without the sign take some milliseconds."""
+    place = body.find(SIGN)
+    for _ in range(_MOST_SIGNS):
+        if place < 0 or body.startswith(OPENING, place):
+            return place >= 0
+        place = body.find(SIGN, place + 1)
+    return body.find(OPENING, place) >= 0
 
 
 def split_mark(value: object) -> Marked | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from tidegate.wire.reasoning.destination import Destination, Fate, places_left
-from tidegate.wire.reasoning.spans import Edit, items, members, whole, without
+from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
+from tidegate.wire.reasoning.spans import Edit, Span, assistants, items, members, whole, without
 
 NO_THINKING = msgspec.Raw(b'{"type":"disabled"}')
 """Stands in the place of ``thinking``, also where a version has settled it, when what it requires was left behind."""
 
+_LIST = ord("[")
 _THINKING = ("thinking", "redacted_thinking")
 
 
@@ -32,45 +33,64 @@ class _Thinking(msgspec.Struct, gc=False):
 
 
 _BLOCKS = msgspec.json.Decoder(list[_Block]).decode
-_TURNS = msgspec.json.Decoder(list[_Turn]).decode
+_TURN = msgspec.json.Decoder(_Turn).decode
 _SETTING = msgspec.json.Decoder(_Thinking | None).decode
-_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
-def read_messages(text: memoryview, to: Destination) -> Iterator[Edit]:
+def read_messages(text: memoryview, to: Destination) -> Sorting:
     """Blocks of thinking of the assistant's turns; a turn that had nothing else goes too, since Anthropic takes no empty
     one and joins the user's turns around it."""
-    turns, spans = _TURNS(text), items(text, whole(text))
+    spans = items(text, whole(text))
+    edits: list[Edit] = []
     gone: list[int] = []
-    for place, turn in enumerate(turns):
-        blocks = _blocks_of(turn)
-        fates = [_fate_of_block(block, to) for block in blocks]
-        if all(fate is Fate.KEPT for fate in fates):
+    was_bare = is_bare = False  # the last turn
+    for place in assistants(text, spans):
+        blocks = _blocks_of(text[slice(*spans[place])])
+        if blocks is None:
             continue
-        if all(fate is Fate.LEFT for fate in fates):
+        fates = [_fate_of(block, to) for block in blocks]
+        kept = [block for block, fate in zip(blocks, fates, strict=True) if fate is not Fate.LEFT]
+        was_bare = _is_bare(blocks)
+        if blocks and not kept:
             gone.append(place)
             continue
-        content = members(text, spans[place])["content"].value
-        inner = items(text, content)
-        yield from without(inner, places_left(fates))
-        for block, span, fate in zip(blocks, inner, fates, strict=True):
-            if fate is Fate.UNMARKED:
-                name = _opaque_of(block)
-                yield to.unmarking(text, members(text, span)[name], getattr(block, name))
-    yield from without(spans, gone)
+        is_bare = _is_bare(kept)
+        edits += _edits_of_turn(text, spans[place], blocks, fates, to)
+    return Sorting([*edits, *without(spans, gone)], is_bare and not was_bare)
 
 
-def _blocks_of(turn: _Turn) -> list[_Block]:
-    """Of an assistant's turn; none of one that is plain text, or that cannot be read."""
-    if turn.role != "assistant" or memoryview(turn.content)[0] != ord("["):
-        return []
+def must_think(fields: Mapping[str, msgspec.Raw], to: Destination) -> bool:
+    """Whether the model may not answer without thinking first."""
+    raw = fields.get("thinking")
+    own = _SETTING(raw) if raw is not None else None
+    return to.thinks or (own is not None and own.type == "enabled")
+
+
+def _edits_of_turn(
+    text: memoryview, turn: Span, blocks: list[_Block], fates: list[Fate], to: Destination
+) -> Iterator[Edit]:
+    if all(fate is Fate.KEPT for fate in fates):
+        return
+    spans = items(text, members(text, turn)["content"].value)
+    yield from without(spans, places_left(fates))
+    for block, span, fate in zip(blocks, spans, fates, strict=True):
+        if fate is Fate.UNMARKED:
+            name = _opaque_of(block)
+            yield to.unmarking(text, members(text, span)[name], getattr(block, name))
+
+
+def _blocks_of(message: memoryview) -> list[_Block] | None:
+    """Of an assistant's turn; none of one that is plain text, ``None`` of what is no such turn."""
     try:
-        return _BLOCKS(turn.content)
-    except _UNREADABLE:
-        return []
+        turn = _TURN(message)
+        if turn.role != "assistant":
+            return None
+        return _BLOCKS(turn.content) if memoryview(turn.content)[0] == _LIST else []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
-def _fate_of_block(block: _Block, to: Destination) -> Fate:
+def _fate_of(block: _Block, to: Destination) -> Fate:
     return to.fate(getattr(block, _opaque_of(block))) if block.type in _THINKING else Fate.KEPT
 
 
@@ -78,17 +98,6 @@ def _opaque_of(block: _Block) -> str:
     return "signature" if block.type == "thinking" else "data"
 
 
-def is_bare(raw: msgspec.Raw) -> bool:
-    """Whether the last turn of the assistant calls tools without thinking first, which Anthropic refuses from a model
-    that has to think."""
-    last = next((turn for turn in reversed(_TURNS(raw)) if turn.role == "assistant"), None)
-    blocks = _blocks_of(last) if last is not None else []
+def _is_bare(blocks: list[_Block]) -> bool:
+    """Whether a turn calls tools without thinking first, which Anthropic refuses in the last one of a model that must."""
     return any(block.type == "tool_use" for block in blocks) and blocks[0].type not in _THINKING
-
-
-def thinking_stopped(fields: dict[str, msgspec.Raw], to: Destination) -> dict[str, msgspec.Raw]:
-    """The fields where the model goes on without thinking for this turn; with the user's next one it thinks again."""
-    raw = fields.get("thinking")
-    own = _SETTING(raw) if raw is not None else None
-    is_on = to.thinks or (own is not None and own.type == "enabled")
-    return {**fields, "thinking": NO_THINKING} if is_on else fields

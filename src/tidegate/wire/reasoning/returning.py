@@ -9,7 +9,7 @@ nothing changes but those parts; where there are none of them, the body is the c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -18,9 +18,13 @@ from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.chat_history import read_chat
-from tidegate.wire.reasoning.destination import Destination, Fate, places_left
-from tidegate.wire.reasoning.messages_history import is_bare, read_messages, thinking_stopped
-from tidegate.wire.reasoning.spans import Edit, RepeatedKeyError, edited, items, members, whole, without
+from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
+from tidegate.wire.reasoning.messages_history import NO_THINKING, must_think, read_messages
+from tidegate.wire.reasoning.spans import Edit, RepeatedKeyError, edited, items, members, pieces_of, whole, without
+from tidegate.wire.splice import Piece
+
+MOST_COPIED = 1 << 20
+"""Of a list of messages that has to change; a larger one is cut into views."""
 
 
 class _Item(msgspec.Struct, gc=False):
@@ -29,12 +33,6 @@ class _Item(msgspec.Struct, gc=False):
 
 
 _ITEMS = msgspec.json.Decoder(list[_Item]).decode
-
-
-def may_hold_reasoning(kind: Kind, body: bytes | bytearray) -> bool:
-    """Whether anything in a client's body looks like reasoning, marked or not."""
-    field = _FIELDS.get(kind)
-    return field is not None and any(sign in body for sign in _SIGNS[field])
 
 
 def returned(kind: Kind, body: JsonObject, to: Destination) -> JsonObject:
@@ -47,29 +45,53 @@ def returned(kind: Kind, body: JsonObject, to: Destination) -> JsonObject:
     raw = body.fields.get(field) if field is not None else None
     if field is None or raw is None:
         return body
-    text = memoryview(raw)
     try:
-        edits = list(_READERS[kind](text, to))
-        if not edits:
-            return body
-        fields = {**body.fields, field: msgspec.Raw(edited(text, edits))}
-        if kind is not Kind.CHAT and field == "messages" and is_bare(fields[field]) and not is_bare(raw):
-            fields = thinking_stopped(fields, to)
+        edits, is_bare = _READERS[kind](memoryview(raw), to)
+        fields = {**body.fields, "thinking": NO_THINKING} if is_bare and must_think(body.fields, to) else body.fields
     except RepeatedKeyError:
         raise MalformedBodyError(f"a key appears twice in an object of {field!r}", where=field) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return body  # its provider says what is wrong with it
-    return JsonObject(fields, body.size + len(fields[field]) - len(raw))
+    if not edits:
+        return body
+    if len(raw) > MOST_COPIED and not to.rebuilds:
+        return EditedObject(fields, body.size, raw, edits)
+    text = edited(raw, edits)
+    return JsonObject({**fields, field: msgspec.Raw(text)}, body.size + len(text) - len(raw))
 
 
-def _read_items(text: memoryview, to: Destination) -> Iterator[Edit]:
+class EditedObject(JsonObject, eq=False):
+    """A large body that goes up in the client's own bytes, but for what is edited in one of its fields.
+
+    Attributes:
+        raw: that field as the client sent it, which it still has among ``fields``.
+        edits: what changes in it.
+    """
+
+    raw: msgspec.Raw
+    edits: list[Edit]
+
+    def finished(self, pieces: list[Piece]) -> list[Piece]:
+        """The rendered body with the edits made. The field stands in it as a whole, or behind what was put first."""
+        place = next(place for place, piece in enumerate(pieces) if self._is_part(piece))
+        view = memoryview(self.raw)
+        start = len(view) - len(pieces[place])
+        kept = [Edit(edit.start - start, edit.end - start, edit.text) for edit in self.edits]
+        return [*pieces[:place], *pieces_of(view[start:], kept), *pieces[place + 1 :]]
+
+    def _is_part(self, piece: Piece) -> bool:
+        return piece is self.raw or (isinstance(piece, memoryview) and piece.obj is self.raw)
+
+
+def _read_items(text: memoryview, to: Destination) -> Sorting:
     """Items of reasoning."""
     read, spans = _ITEMS(text), items(text, whole(text))
     fates = [to.fate(item.encrypted_content) if item.type == "reasoning" else Fate.KEPT for item in read]
-    yield from without(spans, places_left(fates))
+    edits = list(without(spans, places_left(fates)))
     for item, span, fate in zip(read, spans, fates, strict=True):
         if fate is Fate.UNMARKED:
-            yield to.unmarking(text, members(text, span)["encrypted_content"], item.encrypted_content)
+            edits.append(to.unmarking(text, members(text, span)["encrypted_content"], item.encrypted_content))
+    return Sorting(edits)
 
 
 _FIELDS = {
@@ -78,8 +100,7 @@ _FIELDS = {
     Kind.COUNT_TOKENS: "messages",
     Kind.RESPONSES: "input",
 }
-_SIGNS = {"messages": (b'thinking"', b'"reasoning'), "input": (b'"reasoning"',)}
-_READERS: dict[Kind, Callable[[memoryview, Destination], Iterator[Edit]]] = {
+_READERS: dict[Kind, Callable[[memoryview, Destination], Sorting]] = {
     Kind.CHAT: read_chat,
     Kind.MESSAGES: read_messages,
     Kind.COUNT_TOKENS: read_messages,

@@ -18,6 +18,7 @@ _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _STRING = msgspec.json.Decoder(str).decode
 _OPENING = re.compile(rb"[ \t\n\r]*[\[{][ \t\n\r]*")
 _KEY = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
+_SOMEBODY_ELSE = re.compile(rb'\{[ \t\n\r]*"role"[ \t\n\r]*:[ \t\n\r]*"(?:user|system|developer|tool)"')
 _END = re.compile(rb"[ \t\n\r]*\Z")
 _SEPARATOR = re.compile(rb"[ \t\n\r]*(?:,[ \t\n\r]*|[\]}])")
 
@@ -73,6 +74,11 @@ def items(text: Text, span: Span) -> list[Span]:
     return found
 
 
+def assistants(text: Text, spans: Sequence[Span]) -> Iterator[int]:
+    """Which messages of a list may be the assistant's: of the others nothing is decoded, for most bytes are theirs."""
+    return (place for place, span in enumerate(spans) if _SOMEBODY_ELSE.match(text, span.start) is None)
+
+
 def members(text: Text, span: Span) -> dict[str, Member]:
     """Where keys and values of an object stand.
 
@@ -113,12 +119,19 @@ def without(spans: Sequence[Span], dropped: Iterable[int]) -> Iterator[Edit]:
 
 def edited(text: Text, edits: Iterable[Edit]) -> bytes:
     """The text with all edits made; they must not overlap."""
+    return b"".join(pieces_of(text, edits))
+
+
+def pieces_of(text: Text, edits: Iterable[Edit]) -> Iterator[Text]:
+    """The same in pieces, of which those that stay are views."""
     view, position = memoryview(text), 0
-    pieces: list[Text] = []
     for edit in sorted(edits):
-        pieces += [view[position : edit.start], edit.text]
+        if edit.start > position:
+            yield view[position : edit.start]
+        if edit.text:
+            yield edit.text
         position = edit.end
-    return b"".join([*pieces, view[position:]])
+    yield view[position:]
 
 
 def _after(pattern: re.Pattern[bytes], text: Text, position: int) -> int:
