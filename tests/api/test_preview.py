@@ -42,3 +42,9 @@ async def test_what_the_gateway_would_refuse_is_refused(client):
         await client.preview("nobody", {"messages": TURNS})
     with pytest.raises(NotFoundError):
         await client.preview("bot", {"messages": TURNS}, version="v9.9.9")
+
+
+async def test_reasoning_of_another_maker_is_left_out(client):
+    spoken = {"role": "assistant", "content": "There.", "reasoning_details": [{"signature": "~tidegate.00000000.x"}]}
+    found = await client.preview("bot", {"messages": [*TURNS, spoken]})
+    assert found.body["messages"][-1] == {"role": "assistant", "content": "There."}

@@ -28,13 +28,14 @@ async def test_providers_travel_with_references_and_exact_prices(world):
         api_key="sk-literal",
         prices={"*": msgspec.convert({"input": "0.10", "output": "0.40"}, PriceSpec)},
         max_in_flight=7,
+        maker="vendor",
     )
     async with world.control.state.write() as connection:
         change = await put_provider(connection, "claude", spec, actor="test", at=START)
     world.control.secrets.update(change.secrets)
     await world.control.operations.routing_changed()
     provider = world.control.publisher.current.providers["claude"]
-    assert (provider.credential, provider.max_in_flight) == ("memory:provider.claude", 7)
+    assert (provider.credential, provider.max_in_flight, provider.maker) == ("memory:provider.claude", 7, "vendor")
     assert (provider.prices["*"].input, provider.prices["*"].cached) == (100_000, 100_000)
     assert b"sk-literal" not in msgspec.json.encode(world.control.publisher.current)
     assert b"sk-literal" in world.control.publisher._line
