@@ -63,6 +63,7 @@ model-env: $(MODEL_VENV)/.ready ## PyTorch and transformers, for examples/real_m
 # llama.cpp is compiled from its source package, which brings its own build tools but no compiler.
 $(MODEL_VENV)/.llama: examples/real_model/requirements-llama.lock $(MODEL_VENV)/.ready
 	@command -v $${CXX:-c++} >/dev/null || { echo "llama.cpp is compiled here, and there is no C++ compiler (Debian: apt-get install g++)"; exit 1; }
+	@echo "compiling llama.cpp: about seven minutes of one core"
 	$(MODEL_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r $<
 	@touch $@
 
