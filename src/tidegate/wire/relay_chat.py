@@ -66,7 +66,7 @@ class ChatRelay(EventRelay):
     def __init__(self, mark: bytes = b"", *, strips_usage: bool = False, choices: int = 1) -> None:
         super().__init__(mark)
         self._details: list[Detail] | None = None  # of the event under way, whose values may be opaque
-        self._marked_details: set[Detail] = set()
+        self._marked_details: frozenset[Detail] = frozenset()
         self._strips_usage = strips_usage
         self._choices = choices
         self._seen = self._finished = _NONE
@@ -101,12 +101,16 @@ class ChatRelay(EventRelay):
         if (delta is not None and (delta.content or _has_other_content(delta))) or choice.text:
             self.has_content = True
             self.content_events += 1
-            if delta is not None and delta.refusal:
-                self.is_refused = True
-            if delta is not None and delta.reasoning_details and self._mark:
-                self._details = [*(self._details or ()), *_opaque(index, delta.reasoning_details)]
+            if delta is not None and (delta.refusal or delta.reasoning_details):
+                self._note(index, delta)
         if choice.finish_reason:
             self._finish(index, choice.finish_reason)
+
+    def _note(self, index: int, delta: _Delta) -> None:
+        """What few deltas bring."""
+        self.is_refused = self.is_refused or bool(delta.refusal)
+        if delta.reasoning_details and self._mark:
+            self._details = [*(self._details or ()), *_opaque(index, delta.reasoning_details)]
 
     def _with_marks(self, data: bytes, block: bytes) -> tuple[bytes, bytes]:
         """The event with our mark on opaque values; of one in several pieces the first has it."""
@@ -119,7 +123,7 @@ class ChatRelay(EventRelay):
             if detail not in self._marked_details:
                 fresh.append(place)
             if detail[1] is not None:
-                self._marked_details.add(detail)
+                self._marked_details |= {detail}
         return marked(data, fresh, self._mark), marked_block(block, data, fresh, self._mark)
 
     def _finish(self, index: int, reason: str) -> None:

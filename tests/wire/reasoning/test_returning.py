@@ -175,6 +175,14 @@ class TestThinkingInTheMiddleOfATurn:
         asked = fields_for(Kind.MESSAGES, ABROAD, {"messages": list(LOOP), **THINKS})
         assert asked == {"messages": [USER, assistant(called()), RESULT], "thinking": {"type": "disabled"}}
 
+    @pytest.mark.parametrize(
+        ("edit", "is_kept"), [("clear_thinking_20251015", False), ("clear_tool_uses_20250919", True)]
+    )
+    def test_nobody_is_asked_to_trim_thinking_then(self, edit, is_kept):
+        trimming = {"edits": [{"type": edit}]}
+        asked = fields_for(Kind.MESSAGES, ABROAD, {"messages": list(LOOP), "context_management": trimming, **THINKS})
+        assert asked.get("context_management") == (trimming if is_kept else None)
+
     @pytest.mark.parametrize("setting", [{"type": "adaptive"}, {"type": "disabled"}, None])
     def test_a_model_that_need_not_think_is_left_alone(self, setting):
         asked = fields_for(Kind.MESSAGES, ABROAD, {"messages": list(LOOP), "thinking": setting})

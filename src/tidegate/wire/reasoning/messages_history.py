@@ -14,6 +14,7 @@ NO_THINKING = msgspec.Raw(b'{"type":"disabled"}')
 """Stands in the place of ``thinking``, also where a version has settled it, when what it requires was left behind."""
 
 _LIST = ord("[")
+_TRIMMING, _TRIMS_THINKING = "context_management", b"clear_thinking"
 _THINKING = ("thinking", "redacted_thinking")
 
 
@@ -64,6 +65,13 @@ def must_think(fields: Mapping[str, msgspec.Raw], to: Destination) -> bool:
     raw = fields.get("thinking")
     own = _SETTING(raw) if raw is not None else None
     return to.thinks or (own is not None and own.type == "enabled")
+
+
+def without_thinking(fields: Mapping[str, msgspec.Raw]) -> dict[str, msgspec.Raw]:
+    """The fields with thinking disabled for this turn, and without what asks Anthropic to trim thinking, which it refuses
+    then; it only trims what the client sends whole."""
+    kept = {name: raw for name, raw in fields.items() if name != _TRIMMING or _TRIMS_THINKING not in bytes(raw)}
+    return {**kept, "thinking": NO_THINKING}
 
 
 def _edits_of_turn(

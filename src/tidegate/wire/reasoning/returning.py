@@ -19,7 +19,7 @@ from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.chat_history import read_chat
 from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
-from tidegate.wire.reasoning.messages_history import NO_THINKING, must_think, read_messages
+from tidegate.wire.reasoning.messages_history import must_think, read_messages, without_thinking
 from tidegate.wire.reasoning.spans import Edit, RepeatedKeyError, edited, items, members, pieces_of, whole, without
 from tidegate.wire.splice import Piece
 
@@ -47,7 +47,7 @@ def returned(kind: Kind, body: JsonObject, to: Destination) -> JsonObject:
         return body
     try:
         edits, is_bare = _READERS[kind](memoryview(raw), to)
-        fields = {**body.fields, "thinking": NO_THINKING} if is_bare and must_think(body.fields, to) else body.fields
+        fields = without_thinking(body.fields) if is_bare and must_think(body.fields, to) else body.fields
     except RepeatedKeyError:
         raise MalformedBodyError(f"a key appears twice in an object of {field!r}", where=field) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
