@@ -9,13 +9,15 @@ import msgspec
 
 from tidegate.wire.answer import Answer
 from tidegate.wire.kinds import Kind
-from tidegate.wire.reasoning.marking import BLOCKS, DETAILS, ITEMS, Path, marked, places
+from tidegate.wire.reasoning.marking import BLOCKS, DETAILS, EXTRAS, ITEMS, Path, marked, places
 from tidegate.wire.usage import OpenAIUsage, read_anthropic_usage, read_openai_usage
 
 
 class _Message(msgspec.Struct, gc=False):
     refusal: Any = None
-    reasoning_details: Any = None
+    reasoning_details: msgspec.Raw = msgspec.Raw(b"null")
+    tool_calls: msgspec.Raw = msgspec.Raw(b"null")
+    extra_content: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -76,6 +78,7 @@ _MESSAGE = msgspec.json.Decoder(_AnthropicMessage)
 _TOKEN_COUNT = msgspec.json.Decoder(_TokenCount)
 _RESPONSE = msgspec.json.Decoder(_Response)
 _PLAIN = _Message()
+_DETAILS, _THOUGHT = b'"reasoning_details"', b'"thought_signature"'
 _THINKING, _ENCRYPTED = b'thinking"', b'"encrypted_content"'
 
 
@@ -107,8 +110,7 @@ def _read_completion(body: bytes, mark: bytes) -> Answer:
     for choice in told.choices:
         if choice.message != _PLAIN and choice.message is not None:
             is_refused = is_refused or bool(choice.message.refusal)
-            if choice.message.reasoning_details:
-                body, mark = _with_marks(body, DETAILS, mark), b""  # those of all choices at once
+            body, mark = _with_chat_marks(body, mark), b""  # those of all choices at once
         if choice.finish_reason == "content_filter":
             is_filtered = True
     if not told.choices:
@@ -160,6 +162,12 @@ def _has_refusal(content: Any) -> bool:
 
 def _with_marks(body: bytes, path: Path, mark: bytes) -> bytes:
     return marked(body, places(body, path), mark) if mark else body
+
+
+def _with_chat_marks(body: bytes, mark: bytes) -> bytes:
+    found = [*(places(body, DETAILS) if _DETAILS in body else ())]
+    found += [place for path in EXTRAS for place in places(body, path)] if _THOUGHT in body else []
+    return marked(body, found, mark) if mark else body
 
 
 _READERS: dict[Kind, Callable[[bytes, bytes], Answer]] = {

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 import msgspec
 
 from tidegate.wire.kinds import Kind
-from tidegate.wire.reasoning.marking import DELTA_DETAILS, OF_DETAILS, marked, marked_block, places
+from tidegate.wire.reasoning.marking import DELTA_DETAILS, DELTA_EXTRAS, OF_DETAILS, marked, marked_block, places
 from tidegate.wire.relay import EventRelay
 from tidegate.wire.surprisal import NOTHING, read_surprisal
 from tidegate.wire.usage import read_openai_usage
 
 DONE = b"data: [DONE]\n\n"
 _USAGE_NULL = b',"usage":null'
+_THOUGHT = b'"thought_signature"'
 _NONE: AbstractSet[int] = frozenset()
 _FIRST: AbstractSet[int] = frozenset((0,))
 Detail = tuple[int, int | None, str]
@@ -30,6 +31,7 @@ class _Delta(msgspec.Struct, gc=False):
     tool_calls: Any = None
     function_call: Any = None
     audio: Any = None
+    extra_content: Any = None
 
 
 class _Choice(msgspec.Struct, gc=False):
@@ -60,12 +62,12 @@ class ChatRelay(EventRelay):
         choices: asked for; a choice that never began is as unfinished as one that was cut.
     """
 
-    __slots__ = ("_choices", "_details", "_finished", "_marked_details", "_seen", "_strips_usage")
+    __slots__ = ("_choices", "_finished", "_marked_details", "_opaque", "_seen", "_strips_usage")
     kind: ClassVar[Kind] = Kind.CHAT
 
     def __init__(self, mark: bytes = b"", *, strips_usage: bool = False, choices: int = 1) -> None:
         super().__init__(mark)
-        self._details: list[Detail] | None = None  # of the event under way, whose values may be opaque
+        self._opaque: list[Detail] | None = None  # details of the event under way, which may have other such values
         self._marked_details: frozenset[Detail] = frozenset()
         self._strips_usage = strips_usage
         self._choices = choices
@@ -81,7 +83,7 @@ class ChatRelay(EventRelay):
         if chunk.choices:
             for choice in chunk.choices:
                 self._follow_choice(choice)
-        if self._details is not None:
+        if self._opaque is not None:
             data, block = self._with_marks(data, block)
         if not self.model and chunk.model:
             self.model = chunk.model
@@ -98,7 +100,7 @@ class ChatRelay(EventRelay):
             self._seen = _with(self._seen, index)
             self.is_complete = False
         delta = choice.delta
-        if (delta is not None and (delta.content or _has_other_content(delta))) or choice.text:
+        if (delta is not None and (delta.content or self._has_other_content(delta))) or choice.text:
             self.has_content = True
             self.content_events += 1
             if delta is not None and (delta.refusal or delta.reasoning_details):
@@ -110,16 +112,28 @@ class ChatRelay(EventRelay):
         """What few deltas bring."""
         self.is_refused = self.is_refused or bool(delta.refusal)
         if delta.reasoning_details and self._mark:
-            self._details = [*(self._details or ()), *_opaque(index, delta.reasoning_details)]
+            self._opaque = [*(self._opaque or ()), *_opaque_details(index, delta.reasoning_details)]
+
+    def _has_other_content(self, delta: _Delta) -> bool:
+        """Whether a delta without text is content."""
+        if (delta.tool_calls or delta.extra_content) and self._mark:
+            self._opaque = self._opaque or []
+        return bool(
+            delta.tool_calls
+            or delta.reasoning_content
+            or delta.reasoning
+            or delta.reasoning_details
+            or delta.refusal
+            or delta.function_call
+            or delta.audio
+        )
 
     def _with_marks(self, data: bytes, block: bytes) -> tuple[bytes, bytes]:
         """The event with our mark on opaque values; of one in several pieces the first has it."""
-        details, self._details = self._details or [], None
-        found = places(data, DELTA_DETAILS)
-        if len(found) != len(details):
-            return data, block
-        fresh = []
-        for place, detail in zip(found, details, strict=True):
+        details, self._opaque = self._opaque or [], None
+        fresh = [place for path in DELTA_EXTRAS for place in places(data, path)] if _THOUGHT in data else []
+        found = places(data, DELTA_DETAILS) if details else []
+        for place, detail in zip(found, details, strict=False):  # none are found where they are ambiguous
             if detail not in self._marked_details:
                 fresh.append(place)
             if detail[1] is not None:
@@ -166,19 +180,7 @@ def _with(indexes: AbstractSet[int], index: int) -> AbstractSet[int]:
     return {*indexes, index} if indexes or index else _FIRST
 
 
-def _has_other_content(delta: _Delta) -> bool:
-    return bool(
-        delta.tool_calls
-        or delta.reasoning_content
-        or delta.reasoning
-        or delta.reasoning_details
-        or delta.refusal
-        or delta.function_call
-        or delta.audio
-    )
-
-
-def _opaque(choice: int, details: Any) -> list[Detail]:
+def _opaque_details(choice: int, details: Any) -> list[Detail]:
     """The opaque values among a delta's ``reasoning_details``, in their order."""
     entries = details if isinstance(details, list) else []
     return [

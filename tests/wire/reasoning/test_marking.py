@@ -43,10 +43,32 @@ COMPLETION = {
         {"index": 1, "finish_reason": "stop", "message": {"content": "b", "reasoning_details": DETAILS[:1]}},
     ]
 }
+SIGNED_CALL = {
+    "index": 0,
+    "id": "c",
+    "type": "function",
+    "function": {"name": "look", "arguments": '{"thought_signature": "EqQB"}'},
+    "extra_content": {"google": {"thought_signature": "CiQB"}},
+}
+CALLING = {
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "tool_calls",
+            "message": {"content": None, "tool_calls": [SIGNED_CALL, {**SIGNED_CALL, "extra_content": None}]},
+        },
+        {
+            "index": 1,
+            "finish_reason": "stop",
+            "message": {"content": "a", "extra_content": {"google": {"thought_signature": "CiQC"}}},
+        },
+    ]
+}
 WHOLE: list[tuple[Kind, dict[str, Any], tuple[str, ...]]] = [
     (Kind.MESSAGES, MESSAGE, ("EqQB+/==", "EmwK")),
     (Kind.RESPONSES, RESPONSE, ("gAAA",)),
     (Kind.CHAT, COMPLETION, ("EqQB", "gAAA")),
+    (Kind.CHAT, CALLING, ("CiQB", "CiQC")),
 ]
 
 
@@ -173,6 +195,18 @@ def test_details_beside_text_and_usage_are_marked_and_the_usage_is_cut():
     assert relay_all(ChatRelay(MARK, strips_usage=True), [both]) == with_marks(both, "EqQB").replace(
         b',"usage":null', b""
     )
+
+
+def test_signatures_of_streamed_calls_and_of_empty_text_are_marked():
+    parts = [
+        chunk({"index": 0, "delta": {"tool_calls": [SIGNED_CALL]}, "finish_reason": None}),
+        chunk({"index": 0, "delta": {"tool_calls": [{"index": 0, "function": {"arguments": "thought_signature"}}]}}),
+        chunk({"index": 0, "delta": {"content": "", "extra_content": {"google": {"thought_signature": "CiQC"}}}}),
+        chunk(finish("tool_calls")),
+        b"data: [DONE]\n\n",
+    ]
+    stream = b"".join(parts)
+    assert relay_all(ChatRelay(MARK), [stream]) == with_marks(stream, "CiQB", "CiQC")
 
 
 def test_entries_without_an_index_are_each_their_own():

@@ -296,6 +296,35 @@ class TestChat:
         spoken = self.spoken(reasoning="I think", content=None, tool_calls=[call])
         assert self.for_chat(ABROAD, spoken) == [{"role": "assistant", "content": None, "tool_calls": [call]}]
 
+    @staticmethod
+    def call(signature: Any, name: str = "look") -> dict[str, Any]:
+        signed = {} if signature is None else {"extra_content": {"google": {"thought_signature": signature}}}
+        return {"id": "c", **signed, "type": "function", "function": {"name": name, "arguments": "{}"}}
+
+    @ANYWHERE
+    def test_signed_calls_stay_and_their_signatures_go_to_their_maker(self, to):
+        calls = [self.call(ours("A")), self.call(theirs("B")), self.call(None)]
+        spoken = self.spoken(tool_calls=calls, extra_content={"google": {"thought_signature": theirs("C")}})
+        expected = [self.call("A"), self.call(None), self.call(None)]
+        assert self.for_chat(to, spoken) == [self.spoken(tool_calls=expected)]
+
+    def test_unsigned_extras_go_anywhere_and_unmarked_signatures_home(self):
+        spoken = self.spoken(tool_calls=[self.call("A"), {**self.call(None), "extra_content": {"other": 1}}])
+        assert self.for_chat(HOME, spoken) == [spoken]
+        assert self.for_chat(ABROAD, spoken)[0]["tool_calls"] == [self.call(None), spoken["tool_calls"][1]]
+
+    @ANYWHERE
+    @pytest.mark.parametrize(
+        "odd", [7, "thought_signature", [], {"google": 7}, {"google": {"thought_signature": None}}]
+    )
+    def test_odd_extras_pass_as_they_came(self, to, odd):
+        spoken = self.spoken(tool_calls=[{**self.call(None), "extra_content": odd}], extra_content=odd)
+        assert self.for_chat(to, spoken) == [spoken]
+
+    @pytest.mark.parametrize("calls", ["thought_signature", {"thought_signature": 1}])
+    def test_odd_calls_pass_as_they_came(self, calls):
+        assert self.for_chat(ABROAD, self.spoken(tool_calls=calls)) == [self.spoken(tool_calls=calls)]
+
     @pytest.mark.parametrize("odd", ["text", 7, ["x", None, {"signature": 7}], {"signature": theirs("A")}])
     def test_odd_details_count_as_unmarked(self, odd):
         history = self.spoken(reasoning_details=odd)

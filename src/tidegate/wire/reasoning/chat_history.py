@@ -1,4 +1,5 @@
-"""Reasoning in the history of a ``/v1/chat/completions`` request: plain text of the assistant's messages, and details."""
+"""Reasoning in the history of a ``/v1/chat/completions`` request: plain text of the assistant's messages, details, and
+signatures of thoughts beside text and tool calls."""
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ from typing import Any
 import msgspec
 
 from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
+from tidegate.wire.reasoning.extra_content import EXTRA, edits_of_calls, fate_of_extra
 from tidegate.wire.reasoning.marking import OF_DETAILS
 from tidegate.wire.reasoning.marks import split_mark
 from tidegate.wire.reasoning.spans import Edit, Span, assistants, items, members, whole, without
 
 _TEXTS = ("reasoning_content", "reasoning")
 _DETAILS = "reasoning_details"
+_CALLS = "tool_calls"
+_THOUGHT = b"thought_signature"
 _NOTHING = msgspec.Raw(b"null")
 _EMPTY = frozenset((b"null", b'""', b"[]"))
 
@@ -24,6 +28,7 @@ class _Turn(msgspec.Struct, gc=False):
     reasoning_details: Any = None
     reasoning_content: Any = None
     reasoning: Any = None
+    extra_content: Any = None
     tool_calls: msgspec.Raw = _NOTHING
     function_call: msgspec.Raw = _NOTHING
     refusal: msgspec.Raw = _NOTHING
@@ -40,15 +45,14 @@ def read_chat(text: memoryview, to: Destination) -> Sorting:
     gone: list[int] = []
     for place in assistants(text, spans):
         turn = _TURN(text[slice(*spans[place])])
-        if turn.role != "assistant" or not (turn.reasoning_details or turn.reasoning_content or turn.reasoning):
+        if turn.role != "assistant":
             continue
         details = _Details(turn.reasoning_details, to)
-        if details.are_own and not details.has_marks:
-            continue
-        if not details.are_own and not details.has_own and _says_nothing_else(turn):
+        has_reasoning = bool(turn.reasoning_details or turn.reasoning_content or turn.reasoning)
+        if has_reasoning and not details.are_own and not details.has_own and _says_nothing_else(turn):
             gone.append(place)
-            continue
-        edits += _edits_of_turn(text, spans[place], details)
+        elif (has_reasoning and details.change) or turn.extra_content or _THOUGHT in bytes(turn.tool_calls):
+            edits += _edits_of_turn(text, spans[place], details, to)
     return Sorting([*edits, *without(spans, gone)])
 
 
@@ -58,6 +62,8 @@ class _Details:
     Attributes:
         are_own: the message's reasoning is the provider's own: by the marks it has, without any by where it goes.
         fates: of each entry.
+        has_own: one of them has the provider's mark.
+        change: something of it does not go as it is.
     """
 
     def __init__(self, entries: Any, to: Destination) -> None:
@@ -65,11 +71,11 @@ class _Details:
         self.entries: list[Any] = entries if isinstance(entries, list) else []
         found = [{fate for _, fate in self._marked(entry, to)} for entry in self.entries]
         marks = set().union(*found)
-        self.has_marks = bool(marks)
         self.are_own = Fate.LEFT not in marks if marks else to.is_home
         rest = Fate.KEPT if self.are_own else Fate.LEFT
         self.fates = [Fate.LEFT if Fate.LEFT in each else each.pop() if each else rest for each in found]
         self.has_own = Fate.UNMARKED in self.fates
+        self.change = bool(marks) or not self.are_own
 
     @staticmethod
     def _marked(entry: Any, to: Destination) -> Iterator[tuple[str, Fate]]:
@@ -90,12 +96,18 @@ class _Details:
                         yield self._to.unmarking(text, found[name], entry[name])
 
 
-def _edits_of_turn(text: memoryview, span: Span, details: _Details) -> Iterator[Edit]:
+def _edits_of_turn(text: memoryview, span: Span, details: _Details, to: Destination) -> Iterator[Edit]:
     found = members(text, span)
+    fate, edits = fate_of_extra(text, found, to)
+    yield from edits
     dropped = set() if details.are_own else {name for name in (*_TEXTS, _DETAILS) if name in found}
-    if details.are_own or details.has_own:
+    if details.has_own:
         dropped.discard(_DETAILS)
         yield from details.edits(text, found[_DETAILS].value)
+    if fate is Fate.LEFT:
+        dropped.add(EXTRA)
+    if _CALLS in found and text[found[_CALLS].value.start] == ord("["):
+        yield from edits_of_calls(text, found[_CALLS].value, to)
     names = list(found)
     yield from without([member.whole for member in found.values()], (names.index(name) for name in dropped))
 

@@ -6,6 +6,7 @@ endpoint    opaque part                                              where
 messages    ``signature`` of thinking, ``data`` of redacted thinking  blocks; their start and signature deltas
 responses   ``encrypted_content`` of reasoning                        items, their events, the last event
 chat        ``signature`` and ``data`` of ``reasoning_details``       messages and deltas
+chat        ``thought_signature`` in ``extra_content.google``         the same, and their tool calls
 ==========  =======================================================  ====================================
 
 What cannot be followed stays without a mark, which is no error: then the rule for unmarked parts holds.
@@ -32,6 +33,14 @@ ITEM: Path = ("item",)
 LAST_ITEMS: Path = ("response", "output", EACH)
 DETAILS: Path = ("choices", EACH, "message", "reasoning_details", EACH)
 DELTA_DETAILS: Path = ("choices", EACH, "delta", "reasoning_details", EACH)
+EXTRAS: tuple[Path, ...] = (
+    ("choices", EACH, "message", "extra_content", "google"),
+    ("choices", EACH, "message", "tool_calls", EACH, "extra_content", "google"),
+)
+DELTA_EXTRAS: tuple[Path, ...] = (
+    ("choices", EACH, "delta", "extra_content", "google"),
+    ("choices", EACH, "delta", "tool_calls", EACH, "extra_content", "google"),
+)
 
 _BY_TYPE = {
     "thinking": ("signature",),
@@ -42,6 +51,7 @@ _BY_TYPE = {
 OF_DETAILS = ("signature", "data")
 """What is opaque in an entry of ``reasoning_details``, whatever its type."""
 
+_BY_NAME = {"reasoning_details": OF_DETAILS, "extra_content": ("thought_signature",)}
 _QUOTE, _EMPTY = ord('"'), len('""')
 _TYPE = msgspec.json.Decoder(str).decode
 
@@ -49,8 +59,9 @@ _TYPE = msgspec.json.Decoder(str).decode
 def places(text: bytes, path: Path) -> list[int]:
     """Where marks go in the objects at ``path``: behind the quotes that open their opaque values, of which empty ones
     are none. Nothing where the text has another shape."""
+    names = next((names for step, names in _BY_NAME.items() if step in path), None)
     try:
-        return list(_places(text, whole(text), path, OF_DETAILS if "reasoning_details" in path else None))
+        return list(_places(text, whole(text), path, names))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, RepeatedKeyError):
         return []
 
