@@ -53,6 +53,13 @@ class Writer:
 
     def write(self, data: bytes) -> None:
         """Write at the end of this turn."""
+        if self._held or self._is_behind or len(data) > _HELD_LIMIT:
+            self._write_after_others(data)
+        else:
+            self._held = data
+            self._batch.add(self)
+
+    def _write_after_others(self, data: bytes) -> None:
         held = self._held
         if held and len(held) + len(data) <= _HELD_LIMIT:
             self._held = held + data
@@ -60,8 +67,7 @@ class Writer:
             self.write_through((data,))
         else:
             self.flush()
-            self._held = data
-            self._batch.add(self)
+            self.write(data)
 
     def write_through(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Hand what is large to the transport, without joining it."""
