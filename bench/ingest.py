@@ -24,7 +24,7 @@ from tests.fakes.observations import observation  # noqa: E402
 
 from tidegate.controller.clock import SystemClock  # noqa: E402
 from tidegate.controller.ingest import Ingest  # noqa: E402
-from tidegate.delivery.observation import ObservationBatch  # noqa: E402
+from tidegate.delivery.observation import ObservationBatch, decode_batch  # noqa: E402
 from tidegate.registry import schema  # noqa: E402
 from tidegate.registry.database import Database  # noqa: E402
 
@@ -65,10 +65,10 @@ async def ingest(encoded: list[bytes]) -> tuple[float, float]:
         async with database.engine.begin() as connection:
             await connection.run_sync(schema.observations.create_all)
         control = Ingest(database, SystemClock())
-        await control.store(msgspec.msgpack.decode(encoded[0], type=ObservationBatch))
+        await control.store(decode_batch(encoded[0]))
         cpu, wall = time.process_time(), time.perf_counter()
         for data in encoded[1:]:
-            await control.store(msgspec.msgpack.decode(data, type=ObservationBatch))
+            await control.store(decode_batch(data))
         taken = time.process_time() - cpu, time.perf_counter() - wall
         await database.close()
     return taken

@@ -79,7 +79,7 @@ def test_a_malformed_heartbeat_is_refused_with_its_field():
 
 def test_a_batch_sent_twice_is_told_so():
     _, http = client()
-    body = msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, columns={}))
+    body = msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, rows=[]))
     answers = [http.post("/link/v1/observations", content=body).json() for _ in range(2)]
     assert answers == [{"stored": True}, {"stored": False}]
 
@@ -127,7 +127,7 @@ def test_every_endpoint_asks_for_the_join_token():
         lambda headers: http.post("/link/v1/heartbeats", content=msgspec.json.encode(HEARTBEAT), headers=headers),
         lambda headers: http.post(
             "/link/v1/observations",
-            content=msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, columns={})),
+            content=msgspec.msgpack.encode(ObservationBatch(gateway="a", boot_id="b", sequence=1, rows=[])),
             headers=headers,
         ),
         lambda headers: http.post(

@@ -1,13 +1,11 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import msgspec
 import pytest
 from tests.fakes.observations import batch, observation
 
 from tidegate.controller.clock import ManualClock
 from tidegate.controller.ingest import Ingest, RetentionSettings
-from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, schema
 from tidegate.registry.database import Database
 from tidegate.registry.requests import RequestFilter, find_requests
@@ -59,38 +57,6 @@ async def test_what_is_no_sample_is_stored_and_counted_apart(database):
         assert len((await find_requests(connection, RequestFilter())).rows) == 2
 
 
-async def test_a_batch_that_lacks_a_column_is_refused_whole(database):
-    ingest = Ingest(database, ManualClock(NOW))
-    good = batch([sample()])
-    columns = {name: values for name, values in good.columns.items() if name != "outcome"}
-    with pytest.raises(InvalidInputError, match="outcome"):
-        await ingest.store(msgspec.structs.replace(good, columns=columns))
-    uneven = {**good.columns, "outcome": []}
-    with pytest.raises(InvalidInputError, match="length"):
-        await ingest.store(msgspec.structs.replace(good, columns=uneven))
-    assert await ingest.store(good)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1.0, "many", None, True])
-async def test_observations_that_are_no_whole_numbers_are_refused(database, value):
-    """So that no sum can ever become NaN."""
-    ingest = Ingest(database, ManualClock(NOW))
-    good = batch([sample()])
-    wrong = msgspec.structs.replace(good, columns={**good.columns, "duration_us": [value]})
-    with pytest.raises(InvalidInputError, match="duration_us"):
-        await ingest.store(wrong)
-    assert await ingest.store(good)
-
-
-async def test_batches_of_an_older_gateway_lack_the_columns_that_came_later(database):
-    ingest = Ingest(database, ManualClock(NOW))
-    whole = batch([sample(unit_hash=n) for n in range(3)])
-    later = ("has_own_unit", "keeps_format", "is_open", "waited_us", "later_attempts_us", "surprisal_tokens")
-    old = {name: values for name, values in whole.columns.items() if name not in later}
-    assert await ingest.store(msgspec.structs.replace(whole, columns=old))
-    assert (await counted(database))[KEY].window.requests == 3
-
-
 async def test_restarts_and_two_control_processes_count_each_unit_once(database):
     rows = [
         sample(unit_hash=n % 7, request_id=f"req_{n}", started_at_us=1_000 - n, propensity=500, duration_us=1_000 * n)
@@ -135,12 +101,6 @@ async def test_reports_of_open_requests_are_counted_and_not_kept_as_requests(dat
     await ingest.store(batch([sample(**fields, duration_us=9_000_000, waited_us=4_000_000)], sequence=2))
     compared = (await counted(database))[KEY].compared
     assert (compared.open_latency.count, compared.latency.count, compared.units) == (0, 1, 1)
-
-
-async def test_a_column_of_a_newer_gateway_is_ignored(database):
-    ingest = Ingest(database, ManualClock(NOW))
-    good = batch([sample()])
-    assert await ingest.store(msgspec.structs.replace(good, columns={**good.columns, "mood": ["fine"]}))
 
 
 async def test_cleaning_up_keeps_the_bounds(database):

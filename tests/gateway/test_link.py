@@ -79,7 +79,7 @@ class Control:
     def request_ids(self) -> list[str]:
         """Each batch counts once, as for the real control: it comes at least once, again where a stop cut it short."""
         once = {(batch.boot_id, batch.sequence): batch for batch in self.batches}
-        return [row.request_id for batch in once.values() for row in batch.rows()]
+        return [row.request_id for batch in once.values() for row in batch.rows]
 
     @property
     def names(self) -> list[str]:

@@ -10,7 +10,7 @@ from tidegate.gateway.spool import Spool
 
 
 def ids(data: bytes) -> list[str]:
-    return [row.request_id for row in msgspec.msgpack.decode(data, type=ObservationBatch).rows()]
+    return [row.request_id for row in msgspec.msgpack.decode(data, type=ObservationBatch).rows]
 
 
 def test_spooled_batches_come_back_oldest_first_after_a_restart(tmp_path):

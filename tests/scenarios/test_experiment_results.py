@@ -134,7 +134,7 @@ async def test_a_unit_counts_once_in_the_segment_and_for_the_arm_of_its_first_re
     _, submitted = await ab_test(world)
     await world.until(submitted.id, "progressing.soaking")
     gateway = world.gateways[0]
-    rows = gateway.observe("bot", 300, cost_nano=costs(1)).rows()
+    rows = gateway.observe("bot", 300, cost_nano=costs(1)).rows
     others = {"control": "short", "stable": "short", "short": "long", "long": "stable"}
     later = [
         msgspec.structs.replace(

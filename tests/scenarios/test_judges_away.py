@@ -49,7 +49,7 @@ async def judged_second(world: World) -> None:
     gateway = world.gateways[0]
     observed = gateway.observe("bot", 20)
     await world.control.store(observed)
-    kept = [content_of(row) for row in observed.rows()]
+    kept = [content_of(row) for row in observed.rows]
     await world.control.store_records(RecordBatch.of("g", "content", gateway.sequence, map(encode_record, kept)))
     await world.control.judging.judge()
 

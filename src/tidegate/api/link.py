@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 from tidegate.api.problems import answer, problem_of
 from tidegate.api.uploads import too_large
-from tidegate.delivery.observation import ObservationBatch
+from tidegate.delivery.observation import ObservationBatch, decode_batch
 from tidegate.delivery.records import RecordBatch
 from tidegate.delivery.snapshot import Heartbeat, HeartbeatAnswer
 from tidegate.errors import InvalidInputError, TidegateError, UnauthenticatedError
@@ -47,7 +47,6 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
     """The endpoints under ``/link/v1``; with ``join_token`` each of them asks for it."""
     heartbeats = msgspec.json.Decoder(Heartbeat)
-    batches = msgspec.msgpack.Decoder(ObservationBatch)
     record_batches = msgspec.msgpack.Decoder(RecordBatch)
 
     async def snapshots(request: Request) -> Response:
@@ -73,8 +72,8 @@ def link_routes(link: Link, join_token: str | None = None) -> list[Route]:
     async def take_observations(request: Request) -> Response:
         body = await _body(request, MAX_BATCH_BYTES)
         try:
-            batch = batches.decode(body)
-        except msgspec.DecodeError as error:
+            batch = decode_batch(body)
+        except ValueError as error:
             raise InvalidInputError(f"not a batch: {error}", where="POST /link/v1/observations") from error
         return JSONResponse({"stored": await link.store(batch)})
 

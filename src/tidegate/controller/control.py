@@ -300,7 +300,7 @@ class Control:
         """Store a batch (the link), whoever leads; what was new is told to the logs and to OpenTelemetry."""
         is_new = await self.ingest.store(batch)
         if is_new and (self._export is not None or self.settings.telemetry.request_log != "off"):
-            rows = [row for row in batch.rows() if not row.is_open]
+            rows = [row for row in batch.rows if not row.is_open]
             log_requests(rows, self.settings.telemetry.request_log)
             if self._export is not None:
                 self._export.learn(rows)

@@ -14,7 +14,6 @@ from tidegate.controller.clock import Clock
 from tidegate.controller.folding import fold, is_randomised, sort_rows
 from tidegate.delivery.observation import Observation, ObservationBatch
 from tidegate.delivery.tally import tally
-from tidegate.errors import InvalidInputError
 from tidegate.registry import observations, units
 from tidegate.registry.arrivals import note_arrivals
 from tidegate.registry.database import Database
@@ -82,12 +81,8 @@ class Ingest:
         self.late = 0
 
     async def store(self, batch: ObservationBatch) -> bool:
-        """Store one batch; ``False`` when it was stored before.
-
-        Raises:
-            InvalidInputError: columns are missing or of different lengths.
-        """
-        rows = _rows(batch)
+        """Store one batch; ``False`` when it was stored before."""
+        rows = batch.rows
         await self._learn({row.release for row in rows if row.release})
         async with self._writing:
             is_new = await self._store(batch, rows)
@@ -169,16 +164,3 @@ class Ingest:
             return True
 
         return await self._database.transact(change)
-
-
-def _rows(batch: ObservationBatch) -> list[Observation]:
-    try:
-        return batch.rows()
-    except KeyError as error:
-        raise InvalidInputError(f"batch {batch.boot_id}/{batch.sequence} lacks the column {error}") from error
-    except TypeError as error:
-        raise InvalidInputError(
-            f"a column of batch {batch.boot_id}/{batch.sequence} is of another kind: {error}"
-        ) from error
-    except ValueError as error:
-        raise InvalidInputError(f"columns of batch {batch.boot_id}/{batch.sequence} differ in length") from error

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, Protocol, get_type_hints
+from typing import Protocol
 
 import msgspec
 
@@ -131,47 +132,66 @@ def perplexity_thousandths(row: Surprised) -> int:
 
 
 COLUMNS: tuple[str, ...] = Observation.__struct_fields__
-_DEFAULTS = dict(zip(reversed(COLUMNS), reversed(Observation.__struct_defaults__), strict=False))
-_INTEGERS = frozenset(name for name, kind in get_type_hints(Observation).items() if kind is int)
 
 
 class ObservationBatch(msgspec.Struct, kw_only=True):
-    """Observations as columns, in the order of :data:`COLUMNS`.
+    """Observations in the order they were recorded, each an array in the order of :data:`COLUMNS`.
 
-    ``(boot_id, sequence)`` identifies the batch: control stores it and the observations in one
-    transaction, so a batch sent twice counts once.
+    What a newer gateway adds at the end of a row is ignored, what an older one lacks there is the default.
+    ``(boot_id, sequence)`` identifies the batch: control stores it and the observations in one transaction, so a batch
+    sent twice counts once.
     """
 
     gateway: str
     boot_id: str
     sequence: int
-    columns: dict[str, list[Any]]
+    rows: list[Observation]
 
     @classmethod
     def of(cls, gateway: str, boot_id: str, sequence: int, rows: list[Observation]) -> ObservationBatch:
-        """Transpose ``rows`` (at least one)."""
-        transposed = zip(*map(msgspec.structs.astuple, rows), strict=True)
-        columns = {name: list(values) for name, values in zip(COLUMNS, transposed, strict=True)}
-        return cls(gateway=gateway, boot_id=boot_id, sequence=sequence, columns=columns)
+        """By position."""
+        return cls(gateway=gateway, boot_id=boot_id, sequence=sequence, rows=rows)
 
     def __len__(self) -> int:
-        return len(next(iter(self.columns.values()), ()))
+        return len(self.rows)
 
-    def rows(self) -> list[Observation]:
-        """The observations again; columns a newer gateway added are ignored, those an older one lacks are defaults.
 
-        Raises:
-            KeyError: a column without a default is missing.
-            TypeError: a value is not of its column's kind; what is added up must be whole numbers.
-            ValueError: columns differ in length.
-        """
-        length = len(next(iter(self.columns.values()), ()))
-        return [Observation(*row) for row in zip(*(self._column(name, length) for name in COLUMNS), strict=True)]
+class EncodedBatch(msgspec.Struct, kw_only=True):
+    """The same on its way: each row was encoded the moment it was recorded."""
 
-    def _column(self, name: str, length: int) -> Sequence[Any]:
-        if name not in self.columns and name in _DEFAULTS:
-            return (_DEFAULTS[name],) * length
-        values = self.columns[name]
-        if name in _INTEGERS and not set(map(type, values)) <= {int}:
-            raise TypeError(f"{name} holds what is no integer, which would spoil every sum that it enters")
-        return values
+    gateway: str
+    boot_id: str
+    sequence: int
+    rows: list[msgspec.Raw]
+
+    @classmethod
+    def of(cls, gateway: str, boot_id: str, sequence: int, encoded: Iterable[bytes]) -> EncodedBatch:
+        """A batch of observations that :func:`encode_observation` wrote."""
+        return cls(gateway=gateway, boot_id=boot_id, sequence=sequence, rows=[msgspec.Raw(row) for row in encoded])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+encode_observation: Callable[[Observation], bytes] = msgspec.msgpack.Encoder().encode
+"""An observation as it lies in a batch."""
+
+_DECODE = msgspec.msgpack.Decoder(ObservationBatch).decode
+_PLACE = re.compile(r"`\$\.rows\[(\d+)\]\[(\d+)\]`")
+
+
+def decode_batch(body: bytes) -> ObservationBatch:
+    """The batch that a gateway encoded.
+
+    Raises:
+        ValueError: it is none, or a value is not of its column's kind: what is added up must be whole numbers, or one
+            of them would spoil every sum it enters. Row and column are named.
+    """
+    try:
+        return _DECODE(body)
+    except msgspec.DecodeError as error:
+        raise ValueError(_PLACE.sub(_named, str(error))) from error
+
+
+def _named(place: re.Match[str]) -> str:
+    return f"{COLUMNS[int(place[2])]} of row {place[1]}"

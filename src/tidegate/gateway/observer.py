@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import count
 
-from tidegate.delivery.observation import Observation, ObservationBatch
+from tidegate.delivery.observation import EncodedBatch, Observation, encode_observation
 
 MAX_PENDING = 100_000
 BATCH_ROWS = 2_000
@@ -14,6 +14,8 @@ BATCH_ROWS = 2_000
 
 class Observer:
     """Collects observations of one gateway process; :meth:`record` never blocks and never fails.
+
+    An observation is encoded at once: what waits is a few hundred bytes, and no batch has to be made of many in one turn.
 
     Args:
         gateway: id of the gateway.
@@ -24,20 +26,23 @@ class Observer:
         dropped: observations lost because control was away for too long.
     """
 
-    __slots__ = ("_boot_id", "_gateway", "_numbers", "_pending", "dropped", "record")
+    __slots__ = ("_boot_id", "_gateway", "_numbers", "_pending", "dropped")
 
     def __init__(self, gateway: str, boot_id: str, numbers: Iterator[int] | None = None) -> None:
         self._gateway = gateway
         self._boot_id = boot_id
         self._numbers = numbers or count(1)
-        self._pending: deque[Observation] = deque()
+        self._pending: deque[bytes] = deque()
         self.dropped = 0
-        self.record = self._pending.append  # the hot path pays for one append
 
     def __len__(self) -> int:
         return len(self._pending)
 
-    def take(self) -> ObservationBatch | None:
+    def record(self, observation: Observation) -> None:
+        """Leave an observation."""
+        self._pending.append(encode_observation(observation))
+
+    def take(self) -> EncodedBatch | None:
         """The oldest observations as the next batch, ``None`` when there are none."""
         pending = self._pending
         while len(pending) > MAX_PENDING:
@@ -46,4 +51,4 @@ class Observer:
         if not pending:
             return None
         rows = [pending.popleft() for _ in range(min(BATCH_ROWS, len(pending)))]
-        return ObservationBatch.of(self._gateway, self._boot_id, next(self._numbers), rows)
+        return EncodedBatch.of(self._gateway, self._boot_id, next(self._numbers), rows)
