@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tidegate.gateway.http.writes import WriteBatch, Writer
+from tidegate.gateway.http.writes import WriteBatch, Writer, writer_of
 
 LARGE = b"x" * 100_000
 
@@ -72,7 +72,7 @@ async def batch():
 
 async def test_writes_go_out_together_at_the_end_of_the_turn(pair, batch):
     ours, theirs = pair
-    writer = Writer(batch, Wire(ours))
+    writer = writer_of(batch, Wire(ours))
     writer.write(b"one ")
     writer.write(b"two")
     assert read(theirs) == b""
@@ -82,7 +82,7 @@ async def test_writes_go_out_together_at_the_end_of_the_turn(pair, batch):
 
 async def test_each_turn_is_a_batch_of_its_own(pair, batch):
     ours, theirs = pair
-    writer = Writer(batch, Wire(ours))
+    writer = writer_of(batch, Wire(ours))
     for text in (b"one", b"two"):
         writer.write(text)
         await asyncio.sleep(0)
@@ -98,7 +98,7 @@ async def test_what_the_socket_does_not_take_is_the_transports_and_stays_before_
             break
     received = b""
     wire = Wire(ours)
-    writer = Writer(batch, wire)
+    writer = writer_of(batch, wire)
     writer.write(b"a" * 60_000)
     await asyncio.sleep(0)
     writer.write(b"b")
@@ -118,7 +118,7 @@ async def test_a_broken_socket_is_left_to_the_transport(pair, batch):
     ours, theirs = pair
     theirs.close()
     wire = Wire(ours)
-    Writer(batch, wire).write(b"lost")
+    writer_of(batch, wire).write(b"lost")
     await asyncio.sleep(0)
     assert wire.queue == b"lost"
 
@@ -126,7 +126,7 @@ async def test_a_broken_socket_is_left_to_the_transport(pair, batch):
 async def test_nothing_is_written_to_a_descriptor_that_may_be_somebody_elses(pair, batch):
     ours, theirs = pair
     wire = Wire(ours)
-    Writer(batch, wire).write(b"late")
+    writer_of(batch, wire).write(b"late")
     wire.was_closing = True
     await asyncio.sleep(0)
     assert (read(theirs), wire.queue) == (b"", b"")
@@ -138,7 +138,7 @@ async def test_nothing_is_written_to_a_descriptor_that_may_be_somebody_elses(pai
 async def test_what_must_not_go_to_the_socket_goes_to_the_transport(pair, batch, make):
     ours, theirs = pair
     wire = make(ours)
-    writer = Writer(batch, wire)
+    writer = writer_of(batch, wire)
     writer.write(b"secret")
     assert wire.queue == b"secret"
     await asyncio.sleep(0)
@@ -148,7 +148,7 @@ async def test_what_must_not_go_to_the_socket_goes_to_the_transport(pair, batch,
 async def test_large_pieces_follow_what_is_held(pair, batch):
     ours, theirs = pair
     wire = Wire(ours)
-    writer = Writer(batch, wire)
+    writer = writer_of(batch, wire)
     writer.write(b"head")
     writer.write(LARGE)
     assert (read(theirs), wire.queue) == (b"head", LARGE)
@@ -160,7 +160,7 @@ async def test_large_pieces_follow_what_is_held(pair, batch):
 async def test_an_end_comes_after_what_is_held(pair, batch, end, mark):
     ours, theirs = pair
     wire = Wire(ours)
-    writer = Writer(batch, wire)
+    writer = writer_of(batch, wire)
     writer.write(b"last")
     end(writer)
     assert (read(theirs), wire.queue) == (b"last", mark)
@@ -179,7 +179,7 @@ def test_any_mixture_arrives_in_order(steps):
         theirs.setblocking(False)
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         wire = Wire(ours)
-        writer = Writer(WriteBatch(asyncio.get_running_loop()), wire)
+        writer = writer_of(WriteBatch(asyncio.get_running_loop()), wire)
         written, received = bytearray(), bytearray()
         for number, (step, size) in enumerate(steps):
             data = bytes((number,)) * size

@@ -32,7 +32,7 @@ from tidegate.gateway.http.requests import Request, RequestReader
 from tidegate.gateway.http.responder import Responder
 from tidegate.gateway.http.stall import Stall
 from tidegate.gateway.http.timers import NEVER
-from tidegate.gateway.http.writes import Writer
+from tidegate.gateway.http.writes import writer_of
 
 if TYPE_CHECKING:
     from tidegate.gateway.http.server import Server
@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
         """Start serving."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=131_072)
-        self._writer = Writer(self.server.writes, self._transport)
+        self._writer = writer_of(self.server.writes, self._transport)
         self._loop = asyncio.get_running_loop()
         if self.server.add(self):
             self._be_idle()

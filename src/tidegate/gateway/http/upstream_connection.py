@@ -24,7 +24,7 @@ from tidegate.gateway.http.habit import Habit
 from tidegate.gateway.http.origin import Origin
 from tidegate.gateway.http.plain_heads import split_answer
 from tidegate.gateway.http.upstream_response import UpstreamResponse, settle
-from tidegate.gateway.http.writes import WriteBatch, Writer
+from tidegate.gateway.http.writes import WriteBatch, writer_of
 
 _REASON = re.compile(rb"[\t -~\x80-\xff]*")
 _HEAD_LIMIT = 131_072
@@ -196,7 +196,7 @@ class UpstreamConnection(asyncio.Protocol):
         """The dialler has connected."""
         self._transport = cast("asyncio.Transport", transport)
         self._transport.set_write_buffer_limits(high=524_288)
-        self._writer = Writer(self._writes, self._transport)
+        self._writer = writer_of(self._writes, self._transport)
         self._parser = httptools.HttpResponseParser(self)
         self.is_open = True
 

@@ -44,12 +44,12 @@ class Writer:
 
     __slots__ = ("_batch", "_descriptor", "_held", "_is_behind", "_transport")
 
-    def __init__(self, batch: WriteBatch, transport: asyncio.Transport) -> None:
+    def __init__(self, batch: WriteBatch, transport: asyncio.Transport, descriptor: int) -> None:
         self._batch = batch
         self._transport = transport
-        self._descriptor = _descriptor_of(transport)
+        self._descriptor = descriptor
         self._held = b""
-        self._is_behind = self._descriptor < 0  # the transport may hold something that has to go first
+        self._is_behind = False  # the transport may hold something that has to go first
 
     def write(self, data: bytes) -> None:
         """Write at the end of this turn."""
@@ -59,24 +59,11 @@ class Writer:
             self._held = data
             self._batch.add(self)
 
-    def _write_after_others(self, data: bytes) -> None:
-        held = self._held
-        if held and len(held) + len(data) <= _HELD_LIMIT:
-            self._held = held + data
-        elif len(data) > _HELD_LIMIT or (self._is_behind and not self._has_caught_up()):
-            self.write_through((data,))
-        else:
-            self.flush()
-            self.write(data)
-
     def write_through(self, pieces: Sequence[bytes | memoryview]) -> None:
         """Hand what is large to the transport, without joining it."""
         self.flush()
         self._is_behind = True
-        if len(pieces) == 1:
-            self._transport.write(pieces[0])
-        else:
-            self._transport.writelines(pieces)
+        self._transport.writelines(pieces)
 
     def flush(self) -> None:
         """Write what is held now."""
@@ -104,14 +91,36 @@ class Writer:
         self.flush()
         self._transport.close()
 
-    def _has_caught_up(self) -> bool:
-        self._is_behind = self._descriptor < 0 or self._transport.get_write_buffer_size() > 0
-        return not self._is_behind
+    def _write_after_others(self, data: bytes) -> None:
+        held = self._held
+        if held and len(held) + len(data) <= _HELD_LIMIT:
+            self._held = held + data
+        elif len(data) > _HELD_LIMIT or (self._is_behind and self._transport.get_write_buffer_size()):
+            self.write_through((data,))
+        else:
+            self._is_behind = False
+            self.flush()  # which may leave it behind again
+            self.write(data)
 
 
-def _descriptor_of(transport: asyncio.Transport) -> int:
-    """The socket's descriptor; -1 where bytes must not go there as they are, or there is none."""
+class _TransportWriter(Writer):
+    """Where bytes must not go to a socket as they are, as with TLS, or there is none."""
+
+    __slots__ = ()
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def write_through(self, pieces: Sequence[bytes | memoryview]) -> None:
+        self._transport.writelines(pieces)
+
+    def flush(self) -> None:
+        """Nothing is held."""
+
+
+def writer_of(batch: WriteBatch, transport: asyncio.Transport) -> Writer:
+    """The writer for a connection of the kind that ``batch`` is for."""
     channel = transport.get_extra_info("socket")
     if channel is None or transport.get_extra_info("sslcontext") is not None:
-        return -1
-    return int(channel.fileno())
+        return _TransportWriter(batch, transport, -1)
+    return Writer(batch, transport, channel.fileno())
