@@ -17,6 +17,7 @@ from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.destination import Destination, destination
 from tidegate.wire.reasoning.marks import mark_of
 from tidegate.wire.reasoning.returning import MOST_COPIED, returned
+from tidegate.wire.reasoning.spans import MOST_ITEMS
 from tidegate.wire.request import read_request
 
 OURS, THEIRS = mark_of("https://ours.example"), mark_of("https://theirs.example")
@@ -124,6 +125,17 @@ class TestMessages:
         )
         sent = returned(Kind.MESSAGES, JsonObject.parse(body), ABROAD)
         assert json.loads(bytes(sent.fields["messages"]))[0]["content"][0]["signature"] == "Eq\u00fcB"
+
+    def test_text_that_looks_like_a_mark_stays_beside_a_mark_that_is_escaped(self):
+        escaped = json.dumps(ours("A")).replace("~", "\\u007e").encode()
+        blocks = b'{"type":"thinking","signature":%b},{"type":"text","text":"%b"}' % (escaped, OURS)
+        sent = returned(
+            Kind.MESSAGES, JsonObject.parse(b'{"messages":[{"role":"assistant","content":[%b]}]}' % blocks), HOME
+        )
+        assert json.loads(bytes(sent.fields["messages"]))[0]["content"] == [
+            {"type": "thinking", "signature": "A"},
+            said(OURS.decode()),
+        ]
 
     def test_a_second_mark_is_the_business_of_whoever_put_it_there(self):
         assert messages_for(ABROAD, assistant(thinking(ours(theirs("A"))))) == [assistant(thinking(theirs("A")))]
@@ -391,6 +403,29 @@ def test_a_history_of_own_making_goes_back_byte_for_byte(turns, layout):
     sent = returned(Kind.MESSAGES, JsonObject.parse(marked), ABROAD)
     assert bytes(sent.fields["messages"]) == bytes(JsonObject.parse(made).fields["messages"])
     assert sent.size == len(made)
+
+
+# ---- what no conversation is like
+
+TOO_MANY = MOST_ITEMS + 1
+OWN = thinking(ours("A"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (Kind.MESSAGES, {"messages": [assistant(OWN)] * TOO_MANY}),
+        (Kind.MESSAGES, {"messages": [assistant(*[OWN] * TOO_MANY)]}),
+        (Kind.MESSAGES, {"messages": [assistant(OWN, said("x" * (4 << 20)))]}),
+        (Kind.CHAT, {"messages": [TestChat.spoken(*[OWN] * TOO_MANY)]}),
+        (Kind.CHAT, {"messages": [TestChat.spoken(reasoning="x", **{f"m{n}": n for n in range(1001)})]}),
+        (Kind.RESPONSES, {"input": [TestResponses.item(ours("A"))] * TOO_MANY}),
+    ],
+    ids=["messages", "blocks", "bytes", "details", "members", "items"],
+)
+def test_what_would_hold_up_the_others_passes_as_it_came(kind, body):
+    parsed = JsonObject.parse(json.dumps(body).encode())
+    assert returned(kind, parsed, ABROAD) is parsed
 
 
 # ---- large bodies

@@ -4,37 +4,43 @@ signatures of thoughts beside text and tool calls."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
-from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
-from tidegate.wire.reasoning.extra_content import EXTRA, edits_of_calls, fate_of_extra
+from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left, text_of
+from tidegate.wire.reasoning.extra_content import EXTRA, NOTHING, edits_of_calls, fate_of_extra
 from tidegate.wire.reasoning.marking import OF_DETAILS
 from tidegate.wire.reasoning.marks import split_mark
-from tidegate.wire.reasoning.spans import Edit, Span, assistants, items, members, whole, without
+from tidegate.wire.reasoning.spans import MOST_ITEMS, Edit, Span, assistants, items, members, whole, without
 
 _TEXTS = ("reasoning_content", "reasoning")
 _DETAILS = "reasoning_details"
 _CALLS = "tool_calls"
+_MANY_BYTES = 1 << 16
 _THOUGHT = b"thought_signature"
-_NOTHING = msgspec.Raw(b"null")
 _EMPTY = frozenset((b"null", b'""', b"[]"))
 
 
+class _Entry(msgspec.Struct, gc=False):
+    signature: msgspec.Raw = NOTHING
+    data: msgspec.Raw = NOTHING
+
+
 class _Turn(msgspec.Struct, gc=False):
-    role: Any = None
-    content: msgspec.Raw = _NOTHING
-    reasoning_details: Any = None
-    reasoning_content: Any = None
-    reasoning: Any = None
-    extra_content: Any = None
-    tool_calls: msgspec.Raw = _NOTHING
-    function_call: msgspec.Raw = _NOTHING
-    refusal: msgspec.Raw = _NOTHING
-    audio: msgspec.Raw = _NOTHING
+    role: str | None = None
+    content: msgspec.Raw = NOTHING
+    reasoning_details: msgspec.Raw = NOTHING
+    reasoning_content: msgspec.Raw = NOTHING
+    reasoning: msgspec.Raw = NOTHING
+    extra_content: msgspec.Raw = NOTHING
+    tool_calls: msgspec.Raw = NOTHING
+    function_call: msgspec.Raw = NOTHING
+    refusal: msgspec.Raw = NOTHING
+    audio: msgspec.Raw = NOTHING
 
 
+_ENTRIES = msgspec.json.Decoder(Annotated[list[_Entry], msgspec.Meta(max_length=MOST_ITEMS)]).decode
 _TURN = msgspec.json.Decoder(_Turn).decode
 
 
@@ -44,14 +50,16 @@ def read_chat(text: memoryview, to: Destination) -> Sorting:
     edits: list[Edit] = []
     gone: list[int] = []
     for place in assistants(text, spans):
-        turn = _TURN(text[slice(*spans[place])])
-        if turn.role != "assistant":
+        turn = _turn_of(text[slice(*spans[place])])
+        if turn is None:
             continue
-        details = _Details(turn.reasoning_details, to)
-        has_reasoning = bool(turn.reasoning_details or turn.reasoning_content or turn.reasoning)
+        details = _Details(_entries_of(turn), to)
+        has_reasoning = not all(map(_is_empty, (turn.reasoning_details, turn.reasoning_content, turn.reasoning)))
         if has_reasoning and not details.are_own and not details.has_own and _says_nothing_else(turn):
             gone.append(place)
-        elif (has_reasoning and details.change) or turn.extra_content or _THOUGHT in bytes(turn.tool_calls):
+        elif (has_reasoning and details.change) or any(
+            _THOUGHT in bytes(raw) for raw in (turn.extra_content, turn.tool_calls)
+        ):
             edits += _edits_of_turn(text, spans[place], details, to)
     return Sorting([*edits, *without(spans, gone)])
 
@@ -66,34 +74,55 @@ class _Details:
         change: something of it does not go as it is.
     """
 
-    def __init__(self, entries: Any, to: Destination) -> None:
+    def __init__(self, entries: list[_Entry], to: Destination) -> None:
         self._to = to
-        self.entries: list[Any] = entries if isinstance(entries, list) else []
-        found = [{fate for _, fate in self._marked(entry, to)} for entry in self.entries]
-        marks = set().union(*found)
-        self.are_own = Fate.LEFT not in marks if marks else to.is_home
+        self._entries = entries
+        marks = [{to.fate(getattr(entry, name)) for name in _marked(entry)} for entry in entries]
+        found = set[Fate]().union(*marks)
+        self.are_own = Fate.LEFT not in found if found else to.is_home
         rest = Fate.KEPT if self.are_own else Fate.LEFT
-        self.fates = [Fate.LEFT if Fate.LEFT in each else each.pop() if each else rest for each in found]
+        self.fates = [Fate.LEFT if Fate.LEFT in each else Fate.UNMARKED if each else rest for each in marks]
         self.has_own = Fate.UNMARKED in self.fates
-        self.change = bool(marks) or not self.are_own
-
-    @staticmethod
-    def _marked(entry: Any, to: Destination) -> Iterator[tuple[str, Fate]]:
-        for name in OF_DETAILS:
-            value = entry.get(name) if isinstance(entry, dict) else None
-            if split_mark(value) is not None:
-                yield name, to.fate(value)
+        self.change = bool(found) or not self.are_own
 
     def edits(self, text: memoryview, span: Span) -> Iterator[Edit]:
         """What changes in the list at ``span``."""
         spans = items(text, span)
         yield from without(spans, places_left(self.fates))
-        for entry, place, fate in zip(self.entries, spans, self.fates, strict=True):
+        for entry, place, fate in zip(self._entries, spans, self.fates, strict=True):
             if fate is Fate.UNMARKED:
                 found = members(text, place)
-                for name in OF_DETAILS:
-                    if split_mark(entry.get(name)) is not None:
-                        yield self._to.unmarking(text, found[name], entry[name])
+                for name in _marked(entry):
+                    yield self._to.unmarking(text, found[name])
+
+
+def _marked(entry: _Entry) -> list[str]:
+    """What has a mark, whosever."""
+    return [name for name in OF_DETAILS if split_mark(text_of(getattr(entry, name))) is not None]
+
+
+def _entries_of(turn: _Turn) -> list[_Entry]:
+    """None where they cannot be read: then they have no mark that could be.
+
+    Raises:
+        msgspec.DecodeError: they cannot be read and are many bytes.
+    """
+    entries: list[_Entry] = []
+    try:
+        entries = _ENTRIES(turn.reasoning_details)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        if len(turn.reasoning_details) > _MANY_BYTES:
+            raise
+    return entries
+
+
+def _turn_of(message: memoryview) -> _Turn | None:
+    """An assistant's turn, ``None`` of another or of one that cannot be read."""
+    try:
+        turn = _TURN(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return turn if turn.role == "assistant" else None
 
 
 def _edits_of_turn(text: memoryview, span: Span, details: _Details, to: Destination) -> Iterator[Edit]:
@@ -114,4 +143,8 @@ def _edits_of_turn(text: memoryview, span: Span, details: _Details, to: Destinat
 
 def _says_nothing_else(turn: _Turn) -> bool:
     said = (turn.content, turn.tool_calls, turn.function_call, turn.refusal, turn.audio)
-    return all(len(raw) <= 4 and bytes(raw) in _EMPTY for raw in said)
+    return all(map(_is_empty, said))
+
+
+def _is_empty(raw: msgspec.Raw) -> bool:
+    return len(raw) <= 4 and bytes(raw) in _EMPTY

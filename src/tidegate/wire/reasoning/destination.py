@@ -10,7 +10,10 @@ import msgspec
 from tidegate.wire.insertion import Insertion
 from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.marks import split_mark
-from tidegate.wire.reasoning.spans import Edit, Member
+from tidegate.wire.reasoning.spans import Edit, Member, Span
+
+_ESCAPED = b"\\u00"  # of an ASCII character, as all of a mark are
+_TEXT = msgspec.json.Decoder(str).decode
 
 
 class Destination(NamedTuple):
@@ -28,19 +31,33 @@ class Destination(NamedTuple):
     thinks: bool = False
     rebuilds: bool = True
 
-    def fate(self, value: Any) -> Fate:
-        """What becomes of a part whose opaque value this is; anything but marked text has no mark."""
-        found = split_mark(value)
+    def fate(self, raw: msgspec.Raw) -> Fate:
+        """What becomes of a part whose opaque value this is."""
+        found = split_mark(text_of(raw))
         if found is None:
             return Fate.KEPT if self.is_home else Fate.LEFT
         return Fate.UNMARKED if found.mark.encode() == self.mark else Fate.LEFT
 
-    def unmarking(self, text: memoryview, member: Member, value: str) -> Edit:
-        """The edit that takes the mark off ``value``: by the bytes, wherever they are written as we wrote them."""
+    def quick_unmarkings(self, text: memoryview, span: Span, count: int) -> list[Edit] | None:
+        """The edits that take ``count`` marks off what is between: if no more of it looks like one, those are they,
+        unless one is spelled by escapes."""
+        start, data, mark = span.start, bytes(text[slice(*span)]), self.mark
+        if _ESCAPED in data:
+            return None
+        found: list[Edit] = []
+        place = data.find(mark)
+        while place >= 0 and len(found) <= count:
+            found.append(Edit(start + place, start + place + len(mark)))
+            place = data.find(mark, place + 1)
+        return found if len(found) == count else None
+
+    def unmarking(self, text: memoryview, member: Member) -> Edit:
+        """The edit that takes the mark off a value: by the bytes, wherever they are written as we wrote them."""
         start, end = member.value
         after = start + 1 + len(self.mark)
         if text[start + 1 : after] == self.mark:
             return Edit(start + 1, after)
+        value: str = msgspec.json.decode(text[start:end])
         return Edit(start, end, msgspec.json.encode(value[len(self.mark) :]))
 
 
@@ -58,6 +75,12 @@ class Fate(Enum):
     KEPT = auto()
     UNMARKED = auto()
     LEFT = auto()
+
+
+def text_of(raw: msgspec.Raw) -> str | None:
+    """An opaque value, ``None`` for what is no text, which nobody has marked."""
+    value = memoryview(raw)
+    return _TEXT(value) if value and value[0] == ord('"') else None
 
 
 class Sorting(NamedTuple):

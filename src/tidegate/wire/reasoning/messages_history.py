@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
 from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
-from tidegate.wire.reasoning.spans import Edit, Span, assistants, items, members, whole, without
+from tidegate.wire.reasoning.spans import MOST_ITEMS, Edit, Span, assistants, items, members, whole, without
 
 NO_THINKING = msgspec.Raw(b'{"type":"disabled"}')
 """Stands in the place of ``thinking``, also where a version has settled it, when what it requires was left behind."""
@@ -19,21 +19,21 @@ _THINKING = ("thinking", "redacted_thinking")
 
 
 class _Block(msgspec.Struct, gc=False):
-    type: Any = None
-    signature: Any = None
-    data: Any = None
+    type: str | None = None
+    signature: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Turn(msgspec.Struct, gc=False):
-    role: Any = None
+    role: str | None = None
     content: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class _Thinking(msgspec.Struct, gc=False):
-    type: Any = None
+    type: str | None = None
 
 
-_BLOCKS = msgspec.json.Decoder(list[_Block]).decode
+_BLOCKS = msgspec.json.Decoder(Annotated[list[_Block], msgspec.Meta(max_length=MOST_ITEMS)]).decode
 _TURN = msgspec.json.Decoder(_Turn).decode
 _SETTING = msgspec.json.Decoder(_Thinking | None).decode
 
@@ -44,11 +44,15 @@ def read_messages(text: memoryview, to: Destination) -> Sorting:
     spans = items(text, whole(text))
     edits: list[Edit] = []
     gone: list[int] = []
+    looked_at = 0
     was_bare = is_bare = False  # the last turn
     for place in assistants(text, spans):
         blocks = _blocks_of(text[slice(*spans[place])])
         if blocks is None:
             continue
+        looked_at += len(blocks)
+        if looked_at > MOST_ITEMS:
+            raise msgspec.ValidationError
         fates = [_fate_of(block, to) for block in blocks]
         kept = [block for block, fate in zip(blocks, fates, strict=True) if fate is not Fate.LEFT]
         was_bare = _is_bare(blocks)
@@ -79,12 +83,15 @@ def _edits_of_turn(
 ) -> Iterator[Edit]:
     if all(fate is Fate.KEPT for fate in fates):
         return
+    quick = to.quick_unmarkings(text, turn, fates.count(Fate.UNMARKED)) if Fate.LEFT not in fates else None
+    if quick is not None:
+        yield from quick
+        return
     spans = items(text, members(text, turn)["content"].value)
     yield from without(spans, places_left(fates))
     for block, span, fate in zip(blocks, spans, fates, strict=True):
         if fate is Fate.UNMARKED:
-            name = _opaque_of(block)
-            yield to.unmarking(text, members(text, span)[name], getattr(block, name))
+            yield to.unmarking(text, members(text, span)[_opaque_of(block)])
 
 
 def _blocks_of(message: memoryview) -> list[_Block] | None:

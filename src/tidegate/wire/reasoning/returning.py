@@ -10,7 +10,7 @@ nothing changes but those parts; where there are none of them, the body is the c
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated
 
 import msgspec
 
@@ -20,7 +20,17 @@ from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.chat_history import read_chat
 from tidegate.wire.reasoning.destination import Destination, Fate, Sorting, places_left
 from tidegate.wire.reasoning.messages_history import must_think, read_messages, without_thinking
-from tidegate.wire.reasoning.spans import Edit, RepeatedKeyError, edited, items, members, pieces_of, whole, without
+from tidegate.wire.reasoning.spans import (
+    MOST_ITEMS,
+    Edit,
+    RepeatedKeyError,
+    edited,
+    items,
+    members,
+    pieces_of,
+    whole,
+    without,
+)
 from tidegate.wire.splice import Piece
 
 MOST_COPIED = 1 << 20
@@ -28,11 +38,11 @@ MOST_COPIED = 1 << 20
 
 
 class _Item(msgspec.Struct, gc=False):
-    type: Any = None
-    encrypted_content: Any = None
+    type: str | None = None
+    encrypted_content: msgspec.Raw = msgspec.Raw(b"null")
 
 
-_ITEMS = msgspec.json.Decoder(list[_Item]).decode
+_ITEMS = msgspec.json.Decoder(Annotated[list[_Item], msgspec.Meta(max_length=MOST_ITEMS)]).decode
 
 
 def returned(kind: Kind, body: JsonObject, to: Destination) -> JsonObject:
@@ -87,11 +97,9 @@ def _read_items(text: memoryview, to: Destination) -> Sorting:
     """Items of reasoning."""
     read, spans = _ITEMS(text), items(text, whole(text))
     fates = [to.fate(item.encrypted_content) if item.type == "reasoning" else Fate.KEPT for item in read]
-    edits = list(without(spans, places_left(fates)))
-    for item, span, fate in zip(read, spans, fates, strict=True):
-        if fate is Fate.UNMARKED:
-            edits.append(to.unmarking(text, members(text, span)["encrypted_content"], item.encrypted_content))
-    return Sorting(edits)
+    edits = without(spans, places_left(fates))
+    unmarked = (span for span, fate in zip(spans, fates, strict=True) if fate is Fate.UNMARKED)
+    return Sorting([*edits, *(to.unmarking(text, members(text, span)["encrypted_content"]) for span in unmarked)])
 
 
 _FIELDS = {

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 
 Text = bytes | memoryview
 
-_LIST = msgspec.json.Decoder(list[msgspec.Raw]).decode
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+MOST_ITEMS = 20_000
+"""Of a list that is looked into: more than any conversation has, and few enough to step over."""
+_MOST_MEMBERS = 1000
+_MOST_BYTES = 4 << 20  # of an assistant's message: more than any model writes
+
+_LIST = msgspec.json.Decoder(Annotated[list[msgspec.Raw], msgspec.Meta(max_length=MOST_ITEMS)]).decode
+_OBJECT = msgspec.json.Decoder(Annotated[dict[str, msgspec.Raw], msgspec.Meta(max_length=_MOST_MEMBERS)]).decode
 _STRING = msgspec.json.Decoder(str).decode
 _OPENING = re.compile(rb"[ \t\n\r]*[\[{][ \t\n\r]*")
 _KEY = re.compile(rb'("[^"\\]*+(?:\\.[^"\\]*+)*+")[ \t\n\r]*:[ \t\n\r]*', re.DOTALL)
@@ -63,7 +68,7 @@ def items(text: Text, span: Span) -> list[Span]:
     """Where the values of a list stand.
 
     Raises:
-        msgspec.DecodeError: it is no list.
+        msgspec.DecodeError: it is no list, or too long.
     """
     raws = _LIST(memoryview(text)[span.start : span.end])
     position = _after(_OPENING, text, span.start)
@@ -76,14 +81,18 @@ def items(text: Text, span: Span) -> list[Span]:
 
 def assistants(text: Text, spans: Sequence[Span]) -> Iterator[int]:
     """Which messages of a list may be the assistant's: of the others nothing is decoded, for most bytes are theirs."""
-    return (place for place, span in enumerate(spans) if _SOMEBODY_ELSE.match(text, span.start) is None)
+    return (
+        place
+        for place, span in enumerate(spans)
+        if span.end - span.start <= _MOST_BYTES and _SOMEBODY_ELSE.match(text, span.start) is None
+    )
 
 
 def members(text: Text, span: Span) -> dict[str, Member]:
     """Where keys and values of an object stand.
 
     Raises:
-        msgspec.DecodeError: it is no object.
+        msgspec.DecodeError: it is no object, or has too many members.
         RepeatedKeyError: a key is there twice.
     """
     raws = _OBJECT(memoryview(text)[span.start : span.end])
