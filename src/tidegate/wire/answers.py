@@ -110,7 +110,8 @@ def _read_completion(body: bytes, mark: bytes) -> Answer:
     for choice in told.choices:
         if choice.message != _PLAIN and choice.message is not None:
             is_refused = is_refused or bool(choice.message.refusal)
-            body, mark = _with_chat_marks(body, mark), b""  # those of all choices at once
+            if mark and _may_be_signed(choice.message):
+                body, mark = _with_chat_marks(body, mark), b""  # those of all choices at once
         if choice.finish_reason == "content_filter":
             is_filtered = True
     if not told.choices:
@@ -164,10 +165,17 @@ def _with_marks(body: bytes, path: Path, mark: bytes) -> bytes:
     return marked(body, places(body, path), mark) if mark else body
 
 
+def _may_be_signed(message: _Message) -> bool:
+    """Whether there is more than null or an empty list, as many servers send, where signatures may be."""
+    return any(
+        len(raw) > len(b"null") for raw in (message.reasoning_details, message.tool_calls, message.extra_content)
+    )
+
+
 def _with_chat_marks(body: bytes, mark: bytes) -> bytes:
-    found = [*(places(body, DETAILS) if _DETAILS in body else ())]
+    found = places(body, DETAILS) if _DETAILS in body else []
     found += [place for path in EXTRAS for place in places(body, path)] if _THOUGHT in body else []
-    return marked(body, found, mark) if mark else body
+    return marked(body, found, mark)
 
 
 _READERS: dict[Kind, Callable[[bytes, bytes], Answer]] = {
