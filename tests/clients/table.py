@@ -26,7 +26,8 @@ run · empty: the client has no such feature, or it is not tested.
 - Between equal dialects bytes pass through, and fields the gateway does not know go with them. Between different
   ones requests, answers, streams, tools, pictures, structured output, usage and errors are translated.
 - Embeddings, plain completions and the Responses API have no counterpart at an Anthropic provider.
-- Reasoning is shown only to clients of the dialect it was made in; its tokens are counted either way.
+- Reasoning is shown only to clients of the dialect it was made in, and goes back to nobody but its maker; its tokens are
+  counted either way.
 - Tokens are counted by an Anthropic provider itself; towards an OpenAI provider the gateway answers
   `count_tokens` with an estimate of its own and asks nobody.
 - Conversations kept by an Anthropic provider (`thread`) are refused in front of an OpenAI provider, with the code on
