@@ -33,7 +33,8 @@ async def test_a_bad_release_is_rolled_back_and_people_are_told(tmp_path):
         assert alert["labels"]["service"] == SERVICE
         assert "tidegate incidents" in alert["annotations"]["remedy"]
 
-        workers = await ask(prometheus_url, "sum by (gateway) (tidegate_open_connections)")
-        assert len(workers) == 2, "both workers, whichever was scraped"
+        async with asyncio.timeout(60):  # both workers, whichever is scraped; that may come after the rollback
+            while len(await ask(prometheus_url, "sum by (gateway) (tidegate_open_connections)")) != 2:
+                await asyncio.sleep(0.2)
         phase = await ask(prometheus_url, f'tidegate_release_phase{{service="{SERVICE}"}} == 1')
         assert [found["metric"]["phase"] for found in phase] == ["rolled_back"]
