@@ -39,6 +39,23 @@ async def test_it_rings_with_the_cause_that_is_watched(alarm, wheel):
     assert 0.05 <= seconds <= 0.07
 
 
+async def test_what_was_due_before_it_comes_first_also_when_the_loop_was_late_for_both(alarm, wheel):
+    """Else a connection that could not be made would be taken for a silent model, which is not asked again."""
+    alarm.begin(5.0)
+    alarm.watch(Cause.SILENT, 0.8)
+
+    async def connect():
+        async with wheel.timeout(0.5):
+            wheel.stand_still(2.0)
+            await wheel.advance(0.2)
+
+    with pytest.raises(TimeoutError):
+        await connect()
+    assert not alarm.has_rung()
+    cause, _ = await ring(alarm, wheel)  # whoever goes on is told soon
+    assert cause is Cause.SILENT
+
+
 async def test_one_that_is_given_back_holds_no_task(wheel):
     """The task of a client that left holds, in the traceback of its end, all that its request was about."""
     alarms = Alarms(wheel)

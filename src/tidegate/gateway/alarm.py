@@ -133,13 +133,13 @@ class Alarm:
             if quiet < self._idle:
                 self._arm(Cause.TIMED_OUT, self._idle - quiet)
                 return
-        if self.task is not None:
+        if self.task is not None and not self.task.cancelling():
             self._has_rung = True
             self.task.cancel()
         elif self.on_ring is not None:
             self.on_ring()
         else:
-            self._deadline.set(0.0)  # the task that takes over has not begun yet
+            self._deadline.set(0.0)  # the task that takes over has not begun yet, or what was due before us comes first
 
     def _arm(self, cause: Cause, seconds: float) -> None:
         left = self._due - self._clock()
