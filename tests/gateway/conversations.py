@@ -43,15 +43,17 @@ class Messages:
         history.append({"role": "assistant", "content": content})
 
 
-class Responses:
-    """``/v1/responses``, where the client keeps the conversation."""
-
+class _OpenAI:
     dialect = "openai"
 
     def __init__(self, url: str, key: str, *, stream: bool) -> None:
         self._client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
         self._stream = stream
         self.close = self._client.close
+
+
+class Responses(_OpenAI):
+    """``/v1/responses``, where the client keeps the conversation."""
 
     async def turn(self, history: History, **settings: Any) -> None:
         asked = {"model": "bot", "input": history, "store": False, **settings}
@@ -67,15 +69,8 @@ class Responses:
         history += told
 
 
-class Chat:
+class Chat(_OpenAI):
     """``/v1/chat/completions``; reasoning is no field the client knows, so its user picks it up."""
-
-    dialect = "openai"
-
-    def __init__(self, url: str, key: str, *, stream: bool) -> None:
-        self._client = openai.AsyncOpenAI(base_url=f"{url}/v1", api_key=key, max_retries=0)
-        self._stream = stream
-        self.close = self._client.close
 
     async def turn(self, history: History, **settings: Any) -> None:
         asked = {"model": "bot", "messages": history, **settings}

@@ -8,68 +8,39 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.wire.reasoning.histories import (
+    ABROAD,
+    ANYWHERE,
+    ASKED,
+    CALL,
+    HOME,
+    LOOP,
+    OURS,
+    RESULT,
+    THEIRS,
+    THINKS,
+    USER,
+    assistant,
+    called,
+    fields_for,
+    item,
+    messages_for,
+    ours,
+    redacted,
+    said,
+    spoken,
+    theirs,
+    thinking,
+)
 
 from tidegate.wire.errors import MalformedBodyError
 from tidegate.wire.exchange import open_exchange
-from tidegate.wire.insertion import Insertion, Message
+from tidegate.wire.insertion import Insertion
 from tidegate.wire.json_object import JsonObject
 from tidegate.wire.kinds import Kind
 from tidegate.wire.reasoning.destination import Destination, destination
-from tidegate.wire.reasoning.marks import mark_of
-from tidegate.wire.reasoning.returning import MOST_COPIED, returned
-from tidegate.wire.reasoning.spans import MOST_ITEMS
+from tidegate.wire.reasoning.returning import returned
 from tidegate.wire.request import read_request
-
-OURS, THEIRS = mark_of("https://ours.example"), mark_of("https://theirs.example")
-HOME, ABROAD = Destination(OURS, is_home=True), Destination(OURS, is_home=False)
-ANYWHERE = pytest.mark.parametrize("to", [HOME, ABROAD], ids=["home", "abroad"])
-USER = {"role": "user", "content": "Why?"}
-
-
-def ours(value: str) -> str:
-    return OURS.decode() + value
-
-
-def theirs(value: str) -> str:
-    return THEIRS.decode() + value
-
-
-def thinking(signature: Any, text: str = "I think") -> dict[str, Any]:
-    return {"type": "thinking", "thinking": text, "signature": signature}
-
-
-def redacted(data: str) -> dict[str, Any]:
-    return {"type": "redacted_thinking", "data": data}
-
-
-def said(text: str = "Because.") -> dict[str, Any]:
-    return {"type": "text", "text": text}
-
-
-def called() -> dict[str, Any]:
-    return {"type": "tool_use", "id": "t1", "name": "look", "input": {}}
-
-
-def assistant(*blocks: dict[str, Any]) -> dict[str, Any]:
-    return {"role": "assistant", "content": list(blocks)}
-
-
-RESULT = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "42"}]}
-
-THINKS = {"thinking": {"type": "enabled", "budget_tokens": 2000}}
-LOOP = (USER, assistant(thinking(theirs("A")), called()), RESULT)
-ASKED = {"type": "message", "role": "user", "content": "Why?"}
-CALL = {"type": "function_call", "call_id": "c", "name": "look", "arguments": "{}"}
-
-
-def fields_for(kind: Kind, to: Destination, body: dict[str, Any]) -> dict[str, Any]:
-    """What would be sent of a client's body."""
-    sent = returned(kind, JsonObject.parse(json.dumps(body).encode()), to)
-    return {name: json.loads(bytes(raw)) for name, raw in sent.fields.items()}
-
-
-def messages_for(to: Destination, *messages: dict[str, Any], kind: Kind = Kind.MESSAGES) -> Any:
-    return fields_for(kind, to, {"messages": list(messages)})["messages"]
 
 
 class TestMessages:
@@ -245,21 +216,17 @@ class TestThinkingInTheMiddleOfATurn:
 class TestResponses:
     """``/v1/responses``."""
 
-    @staticmethod
-    def item(encrypted: str | None) -> dict[str, Any]:
-        return {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": encrypted}
-
     def input_for(self, to: Destination, *items: dict[str, Any]) -> Any:
         return fields_for(Kind.RESPONSES, to, {"input": list(items)})["input"]
 
     @ANYWHERE
     def test_own_items_go_back_as_they_were_made_and_others_stay_behind(self, to):
-        sent = self.input_for(to, ASKED, self.item(theirs("A")), self.item(ours("B")), CALL)
-        assert sent == [ASKED, self.item("B"), CALL]
+        sent = self.input_for(to, ASKED, item(theirs("A")), item(ours("B")), CALL)
+        assert sent == [ASKED, item("B"), CALL]
 
     @pytest.mark.parametrize("unmarked", ["gAAA", None])
     def test_items_without_a_mark_go_home_and_nowhere_else(self, unmarked):
-        history = [ASKED, self.item(unmarked), CALL]
+        history = [ASKED, item(unmarked), CALL]
         assert self.input_for(HOME, *history) == history
         assert self.input_for(ABROAD, *history) == [ASKED, CALL]
 
@@ -270,43 +237,38 @@ class TestResponses:
 class TestChat:
     """``/v1/chat/completions``."""
 
-    @staticmethod
-    def spoken(*details: dict[str, Any], **fields: Any) -> dict[str, Any]:
-        own = {"reasoning_details": list(details)} if details else {}
-        return {"role": "assistant", "content": "Because.", **fields, **own}
-
     def for_chat(self, to: Destination, *messages: dict[str, Any]) -> Any:
         return messages_for(to, *messages, kind=Kind.CHAT)
 
     @pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
     def test_plain_reasoning_goes_home_and_nowhere_else(self, name):
-        history = [USER, self.spoken(**{name: "I think"}), USER]
+        history = [USER, spoken(**{name: "I think"}), USER]
         assert self.for_chat(HOME, *history) == history
-        assert self.for_chat(ABROAD, *history) == [USER, self.spoken(), USER]
+        assert self.for_chat(ABROAD, *history) == [USER, spoken(), USER]
 
     @ANYWHERE
     def test_details_with_a_mark_decide_for_the_whole_message(self, to):
         rest = {"type": "reasoning.summary", "summary": "in short"}
-        own = self.spoken({"type": "reasoning.text", "signature": ours("A")}, rest, reasoning="I think")
-        other = self.spoken({"type": "reasoning.encrypted", "data": theirs("A")}, rest, reasoning="I think")
+        own = spoken({"type": "reasoning.text", "signature": ours("A")}, rest, reasoning="I think")
+        other = spoken({"type": "reasoning.encrypted", "data": theirs("A")}, rest, reasoning="I think")
         assert self.for_chat(to, own, other) == [
-            self.spoken({"type": "reasoning.text", "signature": "A"}, rest, reasoning="I think"),
-            self.spoken(),
+            spoken({"type": "reasoning.text", "signature": "A"}, rest, reasoning="I think"),
+            spoken(),
         ]
 
     @ANYWHERE
     def test_of_a_mixture_only_what_is_surely_own_goes_back(self, to):
-        mixed = self.spoken({"signature": ours("A")}, {"data": theirs("B")}, {"summary": "whose?"}, reasoning="whose?")
-        assert self.for_chat(to, mixed) == [self.spoken({"signature": "A"})]
+        mixed = spoken({"signature": ours("A")}, {"data": theirs("B")}, {"summary": "whose?"}, reasoning="whose?")
+        assert self.for_chat(to, mixed) == [spoken({"signature": "A"})]
 
     @pytest.mark.parametrize("empty", [None, "", []])
     def test_a_message_that_had_nothing_else_goes_too(self, empty):
-        assert self.for_chat(ABROAD, USER, self.spoken(reasoning="I think", content=empty), USER) == [USER, USER]
+        assert self.for_chat(ABROAD, USER, spoken(reasoning="I think", content=empty), USER) == [USER, USER]
 
     def test_calls_without_text_stay(self):
         call = {"id": "c", "type": "function", "function": {"name": "look", "arguments": "{}"}}
-        spoken = self.spoken(reasoning="I think", content=None, tool_calls=[call])
-        assert self.for_chat(ABROAD, spoken) == [{"role": "assistant", "content": None, "tool_calls": [call]}]
+        turn = spoken(reasoning="I think", content=None, tool_calls=[call])
+        assert self.for_chat(ABROAD, turn) == [{"role": "assistant", "content": None, "tool_calls": [call]}]
 
     @staticmethod
     def call(signature: Any, name: str = "look") -> dict[str, Any]:
@@ -316,32 +278,32 @@ class TestChat:
     @ANYWHERE
     def test_signed_calls_stay_and_their_signatures_go_to_their_maker(self, to):
         calls = [self.call(ours("A")), self.call(theirs("B")), self.call(None)]
-        spoken = self.spoken(tool_calls=calls, extra_content={"google": {"thought_signature": theirs("C")}})
+        turn = spoken(tool_calls=calls, extra_content={"google": {"thought_signature": theirs("C")}})
         expected = [self.call("A"), self.call(None), self.call(None)]
-        assert self.for_chat(to, spoken) == [self.spoken(tool_calls=expected)]
+        assert self.for_chat(to, turn) == [spoken(tool_calls=expected)]
 
     def test_unsigned_extras_go_anywhere_and_unmarked_signatures_home(self):
-        spoken = self.spoken(tool_calls=[self.call("A"), {**self.call(None), "extra_content": {"other": 1}}])
-        assert self.for_chat(HOME, spoken) == [spoken]
-        assert self.for_chat(ABROAD, spoken)[0]["tool_calls"] == [self.call(None), spoken["tool_calls"][1]]
+        turn = spoken(tool_calls=[self.call("A"), {**self.call(None), "extra_content": {"other": 1}}])
+        assert self.for_chat(HOME, turn) == [turn]
+        assert self.for_chat(ABROAD, turn)[0]["tool_calls"] == [self.call(None), turn["tool_calls"][1]]
 
     @ANYWHERE
     @pytest.mark.parametrize(
         "odd", [7, "thought_signature", [], {"google": 7}, {"google": {"thought_signature": None}}]
     )
     def test_odd_extras_pass_as_they_came(self, to, odd):
-        spoken = self.spoken(tool_calls=[{**self.call(None), "extra_content": odd}], extra_content=odd)
-        assert self.for_chat(to, spoken) == [spoken]
+        turn = spoken(tool_calls=[{**self.call(None), "extra_content": odd}], extra_content=odd)
+        assert self.for_chat(to, turn) == [turn]
 
     @pytest.mark.parametrize("calls", ["thought_signature", {"thought_signature": 1}])
     def test_odd_calls_pass_as_they_came(self, calls):
-        assert self.for_chat(ABROAD, self.spoken(tool_calls=calls)) == [self.spoken(tool_calls=calls)]
+        assert self.for_chat(ABROAD, spoken(tool_calls=calls)) == [spoken(tool_calls=calls)]
 
     @pytest.mark.parametrize("odd", ["text", 7, ["x", None, {"signature": 7}], {"signature": theirs("A")}])
     def test_odd_details_count_as_unmarked(self, odd):
-        history = self.spoken(reasoning_details=odd)
+        history = spoken(reasoning_details=odd)
         assert self.for_chat(HOME, history) == [history]
-        assert self.for_chat(ABROAD, history) == [self.spoken()]
+        assert self.for_chat(ABROAD, history) == [spoken()]
 
 
 @pytest.mark.parametrize("kind", [Kind.COMPLETIONS, Kind.EMBEDDINGS])
@@ -403,79 +365,3 @@ def test_a_history_of_own_making_goes_back_byte_for_byte(turns, layout):
     sent = returned(Kind.MESSAGES, JsonObject.parse(marked), ABROAD)
     assert bytes(sent.fields["messages"]) == bytes(JsonObject.parse(made).fields["messages"])
     assert sent.size == len(made)
-
-
-# ---- what no conversation is like
-
-TOO_MANY = MOST_ITEMS + 1
-OWN = thinking(ours("A"))
-
-
-@pytest.mark.parametrize(
-    ("kind", "body"),
-    [
-        (Kind.MESSAGES, {"messages": [assistant(OWN)] * TOO_MANY}),
-        (Kind.MESSAGES, {"messages": [assistant(*[OWN] * TOO_MANY)]}),
-        (Kind.MESSAGES, {"messages": [assistant(OWN, said("x" * (4 << 20)))]}),
-        (Kind.CHAT, {"messages": [TestChat.spoken(*[OWN] * TOO_MANY)]}),
-        (Kind.CHAT, {"messages": [TestChat.spoken(reasoning="x", **{f"m{n}": n for n in range(1001)})]}),
-        (Kind.RESPONSES, {"input": [TestResponses.item(ours("A"))] * TOO_MANY}),
-    ],
-    ids=["messages", "blocks", "bytes", "details", "members", "items"],
-)
-def test_what_would_hold_up_the_others_passes_as_it_came(kind, body):
-    parsed = JsonObject.parse(json.dumps(body).encode())
-    assert returned(kind, parsed, ABROAD) is parsed
-
-
-# ---- large bodies
-
-PADDING = "x" * (MOST_COPIED + 1)
-VERSIONS = [
-    Insertion(model="m"),
-    Insertion(model="m", system="Be brief."),
-    Insertion(model="m", system="Be brief.", system_policy="replace"),
-    Insertion(model="m", system="Be brief.", system_policy="keep"),
-    Insertion(model="m", few_shot=(Message(role="user", content="1"), Message(role="assistant", content="2"))),
-]
-
-
-def rendered(kind: Kind, body: JsonObject, version: Insertion, dialect: Any) -> list[bytes | memoryview]:
-    return open_exchange(kind, body, read_request(kind, body), version, dialect).request_parts()
-
-
-@pytest.mark.parametrize("version", VERSIONS, ids=["plain", "prompt", "replace", "keep", "examples"])
-@pytest.mark.parametrize("kind", [Kind.CHAT, Kind.MESSAGES, Kind.RESPONSES])
-def test_a_large_history_is_changed_in_place_whatever_the_version_puts_in(kind, version):
-    padding = {"role": "user", "content": PADDING}
-    field, history = {
-        Kind.CHAT: ("messages", [USER, TestChat.spoken({"signature": ours("A")}), TestChat.spoken(reasoning="I")]),
-        Kind.MESSAGES: ("messages", [USER, assistant(thinking(ours("A")), said()), assistant(thinking(theirs("B")))]),
-        Kind.RESPONSES: ("input", [ASKED, TestResponses.item(ours("A")), TestResponses.item(theirs("B")), ASKED]),
-    }[kind]
-    large = {"model": "bot", field: [padding, *history, padding], "max_tokens": 5}
-    small = {"model": "bot", field: history, "max_tokens": 5}
-    to = destination(kind, version, OURS, is_home=False)
-    dialect = kind.dialect
-    parts = rendered(kind, returned(kind, JsonObject.parse(json.dumps(large).encode()), to), version, dialect)
-    sent = json.loads(b"".join(parts))
-    expected = json.loads(
-        b"".join(
-            rendered(
-                kind,
-                JsonObject.parse(
-                    json.dumps({**large, field: [padding, *fields_for(kind, to, small)[field], padding]}).encode()
-                ),
-                version,
-                dialect,
-            )
-        )
-    )
-    assert sent == expected
-    if not to.rebuilds:
-        assert max(len(part) for part in parts if isinstance(part, bytes)) < 1 << 16, "only views are large"
-
-
-def test_a_large_history_without_anything_to_change_is_the_clients_own():
-    body = JsonObject.parse(json.dumps({"messages": [{"role": "user", "content": PADDING + ours("x")}]}).encode())
-    assert returned(Kind.MESSAGES, body, Destination(OURS, is_home=False, rebuilds=False)) is body
